@@ -1,0 +1,120 @@
+"""What a model file says of itself: its landmarks, what it wants to see, how its maps are read, its origin.
+
+The card is JSON under the key "heatmark": in the header of `model.safetensors`, in the metadata of an ONNX file.
+This file knows the words only; `training` writes headers, `runtime` and `commands/export` read them.
+"""
+
+import json
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from .errors import DataError, UserError, unknown
+from .types import Skeleton
+
+KEY = "heatmark"  # of the card among a file's metadata
+VERSION = 1  # of the card; raised when a reader of the old one would misunderstand the new one
+INPUT = (
+    "pictures (B, 3, H, W) float32 RGB in [0, 1], letterboxed; the network scales and normalises them itself"
+)
+REFINEMENTS = Literal["none", "quarter", "parabola", "dark"]
+
+
+class Decoding(BaseModel, extra="forbid", frozen=True):
+    """How the finest map becomes points: arguments of `heatmaps.decode`."""
+
+    refine: REFINEMENTS = "dark"
+    threshold: float = 0.0  # a maximum below it is no landmark: its point is NaN
+
+
+class Card(BaseModel):
+    """Everything a file of weights needs so that points come out of it, and what its user should know.
+
+    >>> hammer = Skeleton("hammer", ("face", "claw", "handle_end"))
+    >>> card = Card(name="hammer", skeleton=hammer, size=(224, 224), model="ihm56", strides=(16, 8, 4))
+    >>> Card.from_json(card.to_json()) == card
+    True
+    >>> card.skeleton_of() == hammer
+    True
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    version: int = VERSION
+    name: str
+    task: Literal["single"] = "single"  # one object a picture, or a box
+    skeleton: dict[str, Any]  # Skeleton.to_dict(); a Skeleton is taken too
+    size: tuple[int, int]  # (H, W) the network sees, pixels
+    model: str  # a key of models.MODELS
+    options: dict[str, Any] = {}  # further arguments of that function
+    strides: tuple[int, ...] = Field(
+        min_length=1
+    )  # network pixels per cell, coarse to fine; the last map is decoded
+    decoding: Decoding = Decoding()
+    input: str = INPUT
+    enlarge: float = Field(1.25, gt=0)  # a given box grows by this before it is shown to the network
+    second_look: float = Field(1.6, ge=1)  # the second look's window, in sides of the box around the points
+    recipe: dict[str, Any] = {}  # the resolved recipe it was trained with
+    data: dict[str, Any] = {}  # what it was trained on
+    results: dict[str, Any] = {}  # what was measured with it, and on what
+    licence: str = ""  # of the weights, and of a backbone inside
+    limits: str = ""  # what it is not for, in a sentence
+
+    @field_validator("skeleton", mode="before")
+    @classmethod
+    def _skeleton(cls, value: Any) -> dict[str, Any]:
+        return value.to_dict() if isinstance(value, Skeleton) else Skeleton.from_dict(value).to_dict()
+
+    @field_validator("size", "strides")
+    @classmethod
+    def _positive(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if min(value) < 1:
+            raise ValueError(f"must be positive, got {value}")
+        return value
+
+    def skeleton_of(self) -> Skeleton:
+        """The landmarks as a Skeleton."""
+        return Skeleton.from_dict(self.skeleton)
+
+    @property
+    def stride(self) -> int:
+        """Network pixels per cell of the map that is decoded."""
+        return self.strides[-1]
+
+    def to_json(self) -> str:
+        """One line of JSON."""
+        return self.model_dump_json()
+
+    @classmethod
+    def from_json(cls, text: str, source: str = "the card") -> "Card":
+        """The inverse of to_json; `source` names the file in errors. Raises DataError unless the card is good."""
+        try:
+            raw = json.loads(text)
+        except ValueError as error:
+            raise DataError(f"{source}: its heatmark card is not JSON: {error}") from error
+        if not isinstance(raw, dict):
+            raise DataError(f"{source}: its heatmark card must be a JSON object, got {type(raw).__name__}")
+        version = raw.get("version")
+        if not isinstance(version, int):
+            raise DataError(f"{source}: its heatmark card has no version number (got {version!r})")
+        if version > VERSION:
+            raise DataError(
+                f"{source}: its card has version {version}, this heatmark reads up to {VERSION}: "
+                "pip install --upgrade heatmark"
+            )
+        try:
+            return cls.model_validate(raw)
+        except UserError as error:  # a skeleton that does not hold together
+            raise DataError(f"{source}: its heatmark card: {error}") from error
+        except ValidationError as error:
+            raise DataError(f"{source}: its heatmark card: {_first_fault(error)}") from error
+
+
+def _first_fault(error: ValidationError) -> str:
+    """A validation error in one line: the field, what was wrong, and the nearest field if it is unknown."""
+    fault = error.errors()[0]
+    place = ".".join(str(p) for p in fault["loc"])
+    if fault["type"] == "extra_forbidden":
+        fields = Decoding.model_fields if place.startswith("decoding.") else Card.model_fields
+        return str(unknown("card field", fault["loc"][-1], fields))
+    return f"{place}: {fault['msg'].removeprefix('Value error, ')}"

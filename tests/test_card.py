@@ -1,0 +1,77 @@
+"""The card survives the way into a file and back, and says in one line what is wrong with it."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from heatmark.card import VERSION, Card
+from heatmark.errors import DataError
+from heatmark.types import Skeleton
+
+WRENCH = Skeleton("wrench", ("jaw_a", "jaw_b"), interchangeable=(("jaw_a", "jaw_b"),), sigmas={"jaw_a": 0.03})
+
+
+def card(**changes) -> Card:
+    return Card(
+        **{"name": "w", "skeleton": WRENCH, "size": (224, 192), "model": "ihm56", "strides": (16, 8, 4)}
+        | changes
+    )
+
+
+def test_a_card_comes_back_from_json_as_it_went():
+    full = card(
+        options={"backbone": "resnet50"},
+        decoding={"refine": "parabola", "threshold": 0.1},
+        results={"PCK@0.1": 0.8},
+    )
+    again = Card.from_json(full.to_json())
+    assert again == full
+    assert again.skeleton_of() == WRENCH
+    assert again.size == (224, 192) and again.stride == 4 and again.enlarge == 1.25
+
+
+def test_a_newer_card_is_refused_with_the_way_to_mend_it():
+    raw = json.loads(card().to_json()) | {"version": VERSION + 1, "a_field_of_the_future": 1}
+    with pytest.raises(
+        DataError, match=r"w\.onnx: its card has version 2, this heatmark reads up to 1: pip install"
+    ):
+        Card.from_json(json.dumps(raw), "w.onnx")
+
+
+@pytest.mark.parametrize(
+    "change, text",
+    [
+        ({"licnce": "MIT"}, "no card field is called 'licnce' .did you mean 'licence'"),
+        ({"decoding": {"refin": "dark"}}, "no card field is called 'refin' .did you mean 'refine'"),
+        ({"size": [0, 224]}, "size: must be positive"),
+        ({"strides": []}, "strides: "),
+        ({"task": "bottom_up"}, "task: Input should be 'single'"),
+        ({"skeleton": {"name": "x"}}, "a skeleton needs 'name' and 'landmarks'"),
+        (
+            {"skeleton": {"name": "x", "landmarks": ["a"], "bones": [["a", "b"]]}},
+            "no landmark of 'x' is called 'b'",
+        ),
+        ({"skeleton": "hammer"}, "skeleton"),
+        ({"version": "one"}, "no version number"),
+        ({"name": None}, "name: "),
+    ],
+)
+def test_a_faulty_card_is_a_data_error_that_names_file_and_field(change, text):
+    raw = json.loads(card().to_json()) | change
+    with pytest.raises(DataError, match=f"w.onnx: its heatmark card.*{text}"):
+        Card.from_json(json.dumps(raw), "w.onnx")
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1]", "<html>"])
+def test_what_is_no_json_object_is_a_data_error(text):
+    with pytest.raises(DataError, match="w.onnx: its heatmark card"):
+        Card.from_json(text, "w.onnx")
+
+
+def test_reading_a_card_loads_no_network_library():
+    heavy = "('torch', 'onnx', 'onnxruntime', 'cv2')"
+    code = f"import sys, heatmark.card; print([m for m in {heavy} if m in sys.modules])"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"
