@@ -1,6 +1,6 @@
 """What a model file says of itself: its landmarks, what it wants to see, how its maps are read, its origin.
 
-The card is JSON under the key "heatmark": in the header of `model.safetensors`, in the metadata of an ONNX file.
+The card is JSON under the key "heatmark": in the header of model.safetensors, in the metadata of an ONNX file.
 This file knows the words only; `training` writes headers, `runtime` and `commands/export` read them.
 """
 
@@ -87,7 +87,7 @@ class Card(BaseModel):
 
     @classmethod
     def from_json(cls, text: str, source: str = "the card") -> "Card":
-        """The inverse of to_json; `source` names the file in errors. Raises DataError unless the card is good."""
+        """The inverse of to_json; `source` names the file in errors. Raises DataError for a faulty card."""
         try:
             raw = json.loads(text)
         except ValueError as error:
