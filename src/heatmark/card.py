@@ -1,6 +1,6 @@
 """What a model file says of itself: its landmarks, what it wants to see, how its maps are read, its origin.
 
-The card is JSON under the key "heatmark": in the header of model.safetensors, in the metadata of an ONNX file.
+The card is JSON under the key "heatmark": in the header of model.safetensors, in the metadata of NAME.onnx.
 This file knows the words only; `training` writes headers, `runtime` and `commands/export` read them.
 """
 
