@@ -1,0 +1,562 @@
+"""The command line: arguments -> commands, results -> text or JSON, errors -> exit codes.
+
+Exit codes: 0 fine, 1 a fault of ours (with its traceback), 2 the user's mistake, 3 bad data or a full disk, 4 a
+gate failed, 130 interrupted. Results go to stdout, progress and errors to stderr. Every command is imported when it
+is called, so `heatmark --help` loads neither torch nor mitsuba.
+"""
+
+import errno
+import json as json_module
+import math
+import os
+import sys
+import traceback
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from . import __version__
+from .errors import HeatmarkError, UserError
+
+ABOUT = """Finds points in pictures with Gaussian heatmaps, and makes the pictures it learns from.
+
+A new object, from a mesh to a live detector:
+
+[bold]heatmark landmarks[/] hammer.obj · [bold]heatmark render[/] hammer.obj --count 10000 --out hammers ·
+[bold]heatmark train[/] ihm56 --data hammers --out run · [bold]heatmark export[/] run --out hammer.onnx ·
+[bold]heatmark detect[/] 0 --model hammer.onnx
+"""
+RESUMABLE = ("render", "train")
+USE, MAKE, LOOK = "Find points", "Make a detector", "Look around"
+USAGE_ERROR = typer.BadParameter.__bases__[0]  # click's UsageError; newer Typers carry their own click
+OUR_FAULT = (
+    "this is a fault in heatmark, not yours; please report it with the lines above and the command you typed"
+)
+
+app = typer.Typer(
+    help=ABOUT,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout, and nothing else.")]
+Engine = Annotated[str, typer.Option(help="What runs the network: auto, onnxruntime, openvino or torch.")]
+SecondLook = Annotated[bool, typer.Option("--second-look", help="Crop around what was found and look again.")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Override one setting (YAML value, dots go inwards); repeatable."
+    ),
+]
+Model = Annotated[
+    str, typer.Argument(metavar="MODEL", help="A model file, or the name of a shipped detector.")
+]
+Dataset = Annotated[str, typer.Argument(metavar="DATASET", help="A dataset folder, or its annotation file.")]
+Port = Annotated[int, typer.Option(min=0, max=65535, help="Where the page is served; 0 takes any free port.")]
+
+
+def main(args: list[str] | None = None) -> int:
+    """Run one command and return its exit code. Never raises for what a user can cause."""
+    args = sys.argv[1:] if args is None else args
+    try:
+        code = app(args, prog_name="heatmark", standalone_mode=False)
+        code = code if isinstance(code, int) else 0
+    except (KeyboardInterrupt, typer.Abort):
+        code = 130
+    except USAGE_ERROR as error:
+        code = _complain(_usage(error), 2)
+    except HeatmarkError as error:
+        code = _complain(str(error), error.code)
+    except OSError as error:
+        code = _complain_of_the_machine(error)
+    except SystemExit as stop:
+        code = stop.code if isinstance(stop.code, int) else 1
+    except Exception:
+        traceback.print_exc()
+        code = _complain(OUR_FAULT, 1)
+    if code == 130:
+        resumable = any(arg in RESUMABLE for arg in args[:1])
+        print("interrupted" + "; start the same command again to go on" * resumable, file=sys.stderr)
+    return _flushed(code)
+
+
+def _complain(message: str, code: int) -> int:
+    """One line on stderr (the traceback before it, if HEATMARK_TRACEBACK is set)."""
+    if os.environ.get("HEATMARK_TRACEBACK") and code != 1:
+        traceback.print_exc()
+    print(f"heatmark: {' '.join(message.split())}", file=sys.stderr)
+    return code
+
+
+def _complain_of_the_machine(error: OSError) -> int:
+    where = f"{error.filename}: " if error.filename else ""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return _complain(f"{where}no space left on the disk; free some and start the same command again", 3)
+    if error.filename is None:
+        traceback.print_exc()
+        return _complain(OUR_FAULT, 1)
+    users = isinstance(
+        error, (FileNotFoundError, PermissionError, FileExistsError, IsADirectoryError, NotADirectoryError)
+    )
+    return _complain(f"{where}{(error.strerror or type(error).__name__).lower()}", 2 if users else 3)
+
+
+def _usage(error: Any) -> str:
+    """Typer's own complaint, in our one line."""
+    context = getattr(error, "ctx", None)
+    help_line = f" (see: {context.command_path} --help)" if context else ""
+    return f"{error.format_message().rstrip('.')}{help_line}"
+
+
+def _flushed(code: int) -> int:
+    """The exit code once stdout is out; 141, as of any Unix tool, when its reader went away (`| head`)."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    return code
+
+
+def _quietly(json: bool) -> AbstractContextManager[None]:
+    from .commands import progress
+
+    return progress.quiet() if json else nullcontext()
+
+
+def plain(value: Any) -> Any:
+    """What JSON can hold: NumPy becomes plain, paths become text, what is not finite becomes null.
+
+    >>> plain({"a": (1, float("nan")), "b": Path("x")})
+    {'a': [1, None], 'b': 'x'}
+    """
+    if isinstance(value, dict) or hasattr(value, "items"):
+        return {str(key): plain(inner) for key, inner in value.items()}
+    if hasattr(value, "tolist"):  # NumPy scalars and arrays
+        return plain(value.tolist())
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [plain(inner) for inner in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return str(value) if isinstance(value, Path) else value
+
+
+def _json_line(value: Any) -> str:
+    return json_module.dumps(plain(value), ensure_ascii=False, allow_nan=False)
+
+
+def _show(result: Any, json: bool) -> None:
+    """A command's result: one JSON object, or its own table or text, or its fields line by line."""
+    if json:
+        _say(_json_line(result.to_dict()))
+    elif hasattr(result, "__rich__"):
+        from rich.console import Console
+
+        Console().print(result)
+    elif type(result).__str__ is not object.__str__:
+        _say(str(result))
+    else:
+        fields = {
+            key: value
+            for key, value in plain(result.to_dict()).items()
+            if not isinstance(value, (dict, list))
+        }
+        width = max((len(key) for key in fields), default=0)
+        _say("\n".join(f"{key.replace('_', ' '):<{width}}  {value}" for key, value in fields.items()))
+
+
+def _say(text: str) -> None:
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(141) from None
+
+
+def settings_of(pairs: Iterable[str] | None) -> dict[str, Any]:
+    """`--set` pairs as one nested dict. Raises a UserError that shows the form.
+
+    >>> settings_of(["lr=1e-3", "camera.tilt=[10, 80]", "name=on fire"])
+    {'lr': 0.001, 'camera': {'tilt': [10, 80]}, 'name': 'on fire'}
+    """
+    import yaml
+
+    settings: dict[str, Any] = {}
+    for pair in pairs or ():
+        key, equals, text = pair.partition("=")
+        if not equals or not all(key.split(".")):
+            raise UserError(f"--set takes KEY=VALUE, e.g. --set camera.tilt=[10,80]; got {pair!r}")
+        try:
+            value = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise UserError(
+                f"--set {key}: {text!r} is not a YAML value ({str(error).splitlines()[0]})"
+            ) from error
+        inner, *path, last = settings, *key.split(".")
+        for name in path:
+            inner = inner.setdefault(name, {})
+            if not isinstance(inner, dict):
+                raise UserError(f"--set {key}: {name!r} was given a value of its own before")
+        inner[last] = _number(value)
+    return settings
+
+
+def _number(value: Any) -> Any:
+    """YAML 1.1 reads 1e-3 as text; we read it as a number."""
+    if isinstance(value, list):
+        return [_number(inner) for inner in value]
+    try:
+        return float(value) if isinstance(value, str) and value[:1] in "+-.0123456789" else value
+    except ValueError:
+        return value
+
+
+def size_of(text: str) -> tuple[int, int]:
+    """(H, W) from "224" or "256x192" (height x width).
+
+    >>> size_of("224"), size_of("256x192")
+    ((224, 224), (256, 192))
+    """
+    parts = text.lower().split("x")
+    if len(parts) > 2 or not all(part.isdecimal() and 0 < int(part) <= 16384 for part in parts):
+        raise UserError(f"--size takes HEIGHTxWIDTH in pixels, e.g. 224 or 256x192; got {text!r}")
+    return int(parts[0]), int(parts[-1])
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        _say(f"heatmark {__version__}")
+        raise typer.Exit()
+
+
+@app.callback(invoke_without_command=True)
+def _heatmark(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")
+    ] = False,
+) -> None:
+    if context.invoked_subcommand is None:
+        _say(context.get_help())
+
+
+@app.command(rich_help_panel=USE)
+def demo(
+    out: Annotated[Path, typer.Option(help="Where the overlays go.")] = Path("heatmark-demo"),
+    engine: Engine = "auto",
+    json: Json = False,
+) -> None:
+    """The shipped detectors on the shipped photographs: overlays, a table, frames per second.
+
+    Example: [cyan]heatmark demo[/]
+    """
+    from .commands.demo import demo
+
+    with _quietly(json):
+        _show(demo(out, engine), json)
+
+
+@app.command(rich_help_panel=USE)
+def detect(
+    source: Annotated[str, typer.Argument(help="A picture, a folder, a video, or a camera's number.")],
+    model: Annotated[
+        str, typer.Option("--model", "-m", help="A model file, or the name of a shipped detector.")
+    ],
+    boxes: Annotated[
+        Path | None, typer.Option(help="Look only inside these boxes (COCO annotations or results).")
+    ] = None,
+    second_look: SecondLook = False,
+    engine: Engine = "auto",
+    out: Annotated[
+        Path | None, typer.Option(help="A folder for overlays: pictures or a video with the points drawn.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Stop after so many pictures or frames.")] = None,
+    threshold: Annotated[float, typer.Option(min=0, max=1, help="Leave out points that score less.")] = 0.0,
+    json: Json = False,
+) -> None:
+    """Find the points in a picture, a folder, a video or a camera.
+
+    Prints one line for each picture or frame as it comes; with --json one JSON object a line.
+
+    Example: [cyan]heatmark detect photos/ --model hammer --out overlays --json > points.jsonl[/]
+    """
+    from .commands.detect import detect
+
+    with _quietly(json):
+        for found in detect(
+            source,
+            model,
+            boxes=boxes,
+            second_look=second_look,
+            engine=engine,
+            out=out,
+            limit=limit,
+            threshold=threshold,
+        ):
+            _show(found, json)
+
+
+@app.command(rich_help_panel=USE)
+def serve(
+    model: Annotated[
+        list[str] | None,
+        typer.Option("--model", "-m", help="Which detectors; repeatable. All shipped ones if left out."),
+    ] = None,
+    host: Annotated[
+        str, typer.Option(help="127.0.0.1 serves this machine only; 0.0.0.0 serves whoever can reach it.")
+    ] = "127.0.0.1",
+    port: Port = 8000,
+    engine: Engine = "auto",
+    open_browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page.")] = False,
+) -> None:
+    """An HTTP API (POST a picture to /detect) and a page with upload and webcam.
+
+    Example: [cyan]heatmark serve --model hammer[/]
+
+    and then [cyan]curl --data-binary @bench.jpg http://127.0.0.1:8000/detect[/]
+    """
+    from .web.serve import serve
+
+    serve(model, host=host, port=port, engine=engine, open_browser=open_browser)
+
+
+@app.command(rich_help_panel=MAKE)
+def landmarks(
+    mesh: Annotated[Path, typer.Argument(help="An OBJ, PLY, STL or GLB file, or a folder that holds one.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Where to save; landmarks.json beside the mesh if left out.")
+    ] = None,
+    port: Port = 8000,
+    open_browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page.")] = True,
+) -> None:
+    """A page in your browser: click landmarks on a mesh, name them, save.
+
+    Example: [cyan]heatmark landmarks hammer/textured.obj[/]
+    """
+    from .web.landmarks import landmarks
+
+    landmarks(mesh, out=out, port=port, open_browser=open_browser)
+
+
+@app.command(rich_help_panel=MAKE)
+def render(
+    scene: Annotated[
+        str, typer.Argument(help="A family (hammer, ...), a mesh with landmarks.json, or a YAML scene file.")
+    ],
+    out: Annotated[Path, typer.Option(help="The dataset's folder; a started one is gone on with.")],
+    count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many pictures.")] = 10,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same pictures.")] = 0,
+    size: Annotated[str, typer.Option(help="HEIGHTxWIDTH in pixels.")] = "224x224",
+    samples: Annotated[
+        int | None, typer.Option(min=1, help="Light paths a pixel; the scene's own if left out.")
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes at once.")] = 1,
+    shard: Annotated[
+        str, typer.Option(metavar="K/N", help="Make only the k-th of n shares (k from 0).")
+    ] = "0/1",
+    method: Annotated[str, typer.Option(help="render, or its rival cut-and-paste.")] = "render",
+    variant: Annotated[
+        str | None, typer.Option(help="Mitsuba variant; the fastest that works if left out.")
+    ] = None,
+    copies: Annotated[
+        int | None, typer.Option(min=0, help="Blended copies of each rendering; the scene's own if left out.")
+    ] = None,
+    settings: Set = None,
+    json: Json = False,
+) -> None:
+    """Make labelled pictures from a mesh or a built-in family.
+
+    Interrupted or killed, the same command goes on where it stopped.
+
+    Example: [cyan]heatmark render hammer --count 10000 --out hammers --workers 2[/]
+    """
+    from .commands.render import render
+
+    with _quietly(json):
+        result = render(
+            scene,
+            count=count,
+            out=out,
+            seed=seed,
+            size=size_of(size),
+            samples=samples,
+            workers=workers,
+            shard=shard,
+            method=method,
+            variant=variant,
+            copies=copies,
+            settings=settings_of(settings) or None,
+        )
+        _show(result, json)
+
+
+@app.command(rich_help_panel=MAKE)
+def train(
+    recipe: Annotated[str, typer.Argument(help="A recipe's name (ihm56, ...) or its YAML file.")],
+    data: Annotated[str, typer.Option(help="The dataset to learn from.")],
+    validation: Annotated[
+        str | None, typer.Option(help="The dataset to choose by; a share of --data if left out.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="The run's folder.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+    settings: Set = None,
+    json: Json = False,
+) -> None:
+    """Learn from labelled pictures.
+
+    With several GPUs or machines, start it under torchrun.
+
+    Example: [cyan]heatmark train ihm56 --data hammers --out run --set epochs=50[/]
+    """
+    from .commands.train import train
+
+    with _quietly(json):
+        result = train(
+            recipe,
+            data=data,
+            validation=validation,
+            out=out,
+            resume=resume,
+            settings=settings_of(settings) or None,
+        )
+        _show(result, json)
+
+
+@app.command(rich_help_panel=MAKE)
+def evaluate(
+    model: Model,
+    dataset: Dataset,
+    boxes: Annotated[
+        str,
+        typer.Option(
+            help="Look inside the true boxes (truth), at the whole picture (whole), or a file's boxes."
+        ),
+    ] = "truth",
+    second_look: SecondLook = False,
+    engine: Engine = "auto",
+    out: Annotated[
+        Path | None, typer.Option(help="A folder for the HTML report: curves and the worst pictures.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """How good a model is on labelled pictures: a table, and a report that opens from disk.
+
+    Example: [cyan]heatmark evaluate hammer photos --out report[/]
+    """
+    from .commands.evaluate import evaluate
+
+    with _quietly(json):
+        _show(evaluate(model, dataset, boxes=boxes, second_look=second_look, engine=engine, out=out), json)
+
+
+@app.command(rich_help_panel=MAKE)
+def export(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A trained model file, or a run's folder.")],
+    out: Annotated[Path | None, typer.Option(help="The file to write; beside the model if left out.")] = None,
+    to: Annotated[str, typer.Option(help="onnx or openvino.")] = "onnx",
+    precision: Annotated[str, typer.Option(help="fp32, fp16 or int8.")] = "fp32",
+    pictures: Annotated[
+        str | None, typer.Option(help="The pictures, or better the dataset, the gate compares on.")
+    ] = None,
+    gate_px: Annotated[
+        float, typer.Option(min=0, help="Refuse if a point moves further, in network pixels.")
+    ] = 0.5,
+    gate_pck: Annotated[
+        float, typer.Option(min=0, help="Refuse if PCK changes by more, in per cent points.")
+    ] = 0.2,
+    json: Json = False,
+) -> None:
+    """Write the one file that runs anywhere: picture in, points and scores out.
+
+    It is compared with the model it came from; if points move, nothing is written and the exit code is 4.
+
+    Example: [cyan]heatmark export run --out hammer.onnx --pictures photos[/]
+    """
+    from .commands.export import export
+
+    with _quietly(json):
+        result = export(
+            model, out=out, to=to, precision=precision, pictures=pictures, gate_px=gate_px, gate_pck=gate_pck
+        )
+        _show(result, json)
+
+
+@app.command(rich_help_panel=MAKE)
+def check(dataset: Dataset, json: Json = False) -> None:
+    """Name every fault of a dataset: missing pictures, impossible points, double ids.
+
+    The exit code is 3 if there are any.
+
+    Example: [cyan]heatmark check hammers[/]
+    """
+    from .commands.check import check
+
+    with _quietly(json):
+        result = check(dataset)
+        _show(result, json)
+    if result.faults:
+        raise typer.Exit(3)
+
+
+@app.command(rich_help_panel=MAKE)
+def convert(
+    source: Annotated[str, typer.Argument(help="A dataset in any format we read.")],
+    target: Annotated[Path, typer.Argument(help="The folder or file to write.")],
+    to: Annotated[str | None, typer.Option(help="The format to write; told from TARGET if left out.")] = None,
+    json: Json = False,
+) -> None:
+    """From one annotation format to another.
+
+    Example: [cyan]heatmark convert labels.csv hammers --to coco[/]
+    """
+    from .commands.convert import convert
+
+    with _quietly(json):
+        _show(convert(source, target, to=to), json)
+
+
+@app.command(rich_help_panel=LOOK)
+def bench(
+    models: Annotated[
+        list[str] | None, typer.Argument(metavar="[MODEL]...", help="Which; all shipped ones if left out.")
+    ] = None,
+    frames: Annotated[int, typer.Option(min=1, help="Pictures a measurement takes.")] = 200,
+    threads: Annotated[int, typer.Option(min=1, help="CPU threads the network may use.")] = 2,
+    json: Json = False,
+) -> None:
+    """How fast each detector is here, by engine.
+
+    Example: [cyan]heatmark bench hammer --frames 100[/]
+    """
+    from .commands.bench import bench
+
+    with _quietly(json):
+        _show(bench(models or None, frames=frames, threads=threads), json)
+
+
+@app.command(rich_help_panel=LOOK)
+def models(json: Json = False) -> None:
+    """The detectors that are shipped, and the networks and recipes one can train.
+
+    Example: [cyan]heatmark models[/]
+    """
+    from .commands.models import models
+
+    _show(models(), json)
+
+
+@app.command(rich_help_panel=LOOK)
+def doctor(json: Json = False) -> None:
+    """What this machine can do, and the one line that mends what it cannot.
+
+    Example: [cyan]heatmark doctor[/]
+    """
+    from .commands.doctor import doctor
+
+    with _quietly(json):
+        _show(doctor(), json)
