@@ -15,12 +15,13 @@ BOX = [[0.0, 0.0, 100.0, 50.0]]
 nan = np.nan
 
 
-def hammer(points, visibility=None, boxes=BOX):
-    return Poses(HAMMER, np.array([points], float), visibility=visibility and [visibility], boxes=boxes)
+def hammer(points, visibility=(2, 2, 2), boxes=None):
+    boxes = np.array(BOX if boxes is None else boxes, float)
+    return Poses(HAMMER, np.array([points], float), visibility=np.array([visibility]), boxes=boxes)
 
 
-def wrench(points, visibility=None):
-    return Poses(WRENCH, np.array([points], float), visibility=visibility and [visibility], boxes=BOX)
+def wrench(points, visibility=(2, 2)):
+    return Poses(WRENCH, np.array([points], float), visibility=np.array([visibility]), boxes=np.array(BOX))
 
 
 TRUE = hammer([[10, 10], [20, 10], [90, 40]])
@@ -42,7 +43,7 @@ def test_the_threshold_is_strict_and_the_longer_side_counts():
 
 
 def test_overall_weighs_points_and_the_mean_weighs_landmarks():
-    second = hammer([[10, 10], [nan, nan], [nan, nan]])
+    second = hammer([[10, 10], [nan, nan], [nan, nan]], [2, 0, 0])
     result = pck([hammer([[50, 50], [20, 10], [90, 40]]), hammer([[50, 50], [0, 0], [0, 0]])], [TRUE, second])
     assert result.counted == 4
     assert result.at(0.1) == 0.5

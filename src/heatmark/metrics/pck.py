@@ -4,12 +4,12 @@ A landmark is correct when its distance from the truth is strictly below alpha *
 (IHM paper, section 4). Everything here is a fraction, not per cent. NumPy only: poses in, numbers out.
 
 What counts:
-- A landmark labelled absent (0) never counts. A hidden one (1) counts, is ignored, or is scored separately, as
-  asked.
+- A landmark labelled absent (0) never counts. A hidden one (1) counts, is ignored, or is scored separately,
+  as asked.
 - A prediction that is not finite counts as a miss and is reported; it is never averaged.
-- Inside an interchangeable group the predictions are given to the truths so that the sum of distances is least.
-  Hidden landmarks take part in that even when they are then ignored: a point found on a hidden jaw is no
-  error of the other jaw.
+- Inside an interchangeable group the predictions are given to the truths so that the sum of distances is
+  least. Hidden landmarks take part in that even when they are then ignored: a point found on a hidden jaw
+  is no error of the other jaw.
 - An instance whose box has no area cannot be scored: it is left out and named.
 """
 
@@ -105,7 +105,7 @@ class PCK:
 
     @property
     def median(self) -> float:
-        """Median distance of all counted landmarks, as a fraction of the longer side; inf if most are none."""
+        """Median distance of all counted landmarks over the longer side; inf when most have no point."""
         fractions = self.fractions[~np.isnan(self.fractions)]
         return float(np.sort(fractions)[(len(fractions) - 1) // 2]) if len(fractions) else np.nan
 
@@ -221,6 +221,7 @@ def matching(found: np.ndarray, true: np.ndarray, groups: Sequence[Sequence[int]
     """
     from scipy.optimize import linear_sum_assignment
 
+    there = np.isfinite(true).all(-1)  # (N, K)
     order = np.tile(np.arange(true.shape[1]), (len(true), 1))
     for group in map(list, groups):
         for n in range(len(true)):
@@ -228,7 +229,7 @@ def matching(found: np.ndarray, true: np.ndarray, groups: Sequence[Sequence[int]
             cost = np.where(
                 np.isfinite(cost), np.minimum(cost, 1e9), 1e12
             )  # not finite: dearer than any point
-            cost = np.where(np.isfinite(true[n, group]).all(-1)[:, None], cost, 0.0)
+            cost = np.where(there[n, group][:, None], cost, 0.0)
             order[n, group] = np.array(group)[linear_sum_assignment(cost)[1]]
     return order
 
@@ -281,7 +282,7 @@ def _aligned(predicted: Sequence[Poses], truth: Sequence[Poses]) -> Skeleton | N
 
 def _share(fractions: np.ndarray, alpha: float) -> float:
     counted = fractions[~np.isnan(fractions)]
-    return _mean(counted < alpha)
+    return _mean(np.less(counted, alpha))
 
 
 def _mean(values: np.ndarray) -> float:
