@@ -1,1 +1,20 @@
-"""."""
+"""Files on disk to labelled pictures and back. One reader a format; `open_dataset` picks it."""
+
+from pathlib import Path
+
+from . import coco as coco
+from .records import Dataset as Dataset
+from .records import Fault as Fault
+from .records import Record as Record
+from .records import sample as sample
+
+
+def open_dataset(path: str | Path, category: str | None = None) -> Dataset:
+    """A dataset in any format we read: a folder with annotations.json, or an annotation file (COCO
+    keypoints).
+
+    Raises:
+        UserError: there is no such path, or it must be said which category.
+        DataError: the first thing that is wrong in it, with the file and the field.
+    """
+    return coco.read(path, category)

@@ -1,0 +1,123 @@
+"""What every reader gives: records of labelled pictures, in a dataset of one skeleton.
+
+A record knows where its picture lies and opens it only when asked (`sample`). Files are written whole or not
+at all.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import DataError
+from ..imaging.decode import LIMIT, decode, decode_plane
+from ..types import Poses, Sample, Skeleton
+
+
+@dataclass(frozen=True)
+class Record:
+    """One labelled picture on disk."""
+
+    path: Path  # the picture
+    size: tuple[int, int]  # (H, W), pixels
+    poses: Poses
+    id: int = 0
+    extra: Mapping[str, Any] = field(
+        default_factory=dict
+    )  # what the file says of the picture and we do not use
+    instances: tuple[Mapping[str, Any], ...] = ()  # the same for each instance: id, area, segmentation ...
+    crowd: tuple[
+        Mapping[str, Any], ...
+    ] = ()  # regions that are neither right nor wrong, as they stood in the file
+    mask: Path | None = None  # uint8 PNG: 0 nothing, n instance n-1
+    depth: Path | None = None  # uint16 PNG: millimetres, 0 nothing
+
+    def __post_init__(self):
+        if self.instances and len(self.instances) != len(self.poses):
+            raise ValueError(
+                f"{self.path.name}: {len(self.instances)} instances beside {len(self.poses)} poses"
+            )
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Labelled pictures that share a skeleton. It counts, iterates and is sliced like a tuple of records."""
+
+    folder: Path
+    skeleton: Skeleton
+    records: tuple[Record, ...]
+    info: Mapping[str, Any] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __iter__(self):
+        return iter(self.records)
+
+    def __getitem__(self, which):
+        """One record for an index, a Dataset for a slice or a list of indices."""
+        if isinstance(which, (int, np.integer)):
+            return self.records[which]
+        chosen = self.records[which] if isinstance(which, slice) else tuple(self.records[i] for i in which)
+        return replace(self, records=tuple(chosen))
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that is wrong in a dataset: where (`image 12`, `annotation 7`), which field, and what."""
+
+    file: str
+    where: str
+    field: str
+    message: str
+
+    def __str__(self) -> str:
+        return ": ".join(p for p in (self.file, self.where, self.field, self.message) if p)
+
+
+def read_bytes(path: Path) -> bytes:
+    """A file's bytes. Raises DataError where there is none or it cannot be read."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: there is no such file") from error
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def sample(record: Record, planes: bool = False, limit: int = LIMIT) -> Sample:
+    """Decode a record's picture, and its mask and depth with `planes`. Raises DataError that names the
+    file."""
+    picture = decode(read_bytes(record.path), str(record.path), limit)
+    if picture.shape[:2] != tuple(record.size):
+        (h, w), (lh, lw) = picture.shape[:2], record.size
+        raise DataError(f"{record.path}: the picture is {w} x {h}, its labels are for {lw} x {lh}")
+    mask = depth = None
+    if planes and record.mask:
+        mask = decode_plane(read_bytes(record.mask), str(record.mask), limit)
+    if planes and record.depth:
+        millimetres = decode_plane(read_bytes(record.depth), str(record.depth), limit).astype(np.float32)
+        depth = np.where(millimetres == 0, np.float32(np.inf), millimetres / 1000)
+    return Sample(picture, record.poses, record.name, mask, depth)
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file so that it is there whole or not at all, even when the power goes. Makes its folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with open(beside, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
