@@ -24,7 +24,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from ..errors import DataError
 
 LIMIT = 100_000_000  # pixels; the cap Pillow itself refuses at is 178,956,970
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "MPO")
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
 _warnings = Lock()  # warnings.catch_warnings is not safe in threads
 
 

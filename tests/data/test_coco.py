@@ -1,0 +1,204 @@
+import json
+
+import numpy as np
+import pytest
+
+from heatmark.data import coco, open_dataset, sample
+from heatmark.data.records import Record, write_whole
+from heatmark.errors import DataError, UserError
+from heatmark.imaging import encode_jpeg, encode_png
+from heatmark.types import Poses, Skeleton
+
+WRENCH = Skeleton(
+    "wrench",
+    ("jaw_a", "jaw_b", "left_x", "right_x"),
+    bones=(("jaw_a", "jaw_b"),),
+    mirror=(("left_x", "right_x"),),
+    interchangeable=(("jaw_a", "jaw_b"),),
+    parts={"head": ("jaw_a",)},
+    sigmas={"jaw_a": 0.1},
+)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Two pictures of 40 x 30, the first with two wrenches, the second with none, written by our own writer."""
+    records = []
+    for n in range(2):
+        path = tmp_path / "images" / f"{n}.jpg"
+        write_whole(path, encode_jpeg(np.full((30, 40, 3), 100 + n, np.uint8)))
+        records.append(
+            Record(path, (30, 40), poses() if n == 0 else Poses.empty(WRENCH), n + 1, {"session": f"s{n}"})
+        )
+    coco.write(tmp_path, WRENCH, records)
+    return tmp_path
+
+
+def poses():
+    points = np.array(
+        [[[1.234, 2.345], [39.9, 0.1], [np.nan] * 2, [5, 5]], [[0, 0], [40, 30], [8, 9], [np.nan] * 2]]
+    )
+    visibility = np.array([[2, 1, 0, 2], [1, 2, 2, 0]])
+    return Poses(WRENCH, points, visibility=visibility, boxes=np.array([[1, 2, 30.5, 20], [0, 0, 40, 30]]))
+
+
+def changed(folder, change):
+    raw = json.loads((folder / "annotations.json").read_text())
+    change(raw)
+    (folder / "annotations.json").write_text(json.dumps(raw))
+    return folder
+
+
+def test_what_is_written_is_read_again(folder):
+    dataset = open_dataset(folder)
+    assert len(dataset) == 2 and dataset.skeleton == WRENCH
+    first, second = dataset
+    np.testing.assert_allclose(first.poses.points, poses().points, atol=1e-2)
+    np.testing.assert_array_equal(first.poses.visibility, poses().visibility)
+    np.testing.assert_allclose(first.poses.boxes, poses().boxes, atol=1e-2)
+    assert len(second.poses) == 0 and second.extra == {"session": "s1"}
+    assert first.size == (30, 40) and sample(first).picture.shape == (30, 40, 3)
+
+
+def test_read_and_written_twice_is_the_same_file(folder):
+    before = (folder / "annotations.json").read_text()
+    dataset = open_dataset(folder)
+    coco.write(folder, dataset.skeleton, dataset.records, dataset.info)
+    again = json.loads((folder / "annotations.json").read_text())
+    assert again == json.loads(before)
+
+
+def test_keypoints_count_from_zero_in_the_file_and_boxes_from_the_edge(folder):
+    annotation = json.loads((folder / "annotations.json").read_text())["annotations"][0]
+    assert annotation["keypoints"][:6] == [0.734, 1.845, 2, 39.4, -0.4, 1]
+    assert annotation["keypoints"][6:9] == [0, 0, 0]
+    assert annotation["bbox"] == [1, 2, 29.5, 18] and annotation["num_keypoints"] == 3
+
+
+def test_unknown_fields_are_kept_out_of_the_way_and_written_back(folder):
+    changed(folder, lambda raw: raw["annotations"][0].update(segmentation=[[0, 0, 9, 0, 9, 9]], hand="left"))
+    record = open_dataset(folder)[0]
+    assert record.instances[0]["hand"] == "left" and len(record.instances) == 2
+    coco.write(folder, WRENCH, [record])
+    assert json.loads((folder / "annotations.json").read_text())["annotations"][0]["hand"] == "left"
+
+
+def test_crowds_are_no_instances_but_are_kept(folder):
+    crowd = {
+        "id": 77,
+        "image_id": 1,
+        "category_id": 1,
+        "iscrowd": 1,
+        "bbox": [0, 0, 9, 9],
+        "segmentation": {"counts": []},
+    }
+    changed(folder, lambda raw: raw["annotations"].append(crowd))
+    record = open_dataset(folder)[0]
+    assert len(record.poses) == 2 and record.crowd[0]["id"] == 77
+    coco.write(folder, WRENCH, [record])
+    assert open_dataset(folder)[0].crowd == record.crowd
+
+
+FAULTS = {
+    "keypoints.*wanted 4 times x, y, v, got 3 values": lambda r: r["annotations"][0].update(keypoints=[1, 2, 3]),
+    "annotation 1: keypoints: .*not finite": lambda r: r["annotations"][0]["keypoints"].__setitem__(0, float("nan")),
+    "annotation 1: keypoints: v must be 0, 1 or 2, got 3": lambda r: r["annotations"][0]["keypoints"].__setitem__(2, 3),
+    "annotation 1: keypoints: .*outside the 40 x 30": lambda r: r["annotations"][0]["keypoints"].__setitem__(0, 55),
+    "annotation 2: num_keypoints: 9 is said, 3": lambda r: r["annotations"][1].update(num_keypoints=9),
+    "annotation 1: bbox: wanted a width": lambda r: r["annotations"][0].update(bbox=[1, 2, -3, 4]),
+    "annotation 1: bbox: wanted four": lambda r: r["annotations"][0].update(bbox=[1, 2, "3", 4]),
+    "annotation 1: image_id: there is no image 9": lambda r: r["annotations"][0].update(image_id=9),
+    "annotation 1: category_id: there is no category 4": lambda r: r["annotations"][0].update(category_id=4),
+    "annotation 1: id: the id stands twice": lambda r: r["annotations"][1].update(id=1),
+    "image 2: file_name: the picture .*gone.jpg is missing": lambda r: r["images"][1].update(file_name="gone.jpg"),
+    "image 2: file_name: '0.jpg' stands twice": lambda r: r["images"][1].update(file_name="0.jpg"),
+    "image 2: file_name: .* leaves the dataset": lambda r: r["images"][1].update(file_name="../../etc/passwd"),
+    "image 1: width: wanted a positive": lambda r: r["images"][0].update(width=0),
+    "image 1: id: the id stands twice": lambda r: r["images"][1].update(id=1),
+    "annotations: wanted a list, it is missing": lambda r: r.pop("annotations"),
+    "no category has keypoints": lambda r: r["categories"][0].pop("keypoints"),
+    "category 1: keypoints: skeleton counts keypoints 1..4, got 0": lambda r: r["categories"][0].update(skeleton=[[0, 1]]),
+    "category 1: .*'nose'": lambda r: r["categories"][0].update(mirror=[["nose", "jaw_a"]]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("says", FAULTS)
+def test_every_fault_names_the_file_the_entry_and_the_field(folder, says):
+    changed(folder, FAULTS[says])
+    with pytest.raises(DataError, match=says) as error:
+        open_dataset(folder)
+    assert str(error.value).startswith("annotations.json: ") and "\n" not in str(error.value)
+
+
+def test_examine_lists_every_fault_and_keeps_the_rest(folder):
+    changed(
+        folder, lambda r: (r["annotations"][0].update(bbox=[0]), r["images"][1].update(file_name="gone.jpg"))
+    )
+    dataset, faults = coco.examine(folder)
+    assert [(f.where, f.field) for f in faults] == [("image 2", "file_name"), ("annotation 1", "bbox")]
+    assert dataset is not None and len(dataset) == 1 and len(dataset[0].poses) == 1
+    with pytest.raises(DataError, match="and 1 more"):
+        open_dataset(folder)
+
+
+def test_one_of_several_categories_is_chosen_by_name(folder):
+    other = {"id": 2, "name": "cup", "keypoints": ["rim"]}
+    changed(
+        folder,
+        lambda r: (
+            r["categories"].append(other),
+            r["annotations"][1].update(category_id=2, keypoints=[1, 1, 2], num_keypoints=1),
+        ),
+    )
+    with pytest.raises(UserError, match="choose one: cup, wrench"):
+        open_dataset(folder)
+    assert open_dataset(folder, "cup")[0].poses.points.tolist() == [[[1.5, 1.5]]]
+    assert len(open_dataset(folder, "wrench")[0].poses) == 1
+    with pytest.raises(UserError, match="did you mean 'cup'"):
+        open_dataset(folder, "cups")
+
+
+def test_cocos_own_person_gets_its_mirror_and_tolerances(folder):
+    category = {"id": 1, "name": "person", "keypoints": list(coco.PERSON), "skeleton": [[1, 2]]}
+    changed(folder, lambda r: r.update(categories=[category], annotations=[]))
+    skeleton = open_dataset(folder).skeleton
+    assert len(skeleton.mirror) == 8 and skeleton.tolerances[0] == 0.026
+
+
+def test_broken_json_and_wrong_paths_are_one_line(tmp_path):
+    with pytest.raises(UserError, match="no annotations.json"):
+        open_dataset(tmp_path)
+    with pytest.raises(UserError, match="no such file"):
+        open_dataset(tmp_path / "gone.json")
+    for text, says in (
+        ("", "empty"),
+        ("{", "not valid JSON"),
+        ("[]", "got a list"),
+        ("{}", "images: wanted a list"),
+    ):
+        (tmp_path / "annotations.json").write_text(text)
+        with pytest.raises(DataError, match=says):
+            open_dataset(tmp_path)
+
+
+def test_a_picture_of_another_size_than_its_labels_is_an_error(folder):
+    write_whole(folder / "images" / "0.jpg", encode_jpeg(np.zeros((40, 30, 3), np.uint8)))
+    with pytest.raises(DataError, match="the picture is 30 x 40, its labels are for 40 x 30"):
+        sample(open_dataset(folder)[0])
+
+
+def test_masks_and_depths_beside_the_pictures_are_read(folder):
+    write_whole(folder / "masks" / "0.png", encode_png(np.full((30, 40), 2, np.uint8)))
+    write_whole(folder / "depth" / "0.png", encode_png(np.eye(30, 40).astype(np.uint16) * 1500))
+    both = sample(open_dataset(folder)[0], planes=True)
+    assert both.mask is not None and both.depth is not None
+    assert (both.mask == 2).all() and both.depth[0, 0] == 1.5 and np.isinf(both.depth[0, 1])
+
+
+def test_a_write_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
+    file = tmp_path / "a.json"
+    write_whole(file, b"old")
+    monkeypatch.setattr("os.fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    with pytest.raises(OSError, match="No space"):
+        write_whole(file, b"new")
+    assert file.read_bytes() == b"old" and [p.name for p in tmp_path.iterdir()] == ["a.json"]
