@@ -1,7 +1,7 @@
 """Every fault of a labelled dataset, by name: all of them, not the first.
 
-The JSON is judged as it stands in the file, before any reader has changed it, so a fault says the field and the
-numbers that its author wrote (COCO pixels, counted from 0). Pictures are unpacked whole, in threads.
+The JSON is judged as it stands in the file, before any reader has changed it, so a fault says the field and
+the numbers that its author wrote (COCO pixels, counted from 0). Pictures are unpacked whole, in threads.
 """
 
 import json
@@ -10,7 +10,6 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -18,59 +17,61 @@ from typing import Any
 from ..errors import DataError, UserError
 from ..imaging.decode import decode, decode_plane
 from ..types import Skeleton
-
-SLACK = 1.0  # pixels a point or box may lie beyond the picture: programs disagree about where its edge is
-
-
-@dataclass(frozen=True)
-class Fault:
-    """One thing that is wrong, and where to mend it."""
-
-    file: str  # the annotation file, or the picture
-    where: str  # "picture 3", "annotation 17", "category 1", or "" for the whole file
-    field: str  # the field of it, e.g. "bbox"
-    what: str  # what was found and what was wanted
-
-    def __str__(self) -> str:
-        return ": ".join(part for part in (self.file, f"{self.where} {self.field}".strip(), self.what) if part)
-
-    def to_dict(self) -> dict[str, str]:
-        return {"file": self.file, "where": self.where, "field": self.field, "what": self.what}
+from .coco import SLACK, _images_beside, annotation_file, examine
+from .records import Fault
 
 
 def faults(
-    annotations: Path,
-    images: Path,
+    path: str | Path,
+    images: str | Path | None = None,
     track: Callable[[Iterable[Any], int], Iterable[Any]] = lambda items, total: items,
     threads: int | None = None,
-) -> tuple[list[Fault], Counter]:
-    """Judge one COCO annotation file and its pictures.
+) -> tuple[list[Fault], Counter[str]]:
+    """Judge a dataset in COCO form and its pictures.
 
     Args:
-        annotations: the JSON file.
-        images: the folder its file names are relative to.
+        path: a folder with annotations.json, or the annotation file itself.
+        images: the folder of the pictures; by default `images` beside the file, or the file's own folder.
         track: shows progress over the pictures, (items, total) -> items.
-        threads: how many pictures to unpack at a time; all cores when None.
+        threads: how many pictures to unpack at a time; as many as there are cores when None.
 
     Returns:
-        The faults in the file's order, pictures last, and counts of pictures, annotations and landmarks.
+        The faults in the file's order, pictures last; counts of pictures, instances and landmarks.
+
+    Raises:
+        UserError: there is no such dataset at all.
     """
-    raw, found = _parsed(annotations)
+    file = annotation_file(Path(path))
+    folder = Path(images) if images else _images_beside(file)
+    raw, found = _parsed(file)
     if raw is None:
         return found, Counter()
-    name = annotations.name
-    skeletons = dict(_categories(raw["categories"], name, found))
-    pictures = _pictures(raw["images"], name, found)
-    _annotations(raw["annotations"], name, pictures, skeletons, found)
+    skeletons = dict(_categories(raw["categories"], file.name, found))
+    sizes = _pictures(raw["images"], file.name, found)
+    _annotations(raw["annotations"], file.name, sizes, skeletons, found)
+    found += _unread(file, folder, found)
+    of_picture = Counter(a.get("image_id") for a in raw["annotations"] if _plain(a))
+    jobs = [
+        (folder, p, of_picture[p.get("id")])
+        for p in raw["images"]
+        if _plain(p) and _named(p) and not _leaves(p["file_name"])
+    ]
     with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
-        of_picture = Counter(a.get("image_id") for a in raw["annotations"] if _plain(a))
-        jobs = [(images, p, of_picture[p.get("id")]) for p in raw["images"] if _plain(p) and _named(p)]
         for some in track(pool.map(lambda job: _picture(*job), jobs), len(jobs)):
             found += some
-    found += _strays(images, raw["images"])
-    counts = Counter(pictures=len(raw["images"]), annotations=len(raw["annotations"]))
-    counts["landmarks"] = sum(1 for a in raw["annotations"] if _plain(a) for v in _flags(a) if v in (1, 2))
-    return found, counts
+    flags = Counter(v for a in raw["annotations"] if _plain(a) for v in _flags(a) if v in (0, 1, 2))
+    counts = Counter(pictures=len(raw["images"]), instances=len(raw["annotations"]))
+    return found, counts + Counter(seen=flags[2], hidden=flags[1], absent=flags[0])
+
+
+def _unread(file: Path, folder: Path, found: list[Fault]) -> list[Fault]:
+    """What the reader refuses and this module let pass, so that a dataset without a fault can be read."""
+    told = {fault.where for fault in found}
+    try:
+        refused = examine(file, images=folder)[1]
+    except UserError as error:  # several categories, none chosen
+        return [Fault(file.name, "", "categories", str(error).removeprefix(f"{file.name}: "))]
+    return [f for f in refused if f.where not in told and not f.message.endswith("is missing")]
 
 
 def _parsed(annotations: Path) -> tuple[dict[str, list] | None, list[Fault]]:
@@ -90,7 +91,11 @@ def _parsed(annotations: Path) -> tuple[dict[str, list] | None, list[Fault]]:
     except UnicodeDecodeError as error:
         return fault(f"is not UTF-8 text (byte {error.start})")
     except json.JSONDecodeError as error:
-        what = "is empty" if not data.strip() else f"is no JSON: line {error.lineno}, column {error.colno}: {error.msg}"
+        what = (
+            "is empty"
+            if not data.strip()
+            else f"is no JSON: line {error.lineno}, column {error.colno}: {error.msg}"
+        )
         return fault(what)
     if not isinstance(raw, dict):
         return fault(f"wanted an object with images, annotations and categories, got a {type(raw).__name__}")
@@ -142,7 +147,7 @@ def _categories(categories: list, file: str, found: list[Fault]) -> Iterator[tup
         _named_groups(category, names, fault)
         built = None
         if len(found) == before:
-            groups = {f: category.get(f) or () for f in ("mirror", "interchangeable")}
+            groups: dict[str, Any] = {f: category.get(f) or () for f in ("mirror", "interchangeable")}
             try:
                 built = Skeleton(str(category.get("name")), tuple(names), **groups)
             except UserError as error:
@@ -153,7 +158,7 @@ def _categories(categories: list, file: str, found: list[Fault]) -> Iterator[tup
 
 
 def _named_groups(category: dict, names: list[str], fault: Callable[[str, str], None]) -> None:
-    """mirror, interchangeable, parts and sigmas name landmarks that exist, and do not contradict each other."""
+    """mirror, interchangeable, parts and sigmas name landmarks that exist and contradict nothing."""
 
     def known(field: str, members: Iterable) -> None:
         for member in members:
@@ -170,6 +175,8 @@ def _named_groups(category: dict, names: list[str], fault: Callable[[str, str], 
             fault(field, f"{twice!r} stands in it twice")
     for field in ("parts", "sigmas"):
         mapping = category.get(field) or {}
+        if field == "sigmas" and isinstance(mapping, list) and len(mapping) == len(names):
+            mapping = dict(zip(names, mapping))  # COCO's own tools list them in the landmarks' order
         if not isinstance(mapping, dict):
             fault(field, f"wanted an object keyed by name, got a {type(mapping).__name__}")
         elif field == "parts":
@@ -195,7 +202,9 @@ def _mirrored_groups(category: dict, fault: Callable[[str, str], None]) -> None:
         image = {other.get(n, n) for n in group}
         if image not in groups:
             said = ", ".join(sorted(group))
-            fault("interchangeable", f"({said}) would mirror to ({', '.join(sorted(image))}), which is no group")
+            fault(
+                "interchangeable", f"({said}) would mirror to ({', '.join(sorted(image))}), which is no group"
+            )
 
 
 def _pictures(pictures: list, file: str, found: list[Fault]) -> dict[Any, tuple[float, float] | None]:
@@ -204,12 +213,16 @@ def _pictures(pictures: list, file: str, found: list[Fault]) -> dict[Any, tuple[
     for i, picture in enumerate(pictures):
         if not _plain(picture):
             continue
-        where = f"picture {picture.get('id', f'[{i}]')}"
-        if not isinstance(picture.get("id"), (int, str)):
+        where = f"image {picture.get('id', f'[{i}]')}"
+        if not isinstance(picture.get("id"), int):
             found.append(Fault(file, where, "id", f"wanted a whole number, got {picture.get('id')!r}"))
             continue
         if not _named(picture):
             found.append(Fault(file, where, "file_name", f"wanted a name, got {picture.get('file_name')!r}"))
+        elif _leaves(picture["file_name"]):
+            found.append(
+                Fault(file, where, "file_name", f"{picture['file_name']!r} leaves the dataset's folder")
+            )
         w, h = picture.get("width"), picture.get("height")
         sizes[picture["id"]] = (h, w) if _number(h) and _number(w) and h > 0 and w > 0 else None
         for field, value in (("width", w), ("height", h)):
@@ -217,7 +230,7 @@ def _pictures(pictures: list, file: str, found: list[Fault]) -> dict[Any, tuple[
                 found.append(Fault(file, where, field, f"wanted pixels, got {value!r}"))
     for field in ("id", "file_name"):
         for twice in _repeated(p.get(field) for p in pictures if _plain(p)):
-            found.append(Fault(file, f"picture {twice!r}", field, "is used twice"))
+            found.append(Fault(file, f"image {twice!r}", field, "is used twice"))
     return sizes
 
 
@@ -230,14 +243,17 @@ def _annotations(annotations: list, file: str, sizes: dict, skeletons: dict, fou
         def fault(field: str, what: str, where: str = where) -> None:
             found.append(Fault(file, where, field, what))
 
-        if not isinstance(one.get("id"), (int, str)):
+        if not isinstance(one.get("id"), int):
             fault("id", f"wanted a whole number, got {one.get('id')!r}")
         if one.get("image_id") not in sizes:
-            fault("image_id", f"no picture has the id {one.get('image_id')!r}")
+            fault("image_id", f"no image has the id {one.get('image_id')!r}")
         size = sizes.get(one.get("image_id"))
         _box(one, size, fault)
         if one.get("category_id") not in skeletons:
-            fault("category_id", f"no category has the id {one.get('category_id')!r}; there are: {_ids(skeletons)}")
+            fault(
+                "category_id",
+                f"no category has the id {one.get('category_id')!r}; there are: {_ids(skeletons)}",
+            )
         elif (skeleton := skeletons[one["category_id"]]) is not None:
             _keypoints(one, skeleton, size, fault)
     for twice in _repeated(a.get("id") for a in annotations if _plain(a)):
@@ -276,8 +292,10 @@ def _keypoints(one: dict, skeleton: Skeleton, size: tuple | None, fault: Callabl
             if v or not all(isinstance(c, (int, float)) or c is None for c in (x, y)):
                 fault(field, f"wanted finite numbers, got ({x!r}, {y!r})")
         elif v and size is not None:
-            if not (-SLACK <= x <= size[1] - 1 + SLACK and -SLACK <= y <= size[0] - 1 + SLACK):
-                fault(field, f"({x:g}, {y:g}) with v={v} lies outside the picture's {size[1]:g} x {size[0]:g}")
+            if min(x, y) + 0.5 < -SLACK or x + 0.5 > size[1] + SLACK or y + 0.5 > size[0] + SLACK:
+                fault(
+                    field, f"({x:g}, {y:g}) with v={v} lies outside the picture's {size[1]:g} x {size[0]:g}"
+                )
     labelled = sum(v in (1, 2) for v in flat[2::3])
     if one.get("num_keypoints", labelled) != labelled:
         fault("num_keypoints", f"says {one['num_keypoints']!r}, but {labelled} have v > 0")
@@ -287,20 +305,22 @@ def _picture(folder: Path, picture: dict, instances: int) -> list[Fault]:
     """What is wrong with one picture, its mask and its depth."""
     name = picture["file_name"]
     path = folder / name
-    found = [Fault(name, "", "file_name", "leads out of the dataset's folder")] if _leaves(name) else []
+    found: list[Fault] = []
     try:
         size = decode(path.read_bytes(), name).shape[:2]
     except FileNotFoundError:
         there = path.parent.iterdir() if path.parent.is_dir() else ()
         near = next((p.name for p in there if p.name.lower() == path.name.lower()), None)
-        return [*found, Fault(name, "", "", f"the picture is missing{f'; there is {near!r}' if near else ''}")]
+        return [Fault(name, "", "", f"the picture is missing{f'; there is {near!r}' if near else ''}")]
     except OSError as error:
-        return [*found, Fault(name, "", "", f"the picture cannot be read: {error.strerror}")]
+        return [Fault(name, "", "", f"the picture cannot be read: {error.strerror}")]
     except DataError as error:
-        return [*found, Fault(name, "", "", str(error).removeprefix(f"{name}: "))]
+        return [Fault(name, "", "", str(error).removeprefix(f"{name}: "))]
     w, h = picture.get("width"), picture.get("height")
     if _number(w) and _number(h) and (h, w) != size:
-        turned = "; width and height are swapped (an EXIF turn that was not applied?)" if (w, h) == size else ""
+        turned = (
+            "; width and height are swapped (an EXIF turn that was not applied?)" if (w, h) == size else ""
+        )
         what = f"declared {w} x {h}, but the picture is {size[1]} x {size[0]}{turned}"
         found.append(Fault(name, "", "width, height", what))
     for kind in ("masks", "depth"):
@@ -317,16 +337,11 @@ def _plane(path: Path, kind: str, size: tuple[int, ...], instances: int) -> list
     except DataError as error:
         return [Fault(name, "", "", str(error).removeprefix(f"{name}: "))]
     if plane.shape != size:
-        return [Fault(name, "", "", f"is {plane.shape[1]} x {plane.shape[0]}, its picture {size[1]} x {size[0]}")]
+        return [
+            Fault(name, "", "", f"is {plane.shape[1]} x {plane.shape[0]}, its picture {size[1]} x {size[0]}")
+        ]
     if kind == "masks" and plane.max() > instances:
         return [Fault(name, "", "", f"marks instance {plane.max()}, but the picture has {instances}")]
-    return []
-
-
-def _strays(images: Path, pictures: list) -> list[Fault]:
-    """Nothing refers to a picture file twice removed; a folder without any picture deserves one line, not a thousand."""
-    if pictures and not images.is_dir():
-        return [Fault(images.name, "", "", f"there is no folder {images}")]
     return []
 
 
@@ -334,7 +349,9 @@ def _group(group: object, field: str, fault: Callable[[str, str], None]) -> bool
     """Whether it is a pair (mirror) or a group of two or more (interchangeable) names."""
     right = isinstance(group, list) and all(isinstance(n, str) for n in group)
     if not right or (len(group) != 2 if field == "mirror" else len(group) < 2):  # type: ignore[arg-type]
-        fault(field, f"wanted {'pairs' if field == 'mirror' else 'groups'} of landmark names, got {group!r:.80}")
+        fault(
+            field, f"wanted {'pairs' if field == 'mirror' else 'groups'} of landmark names, got {group!r:.80}"
+        )
         return False
     return True
 

@@ -221,14 +221,12 @@ def matching(found: np.ndarray, true: np.ndarray, groups: Sequence[Sequence[int]
     """
     from scipy.optimize import linear_sum_assignment
 
-    there = np.isfinite(true).all(-1)  # (N, K)
+    there = np.asarray(~np.isnan(true).any(-1))  # (N, K)
     order = np.tile(np.arange(true.shape[1]), (len(true), 1))
     for group in map(list, groups):
         for n in range(len(true)):
             cost = apart(found[n, group][None, :], true[n, group][:, None])  # (true, found)
-            cost = np.where(
-                np.isfinite(cost), np.minimum(cost, 1e9), 1e12
-            )  # not finite: dearer than any point
+            cost = np.where(np.isfinite(cost), np.minimum(cost, 1e9), 1e12)  # no point: dearer than any
             cost = np.where(there[n, group][:, None], cost, 0.0)
             order[n, group] = np.array(group)[linear_sum_assignment(cost)[1]]
     return order
@@ -282,7 +280,7 @@ def _aligned(predicted: Sequence[Poses], truth: Sequence[Poses]) -> Skeleton | N
 
 def _share(fractions: np.ndarray, alpha: float) -> float:
     counted = fractions[~np.isnan(fractions)]
-    return _mean(np.less(counted, alpha))
+    return _mean(counted < alpha)
 
 
 def _mean(values: np.ndarray) -> float:
