@@ -5,10 +5,10 @@ at all.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
@@ -58,10 +58,16 @@ class Dataset:
     def __len__(self) -> int:
         return len(self.records)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Record]:
         return iter(self.records)
 
-    def __getitem__(self, which):
+    @overload
+    def __getitem__(self, which: int) -> Record: ...
+
+    @overload
+    def __getitem__(self, which: slice | Sequence[int]) -> "Dataset": ...
+
+    def __getitem__(self, which: int | slice | Sequence[int]) -> "Record | Dataset":
         """One record for an index, a Dataset for a slice or a list of indices."""
         if isinstance(which, (int, np.integer)):
             return self.records[which]
