@@ -1,0 +1,77 @@
+"""What several networks are built from."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class Normalise(nn.Module):
+    """RGB pictures (B, 3, H, W) in [0, 1] -> what a backbone was trained to see: scaled, shifted, RGB or BGR."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, mean: Sequence[float], std: Sequence[float], scale: float = 1.0, bgr: bool = False):
+        super().__init__()
+        self.scale, self.bgr = scale, bgr
+        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        if self.bgr:
+            pictures = pictures.flip(1)
+        return (pictures * self.scale - self.mean) / self.std
+
+
+def imagenet() -> Normalise:
+    """As torchvision's and most of timm's backbones want it."""
+    return Normalise((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+
+
+def caffe() -> Normalise:
+    """As Caffe's and Keras's ResNets want it: BGR, 0..255, minus the mean."""
+    return Normalise((103.939, 116.779, 123.68), (1.0, 1.0, 1.0), scale=255.0, bgr=True)
+
+
+def convolved(inputs: int, outputs: int, dropout: float, slope: float = 0.3) -> nn.Sequential:
+    """3x3 convolution, batch norm, leaky ReLU (slope 0.3 is Keras's default), dropout; the size stays."""
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, 3, padding=1, bias=False),  # batch norm has its own bias
+        nn.BatchNorm2d(outputs),
+        nn.LeakyReLU(slope, inplace=True),
+        nn.Dropout(dropout),
+    )
+
+
+class Up(nn.Module):
+    """The upsampling block of IHM, figure 4: twice the size, beside it the backbone's features, two convolutions."""
+
+    def __init__(self, inputs: int, skip: int, outputs: int, dropout: float):
+        super().__init__()
+        self.first = convolved(inputs + skip, outputs, dropout)
+        self.second = convolved(outputs, outputs, dropout)
+
+    def forward(self, x: Tensor, skip: Tensor | None) -> Tensor:
+        x = F.interpolate(x, scale_factor=2.0, mode="nearest")  # (B, inputs, 2h, 2w)
+        if skip is not None:
+            x = torch.cat([x, skip], 1)  # (B, inputs + skip, 2h, 2w)
+        return self.second(self.first(x))
+
+
+class MapHead(nn.Module):
+    """A 1x1 convolution and a sigmoid: (B, C, h, w) -> (B, points, h, w) in [0, 1], always in float32.
+
+    Low precision in this last step makes ties between neighbouring cells, and so moves the maximum.
+    """
+
+    def __init__(self, inputs: int, points: int):
+        super().__init__()
+        self.draw = nn.Conv2d(inputs, points, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not torch.is_autocast_enabled(x.device.type):
+            return torch.sigmoid(self.draw(x))
+        with torch.autocast(x.device.type, enabled=False):
+            return torch.sigmoid(self.draw(x.float()))
