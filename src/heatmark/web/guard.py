@@ -1,0 +1,147 @@
+"""What stands before our pages: who may ask, from where, and how much they may send.
+
+A server on this machine can be reached by every page the browser has open. So a request must name a host that
+we serve (else a foreign name points at this machine: DNS rebinding), and a change must come from our page.
+"""
+
+import json
+import socket
+import sys
+import webbrowser
+from collections.abc import Awaitable, Callable, MutableMapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from ..errors import UserError
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Message, Receive, Send], Awaitable[None]]
+
+STATIC = Path(__file__).parent / "static"
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+POLICY = (
+    "default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; "
+    "style-src 'self' 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+)
+HEADERS = {
+    "content-security-policy": POLICY,
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cache-control": "no-cache",
+}
+
+
+class TooLarge(Exception):
+    """A request's body went over the limit."""
+
+
+def guarded(app: App, hosts: frozenset[str] | None, limit: int) -> App:
+    """The ASGI app behind checks that answer 403 or 413 with a one-line JSON {"error": ...}.
+
+    Args:
+        hosts: the names this server may be called by; None for any (a server opened to a network).
+        limit: bytes a request may carry.
+    """
+
+    async def checked(scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            if scope["type"] == "lifespan":
+                await app(scope, receive, send)
+            return
+        headers = {key.decode("latin-1"): value.decode("latin-1") for key, value in scope["headers"]}
+        if fault := _stranger(scope["method"], headers, hosts):
+            return await _refuse(send, 403, fault)
+        too_large = f"a request may carry {limit} bytes at most"
+        if int(headers.get("content-length") or 0) > limit:
+            return await _refuse(send, 413, too_large)
+        started, taken = False, 0
+
+        async def counted() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > limit:
+                raise TooLarge
+            return message
+
+        async def with_headers(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                ours = [(key.encode(), value.encode()) for key, value in HEADERS.items()]
+                message = {**message, "headers": [*message.get("headers", []), *ours]}
+            await send(message)
+
+        try:
+            await app(scope, counted, with_headers)
+        except TooLarge:
+            if not started:
+                await _refuse(send, 413, too_large)
+
+    return checked
+
+
+def _stranger(method: str, headers: dict[str, str], hosts: frozenset[str] | None) -> str | None:
+    """Why this request is not for us, or None."""
+    host = headers.get("host", "")
+    try:
+        name = urlsplit(f"//{host}").hostname
+    except ValueError:
+        name = None
+    if hosts is not None and name not in hosts:
+        return f"this server is not called {host!r}"
+    origin = headers.get("origin")
+    if method not in ("GET", "HEAD") and origin is not None and urlsplit(origin).netloc != host:
+        return f"a page of {origin} may not change anything here"
+    if method not in ("GET", "HEAD") and headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
+        return "a page of another site may not change anything here"
+    return None
+
+
+async def _refuse(send: Send, status: int, fault: str) -> None:
+    body = json.dumps({"error": fault}).encode()
+    start = {
+        "type": "http.response.start",
+        "status": status,
+        "headers": [(b"content-type", b"application/json")],
+    }
+    await send(start)
+    await send({"type": "http.response.body", "body": body})
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """A socket on `port`, or on any free one if that is taken. Raises a UserError if there is none."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    for choice in (port, 0):
+        try:
+            return socket.create_server((host, choice), family=family)
+        except OSError as error:
+            fault = error
+    raise UserError(f"nothing can be served on {host} port {port}: {(fault.strerror or str(fault)).lower()}")
+
+
+def run(app: App, listener: socket.socket, url: str, open_browser: bool) -> None:
+    """Serve until Ctrl-C, which is the normal end."""
+    import uvicorn
+
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off", server_header=False))
+    if open_browser and has_screen():
+        import threading
+
+        threading.Timer(0.5, webbrowser.open, [url]).start()
+    try:
+        server.run(sockets=[listener])
+    except KeyboardInterrupt:
+        pass
+
+
+def has_screen() -> bool:
+    """Whether a browser with windows can be opened; without one `webbrowser` would take over the terminal."""
+    import os
+
+    return sys.platform in ("win32", "darwin") or bool(
+        os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    )
