@@ -132,14 +132,12 @@ function element(tag, properties = {}, ...children) {
 }
 
 function show() {
-  const typing = document.activeElement?.dataset?.id;
   if ($("name") !== document.activeElement) $("name").value = state.name;
   $("unit").value = state.unit;
   $("length").textContent = viewer.size ? `${length(viewer.size * METRES[state.unit])} long` : "";
   $("count").textContent = state.landmarks.length || "";
   $("empty").hidden = state.landmarks.length > 0;
-  $("list").replaceChildren(...state.landmarks.map(entry));
-  if (typing) $("list").querySelector(`input[data-id="${typing}"]`)?.focus();
+  showList();
   $("groups").replaceChildren(...Object.keys(KINDS).flatMap((kind) => state[kind].map((group) => relation(kind, group))));
   const n = selected.size;
   document.querySelector('[data-act="mirror"]').disabled = document.querySelector('[data-act="bone"]').disabled = n !== 2;
@@ -157,33 +155,52 @@ function show() {
   place(true);
 }
 
-function entry(landmark, index) {
-  const input = element("input", { type: "text", value: landmark.name, className: "grow", maxLength: 64, spellcheck: false, ariaLabel: "name" });
-  input.dataset.id = landmark.id;
+// A row of the list is made once and brought up to date, so that a field being typed in is left alone.
+const rows = new Map();
+
+function row(landmark, index) {
+  const item = rows.get(landmark.id) ?? newRow(landmark.id);
+  const [, input, bin] = item.children;
+  if (input !== document.activeElement) input.value = landmark.name;
   const twice = state.landmarks.some((other) => other !== landmark && other.name === landmark.name);
-  if (twice || !landmark.name.trim()) input.classList.add("wrong");
-  input.onchange = () => change(() => { const l = find(landmark.id); if (l) l.name = input.value.trim(); });
-  input.onkeydown = (event) => {
-    event.stopPropagation();
-    if (event.key === "Escape") input.value = landmark.name;
-    if (event.key === "Enter" || event.key === "Escape") { input.blur(); $("canvas").focus(); }
-    if (event.key === "s" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); save(); }
-  };
-  input.onfocus = () => { if (!selected.has(landmark.id)) { select([landmark.id]); } };
-  const bin = element("button", { className: "quiet", textContent: "✕", title: "Delete", ariaLabel: `delete ${landmark.name}` });
-  bin.onclick = (event) => { event.stopPropagation(); remove([landmark.id]); };
-  const item = element("li", { className: selected.has(landmark.id) ? "selected" : "" }, element("i", { className: "dot" }), input, bin);
+  input.classList.toggle("wrong", twice || !landmark.name);
+  input.title = twice ? "another landmark has this name" : "";
+  bin.ariaLabel = `delete ${landmark.name}`;
+  item.classList.toggle("selected", selected.has(landmark.id));
   item.style.setProperty("--color", color(index));
-  item.onpointerdown = (event) => {
-    if (event.target === bin || (event.target === input && !(event.ctrlKey || event.metaKey || event.shiftKey))) return;
-    event.preventDefault();
-    if (event.ctrlKey || event.metaKey || event.shiftKey) {
-      const many = new Set(selected);
-      if (!many.delete(landmark.id)) many.add(landmark.id);
-      select(many);
-    } else select([landmark.id]);
-  };
   return item;
+}
+
+function newRow(id) {
+  const input = element("input", { type: "text", className: "grow", maxLength: 64, spellcheck: false, ariaLabel: "name" });
+  const take = () => change(() => { const l = find(id); if (l) l.name = input.value.trim(); });
+  input.onchange = take;
+  input.onblur = take;
+  input.onkeydown = (event) => {
+    if (event.key === "Escape") input.value = nameOf(id);
+    if (event.key === "Enter" || event.key === "Escape") { event.stopPropagation(); input.blur(); $("canvas").focus(); }
+  };
+  input.onfocus = () => { if (!selected.has(id)) select([id]); };
+  const bin = element("button", { className: "quiet", textContent: "✕", title: "Delete" });
+  bin.onclick = () => remove([id]);
+  const item = element("li", {}, element("i", { className: "dot" }), input, bin);
+  item.onpointerdown = (event) => {
+    const several = event.ctrlKey || event.metaKey || event.shiftKey;
+    if (event.target === bin || (event.target === input && !several)) return;
+    event.preventDefault();
+    const many = new Set(several ? selected : []);
+    if (!many.delete(id)) many.add(id);
+    select(many);
+  };
+  rows.set(id, item);
+  return item;
+}
+
+// Puts the rows in order without taking a focused one out of the page.
+function showList() {
+  const wanted = state.landmarks.map(row);
+  for (const item of [...$("list").children]) if (!wanted.includes(item)) item.remove();
+  wanted.forEach((item, at) => { if ($("list").children[at] !== item) $("list").insertBefore(item, $("list").children[at] ?? null); });
 }
 
 function relation(kind, group) {
@@ -194,9 +211,9 @@ function relation(kind, group) {
 }
 
 function rename(id) {
-  const input = $("list").querySelector(`input[data-id="${id}"]`);
-  input?.focus();
-  input?.select();
+  const input = rows.get(id).children[1];
+  input.focus();
+  input.select();
 }
 
 function say(text, fault = false) {

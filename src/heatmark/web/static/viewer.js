@@ -97,7 +97,7 @@ export class Viewer {
     const box = new THREE.Box3().setFromObject(this.group);
     const radius = box.getSize(new THREE.Vector3()).length() / 2;
     const narrow = Math.min(1, this.camera.aspect);
-    const distance = (radius * 0.95) / Math.sin(((this.camera.fov / 2) * Math.PI) / 180) / narrow;
+    const distance = (radius * 0.87) / Math.sin(((this.camera.fov / 2) * Math.PI) / 180) / narrow;
     this.controls.target.copy(box.getCenter(new THREE.Vector3()));
     this.camera.position.copy(this.controls.target).addScaledVector(from.normalize(), distance);
     this.controls.update();
