@@ -1,0 +1,394 @@
+"""heatmark export: one file for use, proven on real pictures before it is written.
+
+Normalisation, network and decoding become one ONNX graph with the card in its metadata. The new file is
+compared with the model it comes from on real pictures; if a landmark moves, or PCK changes, by more than the
+gate allows, nothing is written. All distances are in network pixels, the unit in which the network answers.
+"""
+
+import os
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from .. import zoo
+from ..card import KEY, Card
+from ..data import open_dataset
+from ..data.records import read_bytes
+from ..errors import DataError, GateError, UserError, require, unknown
+from ..geometry import Frame
+from ..imaging import decode
+from ..metrics.pck import apart, matching, pck
+from ..runtime.engines import INPUT, OUTPUTS, Engine, network, opened
+from ..runtime.predictor import network_input
+from ..runtime.sources import pictures_in
+from ..types import Poses, Skeleton
+from .progress import track
+
+if TYPE_CHECKING:
+    import onnx
+    from torch import nn
+
+PRECISIONS = ("fp32", "fp16", "int8")
+FORMATS = ("onnx", "openvino")
+MOST = 400  # views the gate looks at; of more, evenly spread ones
+CALIBRATION = 100  # of them set the ranges of int8
+BATCH = 8
+
+
+@dataclass(frozen=True)
+class View:
+    """One picture, or one labelled object of it, as the network sees it."""
+
+    name: str
+    pixels: np.ndarray  # (3, H, W) float32 in [0, 1]
+    frame: Frame
+    truth: Poses | None = None  # one instance, picture pixels
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written, and how far it is from what it was made of."""
+
+    out: Path
+    to: str
+    precision: str
+    bytes: int
+    max_shift_px: float  # the farthest any landmark moved, network pixels
+    worst: str  # where: picture and landmark
+    metric_change: (
+        float | None
+    )  # PCK@0.1 of the file minus that of the model, in points (0..100); None: no labels
+    views: int  # pictures, or boxes of them, that were compared
+    seconds: float
+
+    def to_dict(self) -> dict[str, Any]:
+        return {name: str(v) if isinstance(v, Path) else v for name, v in self.__dict__.items()}
+
+
+def export(
+    model: str | Path,
+    *,
+    out: str | Path | None = None,
+    to: Literal["onnx", "openvino"] = "onnx",
+    precision: Literal["fp32", "fp16", "int8"] = "fp32",
+    pictures: str | Path | None = None,
+    gate_px: float = 0.5,
+    gate_pck: float = 0.2,
+) -> Exported:
+    """Write a model as one file that runs without torch.
+
+    Args:
+        model: model.safetensors, a run's folder (its best.safetensors), or an fp32 .onnx file or shipped
+            detector.
+        out: the file to write, or a folder; by default NAME.onnx (NAME.xml) beside the model.
+        to: "onnx"; or "openvino", which writes NAME.xml and, as OpenVINO wants it, NAME.bin beside it.
+        precision: "fp32"; "fp16" stores the weights in half the space and computes in fp32; "int8" also
+            computes in whole numbers, except for the heads and the decoding, calibrated on `pictures`. The
+            gate may well refuse int8: where two places of a map are nearly as high, rounding picks the other
+            one.
+        pictures: what the gate looks at: a dataset (its labelled boxes), a folder of pictures, or one
+            picture; by default the photographs that heatmark ships.
+        gate_px: the farthest a landmark may move, network pixels. Of an interchangeable group the places
+            count, not who holds them.
+        gate_pck: the most that PCK@0.1 may change, in points of 100, where `pictures` have labels.
+
+    Raises:
+        GateError: the file would be farther from the model than the gate allows; nothing was written.
+        UserError, DataError: a model or pictures that cannot be used, or an extra that is missing.
+    """
+    start = time.perf_counter()
+    if to not in FORMATS:
+        raise unknown("format", to, FORMATS)
+    if precision not in PRECISIONS:
+        raise unknown("precision", precision, PRECISIONS)
+    require("onnx", "onnxscript", to="export a model")
+    if to == "openvino":
+        require("openvino", to="write an OpenVINO model")
+    source = _source(model)
+    target = _target(source, out, to)
+    graph, reference, card = _graph_of(source)
+    views = _views(pictures, card)
+    if precision == "fp16":
+        graph = half_weights(graph)
+    elif precision == "int8":
+        graph = whole_numbers(graph, views[:: -(-len(views) // CALIBRATION)])
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".heatmark-", dir=target.parent) as aside:
+        written = write(graph, card, Path(aside) / target.name, to)
+        engine, _ = opened(written[0])
+        shift, worst, change = _compared(reference, engine, views, card.skeleton_of())
+        _gate(target.name, shift, worst, change, gate_px, gate_pck)
+        size = sum(file.stat().st_size for file in written)
+        for file in reversed(written):  # the one that is opened comes last
+            os.replace(file, target.parent / file.name)
+    return Exported(
+        target, to, precision, size, shift, worst, change, len(views), time.perf_counter() - start
+    )
+
+
+def _gate(name: str, shift: float, worst: str, change: float | None, gate_px: float, gate_pck: float) -> None:
+    """Raise a GateError if either is more than allowed, or not a number."""
+    if not shift <= gate_px:
+        far = (
+            f"moves {shift:.2f} network px" if np.isfinite(shift) else "is found by one and not by the other"
+        )
+        raise GateError(f"{name} not written: {worst} {far}, the gate allows {gate_px:g} px")
+    if change is not None and not abs(change) <= gate_pck:
+        raise GateError(
+            f"{name} not written: PCK@0.1 changes by {change:+.2f} points, the gate allows {gate_pck:g}"
+        )
+
+
+def _source(model: str | Path) -> Path:
+    path = Path(model)
+    if path.is_dir():
+        for name in ("best.safetensors", "model.safetensors"):
+            if (path / name).is_file():
+                return path / name
+        raise UserError(f"{path}: the folder holds no best.safetensors")
+    if not path.exists() and str(model) in zoo.DETECTORS:
+        return zoo.detector(str(model))
+    if path.suffix not in (".safetensors", ".onnx"):
+        raise UserError(f"{path}: wanted a .safetensors model, a run's folder, or an .onnx file")
+    return path
+
+
+def _target(source: Path, out: str | Path | None, to: str) -> Path:
+    suffix = {"onnx": ".onnx", "openvino": ".xml"}[to]
+    target = source.with_suffix(suffix) if out is None else Path(out)
+    if target.is_dir():
+        target = target / f"{source.stem}{suffix}"
+    if target.suffix != suffix:
+        raise UserError(f"{target}: an {to} model ends in {suffix}")
+    if target.exists() and source.exists() and target.samefile(source):
+        raise UserError(f"{target}: this is the model itself; say with out= where the new file goes")
+    return target
+
+
+def _graph_of(source: Path) -> "tuple[onnx.ModelProto, Engine, Card]":
+    """The fp32 graph, the engine that it is held against, and the card."""
+    if source.suffix == ".onnx":
+        import onnx
+
+        reference, card = opened(source, "onnxruntime")
+        return onnx.load(source), reference, card
+    net, card = network(source)
+    graph = to_onnx(net, card)
+    reference, _ = opened(source, "torch")
+    return graph, reference, card
+
+
+def to_onnx(net: "nn.Module", card: Card) -> "onnx.ModelProto":
+    """A torch module, pictures -> (points, scores), as a graph with any batch size and all its weights
+    inside."""
+    import torch
+
+    pictures = torch.rand(2, 3, *card.size)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the exporter about itself
+        program = torch.onnx.export(
+            net.eval(),
+            (pictures,),
+            input_names=[INPUT],
+            output_names=list(OUTPUTS),
+            dynamic_shapes=({0: torch.export.Dim("batch")},),
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
+    assert program is not None
+    return program.model_proto
+
+
+def half_weights(graph: "onnx.ModelProto") -> "onnx.ModelProto":
+    """A copy whose weights are stored in half precision and widened when the file is opened: computing is
+    fp32."""
+    import onnx
+    from onnx import numpy_helper
+
+    half = onnx.ModelProto()
+    half.CopyFrom(graph)
+    widened = []
+    for weight in half.graph.initializer:
+        values = numpy_helper.to_array(weight)
+        if values.dtype != np.float32 or values.size < 256:  # small constants steer the decoding
+            continue
+        if np.abs(values).max() > np.finfo(np.float16).max:
+            raise GateError(
+                f"{weight.name} holds values beyond half precision's {np.finfo(np.float16).max:g}"
+            )
+        name = weight.name
+        weight.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{name}.half"))
+        widened.append(onnx.helper.make_node("Cast", [f"{name}.half"], [name], to=onnx.TensorProto.FLOAT))
+    for node in reversed(widened):
+        half.graph.node.insert(0, node)
+    return half
+
+
+def whole_numbers(graph: "onnx.ModelProto", views: list[View]) -> "onnx.ModelProto":
+    """A copy that convolves in int8, its ranges taken from `views`; heads, sigmoids and decoding stay
+    fp32."""
+    import onnx
+    from onnxruntime import quantization
+
+    class Reader(quantization.CalibrationDataReader):
+        def __init__(self):
+            self.waiting: Iterator[View] = iter(track(views, len(views), "calibrating", "views"))
+
+        def get_next(self) -> dict[str, np.ndarray] | None:  # type: ignore[override]
+            view = next(self.waiting, None)
+            return None if view is None else {INPUT: view.pixels[None]}
+
+    with tempfile.TemporaryDirectory() as folder:
+        fp32, int8 = Path(folder) / "fp32.onnx", Path(folder) / "int8.onnx"
+        onnx.save(graph, fp32)
+        quantization.quantize_static(
+            fp32,
+            int8,
+            Reader(),
+            quant_format=quantization.QuantFormat.QDQ,
+            op_types_to_quantize=["Conv", "Add", "MaxPool", "Concat", "Resize"],
+            per_channel=True,
+            activation_type=quantization.QuantType.QUInt8,
+            weight_type=quantization.QuantType.QInt8,
+            nodes_to_exclude=_outside(graph),
+            extra_options={"ActivationSymmetric": False, "WeightSymmetric": True},
+        )
+        return onnx.load(int8)
+
+
+def _outside(graph: "onnx.ModelProto") -> list[str]:
+    """Names of the nodes that must stay fp32: those before the first convolution and from a head's one on.
+
+    A head is the convolution whose result goes into the last sigmoid, or, without one, the last convolution.
+    """
+    nodes = list(graph.graph.node)
+    makes = {output: node for node in nodes for output in node.output}
+    convolutions = [node for node in nodes if node.op_type == "Conv"]
+    if not convolutions:
+        return []
+    squashed = [makes.get(node.input[0]) for node in nodes if node.op_type == "Sigmoid"]
+    heads = [node for node in squashed if node is not None and node.op_type == "Conv"] or convolutions[-1:]
+    outside, reached = set(), {output for head in heads for output in head.output}
+    for node in nodes:  # in the order of computation
+        if any(name in reached for name in node.input):
+            reached.update(node.output)
+            outside.add(node.name)
+    from_input, seen = {INPUT}, set()
+    for node in nodes:
+        if node.op_type not in ("Conv", "MaxPool") and any(name in from_input for name in node.input):
+            from_input.update(node.output)
+            seen.add(node.name)
+    return sorted(outside | seen | {head.name for head in heads})
+
+
+def write(graph: "onnx.ModelProto", card: Card, path: Path, to: str = "onnx") -> list[Path]:
+    """Write the graph with the card inside; the files, the one to open first."""
+    import onnx
+
+    del graph.metadata_props[:]
+    onnx.helper.set_model_props(graph, {KEY: card.to_json()})
+    graph.producer_name = "heatmark"
+    graph.doc_string = f"{card.name}: {', '.join(card.skeleton_of().landmarks)}"
+    if to == "onnx":
+        path.write_bytes(graph.SerializeToString())
+        return [path]
+    import openvino
+
+    temporary = path.with_suffix(".onnx")
+    temporary.write_bytes(graph.SerializeToString())
+    openvino.save_model(openvino.Core().read_model(temporary), path, compress_to_fp16=False)
+    temporary.unlink()
+    return [path, path.with_suffix(".bin")]
+
+
+def _views(pictures: str | Path | None, card: Card) -> list[View]:
+    """What the gate looks at, at most MOST: labelled boxes of a dataset, or whole pictures."""
+    if pictures is None:
+        return [_whole(path, card) for path in zoo.photographs()]
+    path = Path(pictures)
+    if path.suffix == ".json" or (path / "annotations.json").is_file():
+        return _labelled(path, card)
+    if path.is_file():
+        return [_whole(path, card)]
+    if not path.is_dir():
+        raise UserError(f"{path}: no such dataset, folder or picture")
+    found = _spread(pictures_in(path))
+    if not found:
+        raise DataError(f"{path}: neither annotations.json nor a picture in this folder")
+    return [_whole(picture, card) for picture in found]
+
+
+def _whole(path: Path, card: Card) -> View:
+    picture = decode(read_bytes(path), str(path))
+    frame = Frame.whole(picture.shape[:2], card.size)
+    return View(path.name, network_input(picture, frame), frame)
+
+
+def _labelled(path: Path, card: Card) -> list[View]:
+    dataset, wanted = open_dataset(path), card.skeleton_of().landmarks
+    if dataset.skeleton.landmarks != wanted:
+        came = ", ".join(dataset.skeleton.landmarks)
+        raise UserError(f"{path}: labels {came}; the model finds {', '.join(wanted)}")
+    with_box = [
+        (record, n)
+        for record in dataset
+        for n in range(len(record.poses))
+        if np.isfinite(record.poses.boxes[n]).all()
+        and (record.poses.boxes[n][2:] > record.poses.boxes[n][:2]).all()
+    ]
+    if not with_box:
+        raise DataError(f"{path}: no labelled object has a box")
+    views = []
+    for record, n in _spread(with_box):
+        frame = Frame.around(record.poses.boxes[n], card.size, enlarge=card.enlarge)
+        picture = decode(read_bytes(record.path), str(record.path))
+        views.append(View(record.name, network_input(picture, frame), frame, record.poses[n]))
+    return views
+
+
+def _spread(items: list) -> list:
+    """At most MOST of them, evenly spread."""
+    return [items[round(i)] for i in np.linspace(0, len(items) - 1, min(len(items), MOST))]
+
+
+def _compared(
+    reference: Engine, candidate: Engine, views: list[View], skeleton: Skeleton
+) -> tuple[float, str, float | None]:
+    """How far the candidate is from the reference: the largest shift in network px, where, and PCK@0.1 in
+    points.
+
+    A landmark that only one of them finds has moved infinitely far.
+    """
+    before, after = _points(reference, views, "model"), _points(candidate, views, "new file")  # (M, K, 2)
+    order = matching(after, before, skeleton.groups)
+    shifts = apart(np.take_along_axis(after, order[..., None], 1), before)  # (M, K)
+    unfound = [~np.isfinite(p).all(-1) for p in (before, np.take_along_axis(after, order[..., None], 1))]
+    shifts = np.where(unfound[0] & unfound[1], 0.0, shifts)
+    m, k = np.unravel_index(shifts.argmax(), shifts.shape)
+    worst = f"{skeleton.landmarks[k]} in {views[m].name}"
+    labelled = [(i, v, v.truth) for i, v in enumerate(views) if v.truth is not None]
+    if not labelled:
+        return float(shifts.max()), worst, None
+    truth = [Poses(skeleton, t.points, visibility=t.visibility, boxes=t.boxes) for _, _, t in labelled]
+    at = [
+        pck([Poses(skeleton, v.frame.back(points[i])[None]) for i, v, _ in labelled], truth).at(0.1)
+        for points in (before, after)
+    ]
+    return float(shifts.max()), worst, 100 * (at[1] - at[0])
+
+
+def _points(engine: Engine, views: list[View], label: str) -> np.ndarray:
+    """(M, K, 2) network pixels."""
+    starts = range(0, len(views), BATCH)
+    batches = (np.stack([v.pixels for v in views[at : at + BATCH]]) for at in starts)
+    answers = (engine(batch)["points"] for batch in batches)
+    return np.concatenate(list(track(answers, len(starts), f"comparing: {label}", "batches"))).astype(
+        np.float64
+    )

@@ -1,0 +1,218 @@
+"""Model files to engines: ONNX Runtime, OpenVINO and torch behind one signature, so that they can be swapped.
+
+An engine takes pictures and gives points; the decoding of maps is inside it. Opening a file also reads its
+card.
+"""
+
+import inspect
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from ..card import KEY, Card
+from ..errors import DataError, UserError, require, unknown
+
+if TYPE_CHECKING:
+    from torch import nn
+
+READS = {"onnxruntime": ".onnx", "openvino": ".onnx or .xml", "torch": ".safetensors"}
+INPUT, OUTPUTS = "pictures", ("points", "scores")  # what an ONNX file calls them
+
+
+class Engine(Protocol):
+    def __call__(self, pictures: np.ndarray, /) -> dict[str, np.ndarray]:
+        """(B, 3, H, W) float32 RGB in [0, 1] -> "points" (B, K, 2) in network pixels, "scores" (B, K)."""
+        ...
+
+
+def cores() -> int:
+    """How many cores this process may use: its affinity, which in a container is less than the machine
+    has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def with_onnxruntime(path: Path, threads: int | None = None) -> tuple[Engine, Card]:
+    """The default: an .onnx file in ONNX Runtime on the CPU."""
+    import onnxruntime
+
+    data = _bytes(path, ".onnx", "onnxruntime")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = threads or cores(), 1
+    options.log_severity_level = 3  # errors only
+    try:
+        session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # its exceptions have no common parent of their own
+        raise DataError(f"{path}: not an ONNX file, or a damaged one ({_line(error)})") from error
+    card = _card(path, session.get_modelmeta().custom_metadata_map.get(KEY))
+    _check_ends(path, [i.name for i in session.get_inputs()], [o.name for o in session.get_outputs()])
+
+    def run(pictures: np.ndarray) -> dict[str, np.ndarray]:
+        return dict(zip(OUTPUTS, map(np.asarray, session.run(OUTPUTS, {INPUT: pictures}))))
+
+    return run, card
+
+
+def with_openvino(path: Path, threads: int | None = None) -> tuple[Engine, Card]:
+    """The same .onnx file, or OpenVINO's own .xml + .bin pair, in OpenVINO on the CPU, in float32."""
+    require("openvino", to="run a model with OpenVINO")
+    import openvino
+
+    if path.suffix != ".xml":
+        _bytes(path, ".onnx", "openvino")
+    core = openvino.Core()
+    try:
+        model = core.read_model(path)
+    except Exception as error:
+        raise DataError(f"{path}: OpenVINO cannot read it ({_line(error)})") from error
+    framework = model.get_rt_info()["framework"] if "framework" in model.get_rt_info() else {}
+    card = _card(path, framework[KEY].value if KEY in framework else None)
+    _check_ends(path, [i.any_name for i in model.inputs], [o.any_name for o in model.outputs])
+    settings = {
+        "INFERENCE_NUM_THREADS": threads or cores(),
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_PRECISION_HINT": "f32",  # bfloat16, its choice on some CPUs, makes ties and moves peaks
+    }
+    compiled: dict[int, Any] = {}  # by batch: a fixed shape is faster than a free one
+
+    def run(pictures: np.ndarray) -> dict[str, np.ndarray]:
+        if len(pictures) not in compiled:
+            model.reshape({INPUT: list(pictures.shape)})
+            compiled[len(pictures)] = core.compile_model(model, "CPU", settings)
+        answers = compiled[len(pictures)]({INPUT: pictures})
+        return {name: np.array(answers[name]) for name in OUTPUTS}
+
+    return run, card
+
+
+def with_torch(path: Path, threads: int | None = None) -> tuple[Engine, Card]:
+    """A model.safetensors in torch, on the CPU. `threads` is torch's own setting, so it holds for all of
+    it."""
+    net, card = network(path)
+    import torch
+
+    torch.set_num_threads(threads or cores())
+
+    def run(pictures: np.ndarray) -> dict[str, np.ndarray]:
+        with torch.inference_mode():
+            return dict(zip(OUTPUTS, (answer.numpy() for answer in net(torch.from_numpy(pictures)))))
+
+    return run, card
+
+
+ENGINES: dict[str, Callable[[Path, int | None], tuple[Engine, Card]]] = {
+    "onnxruntime": with_onnxruntime,
+    "openvino": with_openvino,
+    "torch": with_torch,
+}
+
+
+def opened(path: Path, engine: str = "auto", threads: int | None = None) -> tuple[Engine, Card]:
+    """A model file's engine and card. "auto": ONNX Runtime for .onnx, OpenVINO for .xml, torch for
+    .safetensors.
+
+    Raises:
+        UserError: no such file, an unknown engine, one that does not read this kind of file, or a missing
+            extra.
+        DataError: the file is empty, truncated, something else, or has no card.
+    """
+    if engine != "auto" and engine not in ENGINES:
+        raise unknown("engine", engine, ("auto", *ENGINES))
+    if not path.is_file():
+        raise UserError(
+            f"{path}: " + ("is a folder, not a model file" if path.is_dir() else "no such model file")
+        )
+    if engine == "auto":
+        by_suffix = {".onnx": "onnxruntime", ".xml": "openvino", ".safetensors": "torch"}
+        if path.suffix not in by_suffix:
+            raise UserError(f"{path}: no engine reads {path.suffix!r}; there are: {', '.join(by_suffix)}")
+        engine = by_suffix[path.suffix]
+    if path.suffix not in READS[engine]:
+        hint = f"; heatmark export {path} writes one" if path.suffix == ".safetensors" else ""
+        raise UserError(f"{path}: the engine {engine!r} reads {READS[engine]} files{hint}")
+    return ENGINES[engine](path, threads)
+
+
+def network(path: Path) -> "tuple[nn.Module, Card]":
+    """A model.safetensors as a torch module, pictures -> (points, scores), in eval mode; and its card."""
+    require("torch", "safetensors", to="open a .safetensors model")
+    from safetensors import SafetensorError, safe_open
+    from safetensors.torch import load_file
+
+    from .. import models
+
+    _bytes(path, ".safetensors", "torch")
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = file.metadata() or {}
+        weights = load_file(path)
+    except SafetensorError as error:
+        raise DataError(f"{path}: not a safetensors file, or a truncated one ({_line(error)})") from error
+    card = _card(path, header.get(KEY))
+    models.check_options(card.model, card.options)
+    takes_weights = "weights" in inspect.signature(models.MODELS[card.model]).parameters
+    options = dict(card.options) | (
+        {"weights": None} if takes_weights else {}
+    )  # the file has them: fetch nothing
+    net = models.create(card.model, points=len(card.skeleton_of().channels), **options)
+    try:
+        net.load_state_dict(weights)
+    except RuntimeError as error:
+        raise DataError(f"{path}: its weights are not those of {card.model} ({_line(error, 300)})") from error
+    return with_points(net, card), card
+
+
+def with_points(net: "nn.Module", card: Card) -> "nn.Module":
+    """A network of maps followed by the card's decoding: (B, 3, H, W) -> points (B, K, 2), scores (B, K)."""
+    from torch import Tensor, nn
+
+    from .. import heatmaps
+
+    class Whole(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.net = net
+
+        def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+            finest = self.net(pictures)[-1]  # (B, C, H / stride, W / stride)
+            return heatmaps.decode(
+                finest, channels, card.stride, how=card.decoding.refine, threshold=card.decoding.threshold
+            )
+
+    channels = card.skeleton_of().channels
+    return Whole().eval()
+
+
+def _bytes(path: Path, suffix: str, engine: str) -> bytes:
+    """A model file's contents. Raises DataError if it is empty or something else by its first bytes."""
+    if not path.is_file():
+        raise UserError(f"{path}: no such model file")
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+    if not data:
+        raise DataError(f"{path}: the file is empty")
+    if data[:200].lstrip().lower().startswith((b"<!doctype", b"<html", b"<?xml", b"version https://git-lfs")):
+        raise DataError(f"{path}: not a {suffix} file; it begins with {data[:16]!r}")
+    return data
+
+
+def _card(path: Path, text: str | None) -> Card:
+    if text is None:
+        raise DataError(f"{path}: a model without a heatmark card; `heatmark export` writes one that has it")
+    return Card.from_json(text, str(path))
+
+
+def _check_ends(path: Path, inputs: list[str], outputs: list[str]) -> None:
+    if inputs != [INPUT] or any(name not in outputs for name in OUTPUTS):
+        wanted = f"{INPUT} in, {' and '.join(OUTPUTS)} out"
+        raise DataError(f"{path}: wanted {wanted}; it has {', '.join(inputs)} in, {', '.join(outputs)} out")
+
+
+def _line(error: Exception, most: int = 160) -> str:
+    """An error's text on one line, not too long."""
+    text = " ".join(str(error).split())
+    return text if len(text) <= most else text[:most] + "..."

@@ -1,0 +1,221 @@
+"""A picture in, points out: what `heatmark.load` gives.
+
+The network sees a window of its own size: the whole picture letterboxed, or a given box enlarged by the
+card's factor. A second look takes a new window around the points of the first and keeps the better answer.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from .. import zoo
+from ..card import Card
+from ..errors import UserError, unknown
+from ..geometry import Frame, boxes_around
+from ..imaging import decode
+from ..imaging.transforms import crop
+from ..types import ABSENT, HIDDEN, SEEN, Poses, Sample, Skeleton
+from .engines import Engine, opened
+from .sources import read
+
+# Visibility guessed from a score, the height of the map's maximum: a landmark in sight draws a bump near 1, a
+# hidden one a low and wide bump, an absent one hardly any.
+SEEN_FROM, HIDDEN_FROM = 0.4, 0.1
+BATCH = 8  # windows shown to the network at once
+
+Picture = str | Path | bytes | np.ndarray | Sample
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Where the time of one call went, in milliseconds."""
+
+    decode: float = 0.0  # file to RGB
+    network: float = (
+        0.0  # window cut out, network, maps to points (that step is part of the model file's graph)
+    )
+    points: float = 0.0  # back into the picture, the better look kept, Poses made
+
+    @property
+    def total(self) -> float:
+        return self.decode + self.network + self.points
+
+
+@dataclass(frozen=True)
+class _Window:
+    """One thing to look at: which picture, through which frame, and the box it was given as."""
+
+    picture: int
+    frame: Frame
+    box: np.ndarray  # (4,), NaN for the whole picture
+
+
+class Predictor:
+    """Finds one object's landmarks in pictures, or in boxes of them.
+
+    `card` says what the model knows of itself, `latency` where the time of the last call went.
+    """
+
+    def __init__(self, engine: Engine, card: Card, name: str = ""):
+        self.engine, self.card, self.name = engine, card, name or card.name
+        self.skeleton: Skeleton = card.skeleton_of()
+        self.latency = Latency()
+
+    def __call__(self, source: Picture, boxes: np.ndarray | None = None, second_look: bool = False) -> Poses:
+        """One picture's Poses, in picture pixels.
+
+        Args:
+            source: a path, a picture file's bytes, an array (H, W, 3) uint8 RGB, or a Sample.
+            boxes: (N, 4) x1 y1 x2 y2; one instance each, in order. None: one instance, the whole picture.
+            second_look: look again, closer, where the first look found the points; twice the time.
+
+        Raises:
+            UserError: no such file, or boxes that are none. DataError: the picture cannot be read.
+        """
+        return self.many([source], None if boxes is None else [boxes], second_look)[0]
+
+    def many(
+        self,
+        sources: Sequence[Picture],
+        boxes: Sequence[np.ndarray | None] | None = None,
+        second_look: bool = False,
+    ) -> list[Poses]:
+        """The Poses of several pictures, shown to the network BATCH windows at a time; arguments as for
+        one."""
+        if boxes is not None and len(boxes) != len(sources):
+            raise UserError(f"wanted boxes for each of {len(sources)} pictures, got {len(boxes)}")
+        start = time.perf_counter()
+        pictures = [_decoded(source) for source in sources]
+        decoded = time.perf_counter()
+        windows = self._windows(pictures, boxes)
+        points, scores, network = self._look(pictures, windows)
+        if second_look and windows:
+            closer = [self._closer(w, p, s) for w, p, s in zip(windows, points, scores)]
+            again, again_scores, more = self._look(pictures, closer)
+            better = again_scores.mean(-1) > scores.mean(-1)
+            points[better], scores[better] = again[better], again_scores[better]
+            network += more
+        answers = [self._poses(i, windows, points, scores) for i in range(len(pictures))]
+        whole = time.perf_counter() - start
+        self.latency = Latency(
+            (decoded - start) * 1e3, network * 1e3, max(whole - (decoded - start) - network, 0.0) * 1e3
+        )
+        return answers
+
+    def _windows(
+        self, pictures: list[np.ndarray], boxes: Sequence[np.ndarray | None] | None
+    ) -> list[_Window]:
+        windows = []
+        for i, picture in enumerate(pictures):
+            given = None if boxes is None else boxes[i]
+            if given is None:
+                windows.append(_Window(i, Frame.whole(picture.shape[:2], self.card.size), np.full(4, np.nan)))
+                continue
+            for box in _checked(given):
+                windows.append(_Window(i, Frame.around(box, self.card.size, enlarge=self.card.enlarge), box))
+        return windows
+
+    def _look(
+        self, pictures: list[np.ndarray], windows: list[_Window]
+    ) -> tuple[np.ndarray, np.ndarray, float]:
+        """Points (M, K, 2) in picture pixels and scores (M, K) of M windows, and the seconds the network
+        took.
+
+        What is not finite counts as not found: the point NaN, its score 0.
+        """
+        k = len(self.skeleton)
+        points, scores, seconds = np.full((len(windows), k, 2), np.nan), np.zeros((len(windows), k)), 0.0
+        for at in range(0, len(windows), BATCH):
+            start = time.perf_counter()
+            some = windows[at : at + BATCH]
+            answers = self.engine(np.stack([network_input(pictures[w.picture], w.frame) for w in some]))
+            seconds += time.perf_counter() - start
+            for j, window in enumerate(some):
+                found = answers["points"][j].astype(np.float64)
+                there = np.isfinite(found).all(-1, keepdims=True)
+                points[at + j] = window.frame.back(np.where(there, found, np.nan))
+                scores[at + j] = answers["scores"][j]
+        return points, np.where(np.isfinite(scores), scores, 0.0), seconds
+
+    def _closer(self, window: _Window, points: np.ndarray, scores: np.ndarray) -> _Window:
+        """A square window around the points the first look trusts; the first window where there are under
+        two."""
+        trusted = points[np.isfinite(points).all(-1) & (scores >= min(HIDDEN_FROM, float(scores.max()) / 2))]
+        if len(trusted) < 2:
+            return window
+        x1, y1, x2, y2 = boxes_around(trusted)
+        corners = window.frame.back(np.array([[0.0, 0.0], [window.frame.size[1], window.frame.size[0]]]))
+        widest = (corners[1] - corners[0]).min()
+        side = float(np.clip(max(x2 - x1, y2 - y1) * self.card.second_look, 0.1 * widest, widest))
+        x, y = (x1 + x2) / 2, (y1 + y2) / 2
+        square = np.array([x - side / 2, y - side / 2, x + side / 2, y + side / 2])
+        return _Window(window.picture, Frame.around(square, self.card.size), window.box)
+
+    def _poses(self, picture: int, windows: list[_Window], points: np.ndarray, scores: np.ndarray) -> Poses:
+        mine = [j for j, window in enumerate(windows) if window.picture == picture]
+        boxes = np.array([windows[j].box for j in mine]).reshape(-1, 4)
+        return Poses(
+            self.skeleton, points[mine], np.clip(scores[mine], 0, 1), visibility(points, scores)[mine], boxes
+        )
+
+
+def load(name: str | Path, engine: str = "auto", threads: int | None = None) -> Predictor:
+    """A shipped detector by name ("hammer"), or a model file.
+
+    Args:
+        name: a key of zoo.DETECTORS, or a path to an .onnx, OpenVINO .xml or .safetensors file.
+        engine: "auto", or a key of ENGINES.
+        threads: how many the engine uses; None takes every core this process may use.
+
+    Raises:
+        UserError: neither a shipped detector nor a file, or an engine that does not read it.
+        DataError: the file is not a model that heatmark wrote.
+    """
+    path = Path(name)
+    if str(name) in zoo.DETECTORS and not path.is_file():
+        path = zoo.detector(str(name))
+    elif not path.suffix and not path.exists():
+        raise unknown("shipped detector or model file", name, zoo.DETECTORS)
+    return Predictor(*opened(path, engine, threads), name=str(name))
+
+
+def network_input(picture: np.ndarray, frame: Frame) -> np.ndarray:
+    """What the network sees of a picture (H, W, 3) uint8: (3, *frame.size) float32 in [0, 1], outside
+    black."""
+    return crop(picture, frame).transpose(2, 0, 1).astype(np.float32) / 255
+
+
+def visibility(points: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """A guess from scores (..., K): 2 seen, 1 hidden, 0 absent, which an unfound (NaN) point always is."""
+    guess = np.where(scores >= SEEN_FROM, SEEN, np.where(scores >= HIDDEN_FROM, HIDDEN, ABSENT))
+    return np.where(np.isfinite(points).all(-1), guess, ABSENT).astype(np.uint8)
+
+
+def _decoded(source: Picture) -> np.ndarray:
+    if isinstance(source, Sample):
+        return source.picture
+    if isinstance(source, bytes):
+        return decode(source, "bytes")
+    if isinstance(source, (str, Path)):
+        return read(Path(source))
+    if not isinstance(source, np.ndarray):
+        raise UserError(f"wanted a path, bytes, an array or a Sample, got {type(source).__name__}")
+    if source.ndim != 3 or source.shape[2] != 3 or source.dtype != np.uint8 or not source.size:
+        raise UserError(f"a picture must be (H, W, 3) uint8 RGB, got {source.shape} {source.dtype}")
+    return source
+
+
+def _checked(boxes: np.ndarray) -> np.ndarray:
+    """Boxes as (N, 4) floats. Raises UserError for one that is not finite or has no area."""
+    boxes = np.asarray(boxes, np.float64)
+    if boxes.ndim != 2 or boxes.shape[1] != 4:
+        if boxes.size:
+            raise UserError(f"boxes must be (N, 4) x1 y1 x2 y2, got {boxes.shape}")
+        return np.empty((0, 4))
+    for i, (x1, y1, x2, y2) in enumerate(boxes):
+        if not (np.isfinite(boxes[i]).all() and x2 > x1 and y2 > y1):
+            raise UserError(f"box {i} must be finite with x1 < x2 and y1 < y2, got {boxes[i].tolist()}")
+    return boxes

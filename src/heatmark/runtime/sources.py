@@ -1,0 +1,143 @@
+"""Where pictures come from: a file, a folder, a video, a camera, standard input; each gives them one by
+one."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from ..errors import DataError, UserError
+from ..imaging import decode
+
+PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm", ".pgm")
+VIDEOS = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".mjpeg")
+STDIN = "-"
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One picture and where it came from."""
+
+    name: str  # the path as given, "camera 0", or "stdin"
+    frame: int  # 0, 1, ... of a video or camera; 0 for a picture
+    picture: np.ndarray  # (H, W, 3) uint8 RGB
+    decode_ms: float = 0.0  # what reading and decoding it took
+
+
+def shots(source: str | Path | bytes, report: Callable[[DataError], None] | None = None) -> Iterator[Shot]:
+    """Every picture of a source, in order.
+
+    Args:
+        source: a picture file, a folder (its pictures, sorted by name; other files are passed over), a video
+            file, a camera's number ("0"), "-" (one picture on standard input), or a picture's bytes.
+        report: told of each picture in a folder that cannot be read, and the rest goes on. None: the first
+            ends it.
+
+    Raises:
+        UserError: no such source. DataError: it cannot be read, or a folder holds no picture.
+    """
+    if isinstance(source, bytes):
+        return _bytes(lambda: source, "bytes")
+    if str(source) == STDIN:
+        return _bytes(sys.stdin.buffer.read, "stdin")
+    path = Path(source)
+    if path.is_dir():
+        return _folder(path, report)
+    if path.is_file():
+        return _video(path) if path.suffix.lower() in VIDEOS else _file(path)
+    if str(source).isdecimal():
+        return _camera(int(str(source)))
+    if "://" in str(source):
+        raise UserError(f"{source}: nothing is fetched from the network; save the picture or video first")
+    raise UserError(f"{source}: no such picture, folder, video or camera")
+
+
+def pictures_in(folder: Path) -> list[Path]:
+    """The picture files of a folder by their endings, sorted; hidden files and subfolders are passed over."""
+    files = (f for f in folder.iterdir() if f.suffix.lower() in PICTURES and not f.name.startswith("."))
+    return sorted(f for f in files if f.is_file())
+
+
+def read(path: Path) -> np.ndarray:
+    """A picture file as (H, W, 3) uint8 RGB. Raises UserError if there is none, DataError if it is no
+    picture."""
+    try:
+        return decode(path.read_bytes(), str(path))
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: no such picture") from error
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def _bytes(given: Callable[[], bytes], name: str) -> Iterator[Shot]:
+    data, start = given(), time.perf_counter()
+    picture = decode(data, name)
+    yield Shot(name, 0, picture, _ms_since(start))
+
+
+def _file(path: Path) -> Iterator[Shot]:
+    start = time.perf_counter()
+    picture = read(path)
+    yield Shot(str(path), 0, picture, _ms_since(start))
+
+
+def _folder(folder: Path, report: Callable[[DataError], None] | None) -> Iterator[Shot]:
+    found = pictures_in(folder)
+    if not found:
+        raise DataError(f"{folder}: no picture in this folder; read are {' '.join(PICTURES)}")
+    for path in found:
+        try:
+            yield from _file(path)
+        except DataError as error:
+            if report is None:
+                raise
+            report(error)
+
+
+def _video(path: Path) -> Iterator[Shot]:
+    if path.stat().st_size == 0:
+        raise DataError(f"{path}: the file is empty")
+    video = _opened(str(path))
+    if video is None:
+        raise DataError(f"{path}: not a video that OpenCV can read")
+    yield from _frames(video, str(path))
+
+
+def _camera(number: int) -> Iterator[Shot]:
+    camera = _opened(number)
+    if camera is None:
+        raise UserError(f"camera {number} cannot be opened; is it connected, and free?")
+    camera.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # the newest frame, not the oldest one waiting
+    yield from _frames(camera, f"camera {number}")
+
+
+def _opened(what: str | int) -> cv2.VideoCapture | None:
+    capture = cv2.VideoCapture(what)
+    if capture.isOpened():
+        return capture
+    capture.release()
+    return None
+
+
+def _frames(capture: cv2.VideoCapture, name: str) -> Iterator[Shot]:
+    number = 0
+    try:
+        while True:
+            start = time.perf_counter()
+            there, frame = capture.read()
+            if not there:
+                break
+            yield Shot(name, number, cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), _ms_since(start))
+            number += 1
+    finally:
+        capture.release()
+    if number == 0:
+        raise DataError(f"{name}: not one frame could be read")
+
+
+def _ms_since(start: float) -> float:
+    return (time.perf_counter() - start) * 1e3

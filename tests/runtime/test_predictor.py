@@ -1,0 +1,151 @@
+"""A predictor answers in picture pixels, for whole pictures and boxes of any size, and can look again."""
+
+import cv2
+import numpy as np
+import pytest
+from toys import SPOTS, spots, spots_card
+
+from heatmark import zoo
+from heatmark.card import Card
+from heatmark.errors import DataError, UserError
+from heatmark.runtime import Latency, Predictor, load
+from heatmark.runtime.predictor import visibility
+from heatmark.types import Poses, Sample
+
+
+@pytest.fixture
+def predictor(spots_onnx) -> Predictor:
+    return load(spots_onnx, threads=1)
+
+
+@pytest.mark.parametrize("size", [(48, 64), (96, 128), (300, 180), (200, 610), (31, 47)])
+def test_points_come_back_in_picture_pixels_whatever_the_pictures_size(predictor, size):
+    h, w = size
+    places = ((0.2 * w, 0.3 * h), (0.8 * w, 0.25 * h), (0.5 * w, 0.8 * h))
+    poses = predictor(spots(size, *places, radius=max(h, w) / 16))
+    assert isinstance(poses, Poses) and poses.skeleton == SPOTS and np.isnan(poses.boxes).all()
+    cell = 2 * max(h / 48, w / 64)  # picture pixels per cell of the finest map
+    np.testing.assert_allclose(poses.points[0], places, atol=0.2 * cell)
+
+
+def test_each_given_box_is_one_instance_in_order_and_enlarged_by_a_quarter(predictor):
+    left, right = ((30, 40), (70, 20), (50, 80)), ((230, 60), (260, 80), (290, 30))
+    both = np.maximum(spots((100, 320), *left, radius=6), spots((100, 320), *right, radius=6))
+    boxes = np.array([[225.0, 20, 295, 90], [20, 10, 80, 90]])
+    poses = predictor(both, boxes=boxes)
+    assert len(poses) == 2 and np.array_equal(poses.boxes, boxes)
+    np.testing.assert_allclose(poses.points, [right, left], atol=0.6)
+    seen: list[np.ndarray] = []
+
+    def engine(pictures: np.ndarray) -> dict[str, np.ndarray]:
+        seen.append(pictures)
+        return {"points": np.zeros((len(pictures), 3, 2)), "scores": np.ones((len(pictures), 3))}
+
+    white = np.full((400, 400, 3), 255, np.uint8)
+    corner = Predictor(engine, spots_card())(white, boxes=np.array([[0, 0, 64.0, 48]]))
+    np.testing.assert_allclose(corner.points[0, 0], (-8, -6))  # the window begins an eighth before the box
+    shown = seen[0][0, 0]
+    assert shown[0, 30] == 0 and shown[30, 0] == 0 and shown[30, 40] == 1  # outside the picture it is black
+
+
+def test_no_boxes_and_no_pictures_are_no_instances(predictor):
+    assert len(predictor(spots((48, 64)), boxes=np.empty((0, 4)))) == 0
+    assert predictor.many([]) == []
+
+
+def test_many_pictures_answer_as_each_alone(predictor):
+    rng = np.random.default_rng(0)
+    pictures = [spots((60, 90), *rng.uniform(15, 45, (3, 2))) for _ in range(11)]
+    for alone, together in zip(map(predictor, pictures), predictor.many(pictures), strict=True):
+        np.testing.assert_allclose(alone.points, together.points, atol=1e-3)
+
+
+def test_a_picture_may_be_a_path_bytes_an_array_or_a_sample(predictor, tmp_path):
+    picture = spots((48, 64), (10, 10), (50, 10), (30, 40))
+    path = tmp_path / "spots.png"
+    cv2.imwrite(str(path), picture[..., ::-1])
+    sample = Sample(picture, Poses.empty(SPOTS))
+    answers = [predictor(source) for source in (path, str(path), path.read_bytes(), picture, sample)]
+    assert all(answer == answers[0] for answer in answers)
+
+
+def test_a_second_look_is_closer_and_finer(predictor):
+    places = np.array([(203.2, 151.7), (223.6, 158.1), (211.9, 170.4)])
+    picture = spots((300, 400), *places, radius=5)
+    first, second = predictor(picture), predictor(picture, second_look=True)
+    errors = [np.linalg.norm(p.points[0] - places, axis=-1).max() for p in (first, second)]
+    assert errors[1] < 0.25 < errors[0]
+    assert second.score[0] > first.score[0]
+
+
+def test_a_second_look_that_finds_less_is_forgotten():
+    calls = iter([0.9, 0.2])
+
+    def engine(pictures: np.ndarray) -> dict[str, np.ndarray]:
+        score = next(calls)
+        points = np.array([[[10.0, 10], [50, 10], [30, 40]]]) * score
+        return {"points": points, "scores": np.full((1, 3), score)}
+
+    poses = Predictor(engine, spots_card())(spots((48, 64)), second_look=True)
+    np.testing.assert_allclose(poses.points[0], np.array([[10, 10], [50, 10], [30, 40]]) * 0.9)
+
+
+@pytest.mark.parametrize("points", [np.full((1, 3, 2), np.nan), np.full((1, 3, 2), 20.0)])
+def test_a_second_look_survives_points_that_are_nowhere_or_all_in_one_place(points):
+    engine = lambda pictures: {"points": points, "scores": np.full((1, 3), 0.5)}  # noqa: E731
+    poses = Predictor(engine, spots_card())(spots((48, 64)), second_look=True)
+    assert len(poses) == 1 and np.array_equal(np.isnan(poses.points), np.isnan(points))
+
+
+def test_what_is_not_finite_is_not_found():
+    def engine(pictures: np.ndarray) -> dict[str, np.ndarray]:
+        points = np.array([[[np.inf, 3], [5, 5], [7, 7]]])
+        return {"points": points, "scores": np.array([[0.9, np.nan, 0.8]])}
+
+    poses = Predictor(engine, spots_card())(spots((48, 64)))
+    assert np.isnan(poses.points[0, 0]).all() and poses.scores[0, 1] == 0
+    assert poses.visibility.tolist() == [[0, 0, 2]]
+
+
+def test_visibility_is_guessed_from_the_score():
+    points = np.array([[1.0, 1], [1, 1], [1, 1], [np.nan, np.nan]])
+    assert visibility(points, np.array([0.9, 0.2, 0.02, 0.9])).tolist() == [2, 1, 0, 0]
+
+
+def test_the_latency_of_the_last_call_is_split(predictor):
+    predictor(spots((480, 640)))
+    latency = predictor.latency
+    assert isinstance(latency, Latency) and latency.network > 0 and latency.points >= 0
+    assert latency.total == pytest.approx(latency.decode + latency.network + latency.points)
+
+
+@pytest.mark.parametrize(
+    "source, error, text",
+    [
+        ("missing.jpg", UserError, "missing.jpg: no such picture"),
+        (b"", DataError, "bytes: the file is empty"),
+        (b"<html>gone</html>", DataError, "HTML"),
+        (np.zeros((4, 4), np.uint8), UserError, r"must be \(H, W, 3\) uint8 RGB, got \(4, 4\) uint8"),
+        (np.zeros((4, 4, 3)), UserError, "got .* float64"),
+        (7, UserError, "wanted a path, bytes, an array or a Sample, got int"),
+    ],
+)
+def test_what_is_no_picture_is_named(predictor, source, error, text):
+    with pytest.raises(error, match=text):
+        predictor(source)
+
+
+@pytest.mark.parametrize("boxes", [[[0, 0, 0, 5]], [[0, 0, np.nan, 5]], [[5, 5, 1, 1]], [[1, 2, 3]]])
+def test_a_box_without_area_is_named(predictor, boxes):
+    with pytest.raises(UserError, match="box"):
+        predictor(spots((48, 64)), boxes=np.array(boxes))
+
+
+def test_a_shipped_detector_is_found_by_name_and_others_are_not(tmp_path, spots_onnx, monkeypatch):
+    monkeypatch.setattr(zoo, "folder", lambda: tmp_path)
+    with pytest.raises(UserError, match="'hammer' is not in this installation"):
+        load("hammer")
+    (tmp_path / "hammer.onnx").write_bytes(spots_onnx.read_bytes())
+    assert isinstance(load("hammer").card, Card) and load("hammer").name == "hammer"
+    with pytest.raises(UserError, match="called 'hamer' .did you mean 'hammer'.*combination_wrench"):
+        load("hamer")
