@@ -1,0 +1,162 @@
+"""Learn a detector from labelled pictures: a recipe and data in, a run's folder with best.safetensors out."""
+
+import re
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import DataError, UserError, require
+from .progress import note, track
+
+if TYPE_CHECKING:
+    from ..training.loader import Entry
+    from ..training.recipe import Recipe
+    from ..types import Skeleton
+
+
+@dataclass(frozen=True)
+class Run:
+    """Where a training run left what it learnt."""
+
+    folder: Path
+    model: Path  # best.safetensors
+    epochs: int
+    best_loss: float  # on the validation pictures
+    nonfinite: int = 0  # steps left out because their loss or gradient was not finite
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "folder": str(self.folder),
+            "model": str(self.model),
+            "epochs": self.epochs,
+            "best_loss": self.best_loss,
+            "nonfinite": self.nonfinite,
+        }
+
+
+def train(
+    recipe: "str | Path | Recipe",
+    *,
+    data: str | Path | Sequence[str | Path],
+    validation: str | Path | None = None,
+    out: str | Path | None = None,
+    resume: bool = False,
+    settings: Mapping[str, Any] | None = None,
+) -> Run:
+    """Train a network.
+
+    Args:
+        recipe: a shipped recipe's name, a YAML file, or a Recipe.
+        data: one dataset or several, whose landmarks must agree.
+        validation: a dataset to validate on; by default a share of `data` is kept apart (Recipe.validation).
+        out: the run's folder; by default runs/NAME-DATE, or with `resume` the newest of that name.
+        resume: go on where a run in `out` was stopped or killed.
+        settings: fields that override the recipe's, nested as there.
+
+    Raises:
+        UserError: an unknown recipe, field, landmark or backbone; `out` holds another run.
+        DataError: bad pictures or labels; a loss that stays NaN.
+    """
+    require("torch", "torchvision", "timm", "accelerate", "safetensors", to="train")
+    from ..models import create
+    from ..training import recipe as recipes
+    from ..training.fit import fit
+    from ..training.loader import Samples, worth_training
+    from ..training.task import SINGLE
+
+    resolved = recipes.read(recipe, settings)
+    sources = [data] if isinstance(data, str | Path) else list(data)
+    skeleton, learn, check = _entries(resolved, sources, validation)
+    worth_training(learn, check, ", ".join(map(str, sources)))
+    folder = _folder(resolved, out, resume)
+    net = create(resolved.model, len(skeleton.channels), **resolved.options)
+    card = _card(resolved, skeleton, net, sources, len(learn), len(check))
+    _begin(folder, resolved, resume)
+    note(f"{folder}: {len(learn)} objects to learn from, {len(check)} to validate on")
+    training, checking = Samples(learn, skeleton, resolved), Samples(check, skeleton, resolved)
+    ended = fit(resolved, SINGLE, net, training, checking, folder, card, resume, track, note)
+    return Run(folder, ended.model, ended.epochs, ended.best_loss, ended.nonfinite)
+
+
+def _entries(
+    recipe: "Recipe", sources: Sequence[str | Path], validation: str | Path | None
+) -> "tuple[Skeleton, list[Entry], list[Entry]]":
+    """The skeleton to learn, and the objects to learn from and to validate on."""
+    from ..data import open_dataset
+    from ..training.loader import entries, split
+    from ..training.recipe import skeleton_for
+
+    if not sources:
+        raise UserError("no dataset was given to train on")
+    datasets = [open_dataset(source) for source in sources]
+    skeleton = skeleton_for(recipe, datasets[0].skeleton)
+    learn, check = [], []
+    for dataset in datasets:
+        kept, apart = (dataset, None) if validation else split(dataset, recipe.validation, recipe.seed)
+        learn += entries(kept, skeleton)
+        check += entries(apart, skeleton) if apart else []
+    if validation:
+        check = entries(open_dataset(validation), skeleton)
+    return skeleton, learn, check
+
+
+def _folder(recipe: "Recipe", out: str | Path | None, resume: bool) -> Path:
+    if out is not None:
+        return Path(out)
+    if resume:
+        dated = re.compile(re.escape(recipe.name) + r"-\d{8}-\d{6}")
+        runs = [p for p in Path("runs").glob(f"{recipe.name}-*") if dated.fullmatch(p.name)]
+        if not runs:
+            raise UserError(f"there is no run of {recipe.name} in runs/ to resume")
+        return max(runs, key=lambda run: run.name)
+    return Path("runs") / f"{recipe.name}-{time.strftime('%Y%m%d-%H%M%S')}"
+
+
+def _begin(folder: Path, recipe: "Recipe", resume: bool) -> None:
+    """Make the run's folder, or check that it holds the same run."""
+    from ..training import recipe as recipes
+
+    written = folder / "recipe.yaml"
+    if written.exists():
+        if not resume:
+            raise UserError(f"{folder} already holds a run: resume it, or give another folder")
+        if other := recipes.differences(recipes.read(written), recipe):
+            raise UserError(f"{folder} was begun with other settings: {', '.join(other)}")
+    elif resume and not folder.is_dir():
+        raise UserError(f"there is no run in {folder} to resume")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        written.write_text(recipes.text(recipe), encoding="utf-8")
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be written ({error.strerror})") from error
+
+
+def _card(recipe: "Recipe", skeleton: "Skeleton", net: Any, sources: Sequence[str | Path], learn: int, check: int):
+    """What best.safetensors says of itself. No path of this machine goes in: weights and data by their names."""
+    from ..card import Card
+    from ..models.backbones import BACKBONES
+
+    name = recipe.options.get("backbone", "resnet50")
+    known = BACKBONES.get(name)
+    plain = recipe.model_dump(mode="json")
+    if "weights" in plain["options"]:
+        plain["options"]["weights"] = Path(str(plain["options"]["weights"])).name
+    return Card(
+        name=recipe.name,
+        skeleton=skeleton.to_dict(),
+        size=recipe.size,
+        model=recipe.model,
+        options=recipe.options | {"weights": None},  # all weights are in the file; nothing is to be fetched
+        strides=net.strides,
+        enlarge=recipe.enlarge,
+        recipe=plain,
+        data={
+            "datasets": [Path(source).name for source in sources],
+            "objects": learn,
+            "validation objects": check,
+            "backbone": {"name": name, "origin": known.origin if known else f"timm {name}"},
+        },
+        licence=f"backbone: {known.licence if known else 'see timm'}",
+    )

@@ -1,0 +1,289 @@
+"""The training loop, with one step on one screen.
+
+Accelerate places the network, its precision and its processes; nothing else knows what it runs on. The run's folder
+gets log.jsonl (a line a step, a line an epoch), tensorboard/, pictures/ (predictions of each epoch),
+best.safetensors (lowest validation loss) and last/ (to resume from).
+"""
+
+import math
+import signal
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+from torch import Tensor, nn
+
+from ..card import Card
+from ..errors import DataError, UserError
+from ..types import Skeleton
+from . import state
+from .loader import Order, Samples, training_loader, validation_batches
+from .log import Log
+from .preview import sheet
+from .recipe import Recipe
+from .state import Progress
+from .task import Batch, Task
+
+MOST_NONFINITE = 50  # steps left out in a row before a run gives up
+ALPHAS = (0.05, 0.1)  # of the PCK measured on the validation set
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """How a run ended."""
+
+    model: Path  # best.safetensors
+    epochs: int
+    best_loss: float
+    nonfinite: int  # steps left out because their loss or gradient was not finite
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """What a step needs."""
+
+    recipe: Recipe
+    task: Task
+    skeleton: Skeleton
+    net: nn.Module  # as Accelerate hands it back
+    strides: tuple[int, ...]
+    optimiser: Any
+    accelerator: Accelerator
+    progress: Progress
+
+
+def fit(
+    recipe: Recipe,
+    task: Task,
+    net: nn.Module,
+    training: Samples,
+    validation: Samples,
+    folder: Path,
+    card: Card,
+    resume: bool = False,
+    track: Callable[..., Iterable] = lambda items, **_: items,
+    note: Callable[[str], None] = lambda text: None,
+) -> Fitted:
+    """Train until the recipe's end, or until the validation loss has stopped falling.
+
+    Args:
+        net: its parameters with a gradient are learnt; `net.strides` are those of its maps.
+        card: what best.safetensors will say of itself; data and results are filled in.
+        resume: go on from folder/last, if something was saved.
+        track, note: how progress is shown (commands.progress).
+
+    Raises:
+        DataError: losses that stay NaN, a saved state that cannot be read, a full disk.
+        UserError: a saved state of other data.
+        KeyboardInterrupt: after a Ctrl-C, when the state is saved.
+    """
+    f = prepared(recipe, task, net, training)
+    accelerator, progress, leads = f.accelerator, f.progress, f.accelerator.is_main_process
+    order = Order(len(training), recipe, accelerator.process_index, accelerator.num_processes)
+    if resume and state.saved(folder):
+        note(state.resume(folder, net, f.optimiser.optimizer, progress))
+    loader = training_loader(training, order)
+    log = Log(folder, progress.step, active=leads)
+
+    def save() -> None:
+        if leads:
+            state.save(folder, net, f.optimiser.optimizer, progress)
+
+    with interruptible() as interrupted:
+        saved_at = time.monotonic()
+        while progress.epoch < recipe.epochs and not stalled(progress.losses, recipe.early_stop):
+            order.epoch, order.start = progress.epoch, progress.batches
+            label, total = f"epoch {progress.epoch + 1}/{recipe.epochs}", len(order)
+            net.train()
+            for batch in track(loader, total=total, label=label, unit="batches", done=progress.batches):
+                log.step(step(f, batch, len(order)))
+                if interrupted():
+                    save()
+                    raise KeyboardInterrupt
+                if time.monotonic() - saved_at > recipe.save_minutes * 60:
+                    save()
+                    saved_at = time.monotonic()
+            results, picture = validate(f, net, validation)
+            better = results["validation loss"] < progress.best
+            if better and leads:
+                state.write_model(folder / "best.safetensors", net, card.model_copy(update={"results": results}))
+            log.epoch(end_epoch(progress, results, better), picture)
+            save()
+            saved_at = time.monotonic()
+            note(f"epoch {progress.epoch}: " + ", ".join(f"{k} {v:.4g}" for k, v in results.items()) + " *" * better)
+    log.close()
+    accelerator.wait_for_everyone()
+    if not math.isfinite(progress.best):
+        raise DataError(f"no epoch had a finite validation loss; {progress.nonfinite} steps were left out")
+    return Fitted(folder / "best.safetensors", progress.epoch, progress.best, progress.nonfinite)
+
+
+def prepared(recipe: Recipe, task: Task, net: nn.Module, training: Samples) -> Fitting:
+    """The network and its optimiser where they will run; chance set by the recipe's seed."""
+    AcceleratorState._reset_state()  # or the precision of an earlier run in this process would stay
+    try:
+        accelerator = Accelerator(mixed_precision=precision(recipe.precision))
+    except ValueError as error:
+        raise UserError(f"precision {recipe.precision} does not work on this machine: {error}") from error
+    torch.manual_seed(recipe.seed + accelerator.process_index)  # what dropout draws from
+    net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # a third faster, also on CPUs
+    wrapped, optimiser = accelerator.prepare(net, optimiser_for(recipe, net))
+    progress = Progress(data=state.fingerprint([e.record.name for e in training.entries]))
+    strides: Any = net.strides
+    return Fitting(recipe, task, training.skeleton, wrapped, strides, optimiser, accelerator, progress)
+
+
+def step(f: Fitting, batch: Batch, batches: int) -> dict[str, Any]:
+    """One step down; its line in the log. Where the loss or the gradient is not finite, nothing is learnt."""
+    progress, rate = f.progress, learning_rate(f.recipe, f.progress, batches)
+    for group in f.optimiser.param_groups:
+        group["lr"] = rate
+    loss, _, _ = forward(f, batch)
+    f.optimiser.zero_grad()
+    f.accelerator.backward(loss)
+    learnt = [p for group in f.optimiser.param_groups for p in group["params"]]
+    norm = f.accelerator.clip_grad_norm_(learnt, f.recipe.clip or math.inf)
+    value, length = loss.item(), float(norm) if norm is not None else 0.0
+
+    line = {"step": progress.step, "epoch": progress.epoch, "loss": value, "gradient": length, "lr": rate}
+    progress.step, progress.batches = progress.step + 1, progress.batches + 1
+    if math.isfinite(value) and math.isfinite(length):
+        f.optimiser.step()
+        progress.total, progress.counted, progress.in_a_row = progress.total + value, progress.counted + 1, 0
+        return line
+    progress.nonfinite, progress.in_a_row = progress.nonfinite + 1, progress.in_a_row + 1
+    if progress.in_a_row >= MOST_NONFINITE:
+        raise DataError(f"the loss was not finite {MOST_NONFINITE} times in a row, last with {', '.join(batch.names)}")
+    return line | {"left_out": list(batch.names)}
+
+
+def forward(f: Fitting, batch: Batch) -> tuple[Tensor, Sequence[Tensor], Batch]:
+    """The loss of a batch, its maps, and the batch where the network is."""
+    batch = batch.to(f.accelerator.device)
+    targets = f.task.targets(batch, f.strides, f.skeleton, f.recipe)
+    pictures = batch.pictures.to(memory_format=torch.channels_last).float() / 255
+    maps = f.net(pictures)  # in the precision that Accelerate was asked for
+    return f.task.loss(maps, targets, f.recipe), maps, batch
+
+
+@torch.no_grad()
+def validate(f: Fitting, net: nn.Module, samples: Samples) -> tuple[dict[str, float], np.ndarray | None]:
+    """Loss and PCK over the validation set, and a sheet of its first pictures."""
+    net.eval()
+    rank, ranks = f.accelerator.process_index, f.accelerator.num_processes
+    sums = torch.zeros(2 + len(ALPHAS) + 1, dtype=torch.float64)  # loss, samples, hits at each alpha, landmarks
+    picture = None
+    for batch in validation_batches(samples, rank, ranks):
+        loss, maps, batch = forward(f, batch)
+        points, _ = f.task.decode(maps, f.strides, f.skeleton)
+        off = f.task.metric(points, batch, f.skeleton)
+        hits = [float((off < alpha).sum()) for alpha in ALPHAS]  # NaN, not counted, is not below
+        sums += torch.tensor([float(loss) * len(batch), len(batch), *hits, float((~np.isnan(off)).sum())])
+        if picture is None:
+            picture = sheet(batch, maps[-1], points)
+    total, count, *hits, landmarks = f.accelerator.reduce(sums.to(f.accelerator.device)).tolist()
+    shares = {f"validation PCK@{a:g}": h / max(landmarks, 1) for a, h in zip(ALPHAS, hits)}
+    return {"validation loss": total / count} | shares, picture
+
+
+def end_epoch(progress: Progress, results: dict[str, float], better: bool) -> dict[str, Any]:
+    """Count an epoch; its line in the log."""
+    loss = results["validation loss"]
+    line = {
+        "step": progress.step,
+        "epoch": progress.epoch,
+        "training loss": progress.total / max(progress.counted, 1),
+        **results,
+        "best": better,
+        "nonfinite": progress.nonfinite,
+    }
+    progress.losses.append(loss)
+    progress.best = loss if better else progress.best
+    progress.epoch, progress.batches, progress.total, progress.counted = progress.epoch + 1, 0, 0.0, 0
+    return line
+
+
+def optimiser_for(recipe: Recipe, net: nn.Module) -> torch.optim.Optimizer:
+    """Over the parameters that are not frozen."""
+    learnt = [p for p in net.parameters() if p.requires_grad]
+    if recipe.optimiser == "rmsprop":
+        return torch.optim.RMSprop(learnt, recipe.lr, weight_decay=recipe.weight_decay)
+    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[recipe.optimiser]
+    return kind(learnt, recipe.lr, weight_decay=recipe.weight_decay, fused=True)
+
+
+def learning_rate(recipe: Recipe, progress: Progress, batches: int) -> float:
+    """A function of how far the run has come and of the losses so far, so that resuming needs nothing else."""
+    epochs = progress.epoch + progress.batches / batches
+    rate = recipe.lr * min((epochs + 1 / batches) / recipe.warmup, 1.0) if recipe.warmup else recipe.lr
+    if recipe.schedule == "plateau":
+        return rate * recipe.factor ** falls(progress.losses, recipe.patience)
+    if recipe.schedule == "cosine":
+        return rate * 0.5 * (1 + math.cos(math.pi * min(epochs / recipe.epochs, 1.0)))
+    if recipe.schedule == "steps":
+        return rate * recipe.factor ** sum(progress.epoch >= m for m in recipe.milestones)
+    return rate
+
+
+def falls(losses: Sequence[float], patience: int) -> int:
+    """How often `patience` epochs have gone by without a new lowest loss.
+
+    >>> falls([3, 2, 2, 2, 1, 1, 1, 1, 1], patience=2)
+    3
+    """
+    lowest, waited, fallen = math.inf, 0, 0
+    for loss in losses:
+        better = loss < lowest  # NaN is not
+        lowest, waited = (loss, 0) if better else (lowest, waited + 1)
+        if waited == patience:
+            waited, fallen = 0, fallen + 1
+    return fallen
+
+
+def stalled(losses: Sequence[float], patience: int | None) -> bool:
+    """Whether training has gone on long enough without a new lowest loss.
+
+    >>> stalled([3, 2, 2], patience=2), stalled([3, 2, 2, 2], patience=2)
+    (False, True)
+    """
+    return patience is not None and falls(losses, patience) > 0
+
+
+def precision(wanted: str) -> str:
+    """Accelerate's word for it. "auto": bfloat16 where the machine computes in it, else float32."""
+    if wanted == "auto":
+        fast = torch.cuda.is_bf16_supported(False) if torch.cuda.is_available() else _cpu_bf16()
+        return "bf16" if fast else "no"
+    return "no" if wanted == "fp32" else wanted
+
+
+def _cpu_bf16() -> bool:
+    able = torch.cpu.get_capabilities()
+    return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
+
+
+@contextmanager
+def interruptible() -> Iterator[Callable[[], bool]]:
+    """Within it a Ctrl-C or SIGTERM is noted, to stop after the step; a second one stops at once."""
+    asked = []
+
+    def note(signum, frame):
+        asked.append(signum)
+        signal.signal(signum, before[signum])
+
+    try:
+        before = {s: signal.signal(s, note) for s in (signal.SIGINT, signal.SIGTERM)}
+    except ValueError:  # not in the main thread: then signals are somebody else's
+        before = {}
+    try:
+        yield lambda: bool(asked)
+    finally:
+        for signum, handler in before.items():
+            signal.signal(signum, handler)

@@ -1,0 +1,175 @@
+"""Samples for training, side by side: each is a function of (seed, epoch, index) alone.
+
+So they are the same on 1 or 8 workers, in one go or resumed. Pictures are decoded once and kept as uint8 when all of
+them fit into `cache_mb`.
+"""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from .. import data
+from ..errors import DataError
+from ..geometry import Frame, boxes_around
+from ..imaging.augment import augment, framed
+from ..types import ABSENT, Poses, Sample, Skeleton
+from .recipe import Recipe
+from .task import Batch
+
+SPLIT, ORDER, SAMPLE = 1, 2, 3  # the streams of chance, so that one does not shift another
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One object in one picture."""
+
+    record: data.Record
+    points: np.ndarray  # (K, 2) picture pixels, NaN where there is none
+    visibility: np.ndarray  # (K,) uint8
+    box: np.ndarray  # (4,) picture pixels
+    alone: bool  # no other labelled object in the picture
+
+
+def entries(dataset: data.Dataset, skeleton: Skeleton) -> list[Entry]:
+    """Every object with at least one landmark, its landmarks in the skeleton's order.
+
+    The box is the labelled one, else the one around the landmarks, else (a single landmark) the whole picture.
+    """
+    order = [dataset.skeleton.index(name) for name in skeleton.landmarks]
+    found = []
+    for record in dataset:
+        poses, (h, w) = record.poses, record.size
+        points = np.where(poses.visibility[:, order, None] == ABSENT, np.nan, poses.points[:, order])
+        for points_, visibility, box in zip(points, poses.visibility[:, order], poses.boxes):
+            there = np.isfinite(points_).all(-1)
+            if not there.any():
+                continue
+            for candidate in (box, boxes_around(points_), np.array([0.0, 0.0, w, h])):
+                if np.isfinite(candidate).all() and (candidate[2:] - candidate[:2]).min() > 1:
+                    box = candidate
+                    break
+            found.append(Entry(record, points_, visibility, box, len(poses) == 1))
+    return found
+
+
+def split(dataset: data.Dataset, share: float, seed: int) -> tuple[data.Dataset, data.Dataset]:
+    """(training, validation) by picture. Pictures that show the same scene stay on the same side."""
+    scenes: dict[object, list[int]] = {}
+    for i, record in enumerate(dataset):
+        scenes.setdefault(record.extra.get("scene", i), []).append(i)
+    order = np.random.default_rng([seed, SPLIT]).permutation(len(scenes))
+    wanted, apart = round(share * len(dataset)), []
+    groups = list(scenes.values())
+    for s in order:
+        if len(apart) >= wanted:
+            break
+        apart += groups[s]
+    kept = sorted(set(range(len(dataset))) - set(apart))
+    return dataset[kept], dataset[sorted(apart)]
+
+
+class Samples(Dataset):
+    """Entries as the network sees them. `samples[epoch, index]` is augmented, `samples[None, index]` is not."""
+
+    def __init__(self, entries: Sequence[Entry], skeleton: Skeleton, recipe: Recipe):
+        self.entries, self.skeleton, self.recipe = list(entries), skeleton, recipe
+        self.pictures = decoded(self.entries, recipe.cache_mb)
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def picture(self, entry: Entry) -> np.ndarray:
+        """(H, W, 3) uint8."""
+        kept = self.pictures.get(str(entry.record.path))
+        return data.sample(entry.record).picture if kept is None else kept
+
+    def __getitem__(self, key: tuple[int | None, int]) -> Batch:
+        """A Batch of one, without its axis B."""
+        epoch, index = key
+        entry, recipe = self.entries[index], self.recipe
+        rng = np.random.default_rng([recipe.seed, SAMPLE, 0 if epoch is None else epoch + 1, index])
+        if entry.alone and rng.random() < recipe.whole:
+            frame = Frame.whole(entry.record.size, recipe.size)
+        else:
+            frame = Frame.around(entry.box, recipe.size, recipe.enlarge)
+        poses = Poses(self.skeleton, entry.points[None], visibility=entry.visibility[None], boxes=entry.box[None])
+        sample = Sample(self.picture(entry), poses, entry.record.name)
+        if epoch is None:
+            seen = framed(sample, frame)
+        else:
+            seen = augment(sample, frame, recipe.augmentation, rng)
+        x1, y1, x2, y2 = seen.poses.boxes[0]
+        return Batch(
+            torch.from_numpy(np.ascontiguousarray(seen.picture.transpose(2, 0, 1))),
+            torch.from_numpy(seen.poses.points[0].astype(np.float32)),
+            torch.from_numpy(entry.visibility == ABSENT),
+            torch.tensor(max(x2 - x1, y2 - y1), dtype=torch.float32),
+            (entry.record.name,),
+        )
+
+
+def decoded(entries: Sequence[Entry], cache_mb: int) -> dict[str, np.ndarray]:
+    """Every picture by its path, decoded, if all fit into `cache_mb`; else none."""
+    records = {str(e.record.path): e.record for e in entries}
+    if sum(r.size[0] * r.size[1] * 3 for r in records.values()) > cache_mb * 2**20:
+        return {}
+    with ThreadPoolExecutor(4) as pool:  # decoding releases the interpreter
+        return dict(zip(records, pool.map(lambda record: data.sample(record).picture, records.values())))
+
+
+class Order(Sampler):
+    """Batches of (epoch, index): a new order each epoch, from the batch `start` on, every `share`-th of them."""
+
+    def __init__(self, length: int, recipe: Recipe, rank: int = 0, ranks: int = 1):
+        self.length, self.recipe, self.rank, self.ranks = length, recipe, rank, ranks
+        self.epoch, self.start = 0, 0
+
+    def __len__(self) -> int:
+        """Batches in a whole epoch, for each process. A last one of a single sample is left out (batch norm)."""
+        rounds, rest = divmod(self.length, self.recipe.batch * self.ranks)
+        return max(rounds + (rest > self.ranks), 1)
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        order = np.random.default_rng([self.recipe.seed, ORDER, self.epoch]).permutation(self.length)
+        each = self.recipe.batch * self.ranks
+        for i in range(self.start, len(self)):
+            together = order[i * each : (i + 1) * each]
+            together = together[: max(len(together) // self.ranks, 1) * self.ranks]  # as many for each process
+            yield [(self.epoch, int(index)) for index in together[self.rank :: self.ranks]]
+
+
+def collate(samples: Sequence[Batch]) -> Batch:
+    columns = zip(*((s.pictures, s.points, s.unlabelled, s.sides) for s in samples))
+    return Batch(*(torch.stack(column) for column in columns), tuple(n for s in samples for n in s.names))
+
+
+def training_loader(samples: Samples, order: Order) -> DataLoader:
+    """Batches in `order`, which is asked anew each time the loader is iterated."""
+    workers = min(samples.recipe.workers, len(order))
+    return DataLoader(
+        samples,
+        batch_sampler=order,
+        collate_fn=collate,
+        num_workers=workers,
+        persistent_workers=workers > 0,
+        generator=torch.Generator(),  # its own, or the loader would draw from the one that drops values out
+    )
+
+
+def validation_batches(samples: Samples, rank: int = 0, ranks: int = 1) -> Iterator[Batch]:
+    """Every sample once, not augmented, in order."""
+    mine = range(rank, len(samples), ranks)
+    for i in range(0, len(mine), samples.recipe.batch):
+        yield collate([samples[None, k] for k in mine[i : i + samples.recipe.batch]])
+
+
+def worth_training(training: Sequence[Entry], validation: Sequence[Entry], source: str) -> None:
+    """Raise a DataError unless there is something to learn from and something to check on."""
+    if not training:
+        raise DataError(f"{source}: no object with a labelled landmark to learn from")
+    if not validation:
+        raise DataError(f"{source}: nothing is left to validate on: give a validation set, or a larger share")

@@ -1,0 +1,93 @@
+"""How one kind of answer is learnt and read back: a Task is four functions, and the training step knows no other.
+
+SINGLE: one object a picture, each of its landmarks (or interchangeable group) on its own map.
+
+Landmarks: hidden ones (1) are learnt like seen ones (2), because the network is to say where they are. One that lies
+outside the network's input has an empty map, and so has one labelled absent (0), since in rendered pictures that
+means outside; for photographs where it means that nobody looked, `absent: ignore` leaves its map out of the loss.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .. import heatmaps
+from ..metrics.pck import pck
+from ..types import ABSENT, SEEN, Poses, Skeleton
+from .losses import level_sum
+from .recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Samples side by side, as the loader gives them."""
+
+    pictures: Tensor  # (B, 3, H, W) uint8 RGB
+    points: Tensor  # (B, K, 2) float32, x y in network pixels; NaN where there is none inside
+    unlabelled: Tensor  # (B, K) bool: labelled absent, so perhaps there but not said
+    sides: Tensor  # (B,) float32: the longer side of the object's box, network pixels
+    names: tuple[str, ...]  # (B,) where each came from
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def to(self, device: torch.device) -> "Batch":
+        tensors = (t.to(device, non_blocking=True) for t in (self.pictures, self.points, self.unlabelled, self.sides))
+        return Batch(*tensors, self.names)
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What the network should have drawn."""
+
+    levels: list[Tensor]  # (B, C, h, w) each, coarse to fine
+    counted: Tensor | None  # (B, C) bool; None: all
+
+
+@dataclass(frozen=True)
+class Task:
+    """How one kind of answer is learnt and read back."""
+
+    targets: Callable[[Batch, Sequence[int], Skeleton, Recipe], Targets]  # batch, strides -> maps to learn
+    loss: Callable[[Sequence[Tensor], Targets, Recipe], Tensor]  # maps, targets -> scalar
+    decode: Callable[[Sequence[Tensor], Sequence[int], Skeleton], tuple[Tensor, Tensor]]  # -> points, scores
+    metric: Callable[[Tensor, Batch, Skeleton], np.ndarray]  # points -> (B, K) distance / side; NaN: not counted
+
+
+def draw(batch: Batch, strides: Sequence[int], skeleton: Skeleton, recipe: Recipe) -> Targets:
+    """The bumps of a batch at every level."""
+    h, w = batch.pictures.shape[-2:]
+    sizes = [(h // stride, w // stride) for stride in strides]
+    drawn = heatmaps.pyramid(
+        batch.points, skeleton.channels, (h, w), sizes, recipe.sigma, recipe.targets, recipe.snap
+    )
+    counted = None
+    if recipe.absent == "ignore":  # a map counts if each of its landmarks was labelled
+        unlabelled = torch.stack([batch.unlabelled[:, list(group)].any(-1) for group in skeleton.channels], -1)
+        counted = ~unlabelled
+    return Targets(drawn, counted)
+
+
+def compare(maps: Sequence[Tensor], targets: Targets, recipe: Recipe) -> Tensor:
+    return level_sum(maps, targets.levels, recipe.level_weights, targets.counted)
+
+
+def read_finest(maps: Sequence[Tensor], strides: Sequence[int], skeleton: Skeleton) -> tuple[Tensor, Tensor]:
+    """Points (B, K, 2) in network pixels and scores (B, K), from the finest map."""
+    return heatmaps.decode(maps[-1], skeleton.channels, strides[-1])
+
+
+def fractions(points: Tensor, batch: Batch, skeleton: Skeleton) -> np.ndarray:
+    """How far each point was off, as a fraction of the box's longer side: (B, K), NaN where nothing is labelled."""
+    true = batch.points.double().cpu().numpy()
+    seen = np.where(np.isfinite(true).all(-1), SEEN, ABSENT).astype(np.uint8)
+    sides = batch.sides.double().cpu().numpy()
+    boxes = np.stack([np.zeros_like(sides), np.zeros_like(sides), sides, sides], -1)
+    found = Poses(skeleton, points.double().cpu().numpy())
+    return pck([found], [Poses(skeleton, true, visibility=seen, boxes=boxes)]).fractions
+
+
+SINGLE = Task(targets=draw, loss=compare, decode=read_finest, metric=fractions)
