@@ -57,11 +57,17 @@ def joined(*solids: Solid) -> Solid:
 
 
 def profile(controls: Sequence[Sequence[float]], count: int) -> np.ndarray:
-    """Smooth columns through control rows without overshoot; the first column is the station and must rise.
+    """Smooth columns through control rows without overshoot; the first column is the station.
 
-    Returns (R, columns) at about `count` even stations and at every control.
+    Where stations do not rise, the later row wins. Returns (R, columns) at about `count` even stations and at every
+    control.
     """
-    table = np.asarray(controls, np.float64)
+    kept = list(controls[-1:])
+    least = 2e-4 * (controls[-1][0] - controls[0][0])
+    for row in controls[-2::-1]:
+        if row[0] < kept[-1][0] - least:
+            kept.append(row)
+    table = np.asarray(kept[::-1], np.float64)
     x = table[:, 0]
     even = np.linspace(x[0], x[-1], count)
     near = np.abs(even[:, None] - x[None]).min(1) < (x[-1] - x[0]) / count * 0.35

@@ -297,3 +297,19 @@ def waffle(size: tuple[int, int], cells: int) -> np.ndarray:
     y, x = np.mgrid[0:h, 0:w].astype(np.float32)
     groove = np.maximum(np.abs(np.sin(np.pi * cells * y / h)), 0) * np.abs(np.sin(np.pi * cells * x / w))
     return np.clip((groove - 0.15) * 4, 0, 1)
+
+
+BRANDS = (
+    "PROFI",
+    "FORGE",
+    "STRONG",
+    "HEAVY DUTY",
+    "ANVIL",
+    "KRAFT",
+    "EX-TOOL",
+    "MASTER",
+    "HICKORY",
+    "ATLAS",
+    "TITAN",
+    "WORKS",
+)
