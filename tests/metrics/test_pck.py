@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from heatmark.errors import UserError
-from heatmark.metrics.pck import ALPHAS, matching, pck, table
+from heatmark.metrics.pck import ALPHAS, matching, pck
 from heatmark.types import Poses, Skeleton
 
 HAMMER = Skeleton("hammer", ("face", "claw", "handle_end"))
@@ -177,12 +177,11 @@ def test_lists_that_do_not_line_up_are_refused():
         pck([wrench([[1, 1], [2, 2]])], [TRUE])
 
 
-def test_the_table_has_a_column_a_landmark():
-    rows = table(
-        {"a": pck([TRUE], [TRUE]), "b": pck([wrench([[1, 1], [2, 2]])], [wrench([[1, 1], [90, 90]])])}
-    )
-    assert rows[0] == ["", "face", "claw", "handle_end", "jaw_a", "jaw_b", "PCK@0.1", "AUC@0.2"]
-    assert rows[2] == ["b", "-", "-", "-", "100.0", "0.0", "50.0", "50.0"]
+def test_the_uncertainty_is_that_of_a_mean_over_instances():
+    far = [[10, 60], [20, 60], [90, 100]]
+    result = pck([TRUE] * 30 + [hammer(far)] * 10, [TRUE] * 40)  # all or nothing: 40 draws, not 120
+    assert result.uncertainty(0.1) == pytest.approx(1.96 * np.sqrt(0.75 * 0.25 / 39))
+    assert np.isnan(pck([TRUE], [TRUE]).uncertainty(0.1))
 
 
 def test_the_dictionary_names_every_threshold():

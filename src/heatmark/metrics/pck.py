@@ -13,7 +13,7 @@ What counts:
 - An instance whose box has no area cannot be scored: it is left out and named.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -79,6 +79,20 @@ class PCK:
         """Mean over the landmarks that were counted at all of each one's own PCK (macro)."""
         each = [self.landmark(name).at(alpha) for name in self.landmarks]
         return _mean(np.array(each)[~np.isnan(each)])
+
+    def uncertainty(self, alpha: float) -> float:
+        """Half the width of a 95 % interval of `at(alpha)`, the instances taken as a fair draw.
+
+        Landmarks of one instance fail together, so the instance is the unit (error of a ratio estimator).
+        NaN for fewer than two instances.
+        """
+        counted = ~np.isnan(self.fractions)  # (N, K)
+        n, right = counted.sum(1), (self.fractions < alpha).sum(1)  # NaN < alpha is False
+        n, right = n[n > 0], right[n > 0]
+        if len(n) < 2:
+            return np.nan
+        residual = right - n * right.sum() / n.sum()
+        return float(1.96 * np.sqrt((residual**2).sum() * len(n) / (len(n) - 1)) / n.sum())
 
     @property
     def curve(self) -> np.ndarray:
@@ -243,23 +257,6 @@ def apart(found: np.ndarray, true: np.ndarray) -> np.ndarray:
     return np.where(np.isfinite(found).all(-1) & ~np.isnan(distance), distance, np.inf)
 
 
-def table(results: Mapping[str, PCK], alpha: float = 0.1) -> list[list[str]]:
-    """Rows of text, the head first: one row a result, a column a landmark, all and the area, in per cent.
-
-    >>> box = np.array([[0.0, 0.0, 100.0, 40.0]])
-    >>> true = Poses(Skeleton("hammer", ("face",)), [[[10, 10]]], boxes=box)
-    >>> table({"perfect": pck([true], [true])})
-    [['', 'face', 'PCK@0.1', 'AUC@0.2'], ['perfect', '100.0', '100.0', '100.0']]
-    """
-    names = list(dict.fromkeys(name for result in results.values() for name in result.landmarks))
-    largest = max((max(result.alphas) for result in results.values()), default=0.2)
-    rows = [["", *names, f"PCK@{alpha:g}", f"AUC@{largest:g}"]]
-    for title, result in results.items():
-        each = [result.landmark(name).at(alpha) if name in result.landmarks else np.nan for name in names]
-        rows.append([title, *(_per_cent(v) for v in (*each, result.at(alpha), result.area))])
-    return rows
-
-
 def _aligned(predicted: Sequence[Poses], truth: Sequence[Poses]) -> Skeleton | None:
     if len(predicted) != len(truth):
         raise ValueError(
@@ -285,7 +282,3 @@ def _share(fractions: np.ndarray, alpha: float) -> float:
 
 def _mean(values: np.ndarray) -> float:
     return float(values.mean()) if len(values) else np.nan
-
-
-def _per_cent(value: float) -> str:
-    return "-" if np.isnan(value) else f"{100 * value:.1f}"

@@ -1,0 +1,495 @@
+"""`heatmark evaluate MODEL DATASET`: how well a model finds labelled landmarks, in numbers and on a page.
+
+Runs without torch on an ONNX model. Landmarks are compared by name, so the dataset may have more of
+them, fewer, or another order than the model.
+"""
+
+import json
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from .. import data
+from ..card import Card
+from ..errors import DataError, UserError
+from ..metrics.pck import ALPHAS, PCK, Policy, pck
+from ..types import ABSENT, HIDDEN, SEEN, Poses, Sample, Skeleton
+from . import progress
+
+if TYPE_CHECKING:
+    from ..reports import Case
+
+TOGETHER = 8  # pictures decoded and shown to the network at once
+WORST, BEST = 12, 8  # instances shown in the report
+OVERLAP = 0.3  # IoU from which a box of a file is taken for a labelled instance
+
+
+class Detector(Protocol):
+    """What `heatmark.load` gives, as far as it is used here."""
+
+    card: Card
+
+    def many(
+        self,
+        sources: Sequence[Any],
+        boxes: Sequence[np.ndarray | None] | None = None,
+        second_look: bool = False,
+    ) -> list[Poses]: ...
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What came out, and everything the report shows of it. The lists have one entry a scored picture."""
+
+    task: str
+    dataset: str
+    model: str
+    result: PCK
+    counts: Mapping[str, int]
+    card: Card
+    records: tuple[data.Record, ...]
+    truth: tuple[Poses, ...]  # over the landmarks that model and dataset share
+    found: tuple[Poses, ...]  # instance n answers instance n of the truth; NaN where there was no answer
+    notes: tuple[str, ...] = ()  # what was left out and why, in sentences
+    settings: Mapping[str, Any] | None = None
+    out: Path | None = None  # the folder of the report, where one was asked for
+
+    @property
+    def metrics(self) -> dict[str, float | None]:
+        """Every number by its name: fractions, pixels where the name says so, None where there is none."""
+        return self.result.metrics()
+
+    @property
+    def per_landmark(self) -> dict[str, dict[str, float | None]]:
+        return self.result.to_dict()["per_landmark"]
+
+    def where(self, n: int) -> tuple[int, int]:
+        """The picture and the instance in it of instance n of all."""
+        starts = np.cumsum([0, *map(len, self.truth)])
+        picture = int(np.searchsorted(starts, n, side="right")) - 1
+        return picture, n - int(starts[picture])
+
+    def predictions(self) -> list[dict[str, Any]]:
+        """COCO keypoint results, pixels counted from 0; what was not found is 0, 0 with score 0."""
+        results = []
+        for record, poses in zip(self.records, self.found):
+            for points, scores in zip(poses.points, poses.scores):
+                there = np.isfinite(points).all(-1, keepdims=True)
+                rows = np.concatenate(
+                    [np.where(there, points - 0.5, 0), np.where(there, scores[:, None], 0)], -1
+                )
+                mean = float(rows[:, 2].mean())
+                flat = [round(v, 3) for v in rows.ravel().tolist()]
+                results.append({"image_id": record.id, "category_id": 1, "keypoints": flat, "score": mean})
+        return results
+
+    def to_dict(self) -> dict[str, Any]:
+        """The `--json` form."""
+        return {
+            "task": self.task,
+            "dataset": self.dataset,
+            "model": self.model,
+            "metrics": self.metrics,
+            "per_landmark": self.per_landmark,
+            "counts": dict(self.counts),
+        }
+
+
+def evaluate(
+    model: "str | Path | Detector",
+    dataset: str | Path | data.Dataset,
+    *,
+    boxes: str | Path = "truth",
+    second_look: bool = False,
+    engine: str = "auto",
+    out: str | Path | None = None,
+    alphas: Sequence[float] = ALPHAS,
+    hidden: Policy = "count",
+    category: str | None = None,
+    skip_bad: bool = False,
+    threads: int | None = None,
+) -> Evaluation:
+    """Score a model on labelled pictures.
+
+    Args:
+        model: a model file, the name of a shipped one, or a loaded predictor.
+        dataset: a folder or annotation file in any format we read, or an opened one.
+        boxes: where to look. "truth": in each labelled instance's box, enlarged as the model's card says (a
+            quarter). "whole": in the whole picture; only pictures with exactly one instance and nothing
+            unlabelled beside it are scored. A path: in the boxes of a COCO annotation or result file; each
+            labelled instance gets the box that overlaps it best (IoU of 0.3 or more), else it is missed.
+        second_look: look again, closer, where the first look found the points.
+        out: a folder for report.html, metrics.json, table.md, table.csv and predictions.json.
+        alphas: the thresholds of the curve, fractions of the box's longer side.
+        hidden: what to do with hidden landmarks: "count", "ignore" or "separate".
+        category: which category, where the dataset has several; the model's own when None.
+        skip_bad: leave out pictures that cannot be read, and say how many; else they are an error.
+        threads: how many the engine uses.
+
+    Raises:
+        UserError: no such model, dataset or category, no landmark in common, or nothing to score.
+        DataError: a damaged model, dataset or picture; every unreadable picture is named.
+    """
+    predictor = _predictor(model, engine, threads)
+    whole = _opened(dataset, category, predictor.card)
+    skeleton, notes = in_common(predictor.card.skeleton_of(), whole.skeleton)
+    records, more = _scored(whole.records, str(boxes))
+    given = None if str(boxes) in ("truth", "whole") else boxes_of(Path(boxes), records)
+    start = time.perf_counter()
+    kept, truth, found, bad = _predicted(
+        predictor, records, skeleton, str(boxes), given, second_look, skip_bad
+    )
+    seconds = time.perf_counter() - start
+    if not kept:
+        raise UserError(
+            f"{_name(dataset)}: there is nothing to score" + "".join(f"; {n}" for n in notes + more)
+        )
+    result = pck(found, truth, alphas=tuple(alphas), hidden=hidden)
+    notes += more + bad + _remarks(result, kept)
+    for text in notes:
+        progress.note(text)
+    evaluation = Evaluation(
+        predictor.card.task, _name(dataset), _name(model), result, _counts(kept, truth, result, len(bad)),
+        predictor.card, tuple(kept), tuple(truth), tuple(found), tuple(notes),
+        {"boxes": str(boxes), "second look": second_look, "hidden landmarks": hidden, "seconds": seconds},
+        Path(out) if out is not None else None,
+    )  # fmt: skip
+    if out is not None:
+        _write(evaluation, Path(out))
+    return evaluation
+
+
+def in_common(model: Skeleton, dataset: Skeleton) -> tuple[Skeleton, list[str]]:
+    """The landmarks that both know, in the dataset's order, and a sentence on each side's others.
+
+    Bones, mirror pairs and interchangeable groups are the dataset's; the model's where the dataset has none.
+    Raises UserError where no name is in common.
+    """
+    names = tuple(n for n in dataset.landmarks if n in model.landmarks)
+    if not names:
+        raise UserError(
+            f"model and dataset share no landmark: the dataset lacks {', '.join(model.landmarks)};"
+            f" it has {', '.join(dataset.landmarks)}"
+        )
+    fields: dict[str, Any] = {}
+    for field in ("bones", "mirror", "interchangeable"):
+        groups = getattr(dataset, field) or getattr(model, field)
+        groups = [tuple(n for n in g if n in names) for g in groups]
+        fields[field] = tuple(g for g in groups if len(g) >= 2)
+    notes = []
+    if unknown := [n for n in dataset.landmarks if n not in names]:
+        notes.append(f"not scored, because the model does not know them: {', '.join(unknown)}")
+    if missing := [n for n in model.landmarks if n not in names]:
+        notes.append(f"not scored, because the dataset has no labels of them: {', '.join(missing)}")
+    return Skeleton(dataset.name, names, **fields), notes
+
+
+def boxes_of(path: Path, records: Sequence[data.Record]) -> dict[int, np.ndarray]:
+    """Boxes (N, 4) x1 y1 x2 y2 for each record's id, in the file's order.
+
+    The file is a list of COCO results ({"image_id", "bbox"}), or COCO annotations, matched by file name.
+    Raises UserError for a missing file, DataError for anything else that is wrong with it.
+    """
+    try:
+        raw = json.loads(path.read_bytes())
+    except OSError as error:
+        raise UserError(f"boxes must be 'truth', 'whole' or a file: {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise DataError(f"{path}: is no JSON ({error})") from error
+    ids: dict[Any, int] = {r.id: r.id for r in records}
+    rows = raw
+    if isinstance(raw, dict):
+        by_name = {r.name: r.id for r in records}
+        images = raw.get("images") or []
+        ids = {i.get("id"): by_name.get(Path(str(i.get("file_name"))).name, -1) for i in images}
+        rows = raw.get("annotations")
+    if not isinstance(rows, list):
+        raise DataError(f"{path}: wanted a list of results or COCO annotations, got a {type(raw).__name__}")
+    boxes: dict[int, list[list[float]]] = {}
+    for i, row in enumerate(rows):
+        box = row.get("bbox") if isinstance(row, dict) else None
+        try:
+            x, y, w, h = (float(v) for v in box or ())
+        except (TypeError, ValueError) as error:
+            raise DataError(f"{path}: entry {i}: bbox: wanted x, y, w, h, got {box!r}") from error
+        if not (np.isfinite([x, y, w, h]).all() and w > 0 and h > 0):
+            raise DataError(f"{path}: entry {i}: bbox: must be finite and have an area, got {box!r}")
+        boxes.setdefault(ids.get(row.get("image_id"), -1), []).append([x, y, x + w, y + h])
+    return {key: np.array(some) for key, some in boxes.items()}
+
+
+def overlaps(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """IoU of boxes (N, 4) and (M, 4): (N, M).
+
+    >>> overlaps(np.array([[0.0, 0, 2, 2]]), np.array([[1.0, 0, 3, 2], [5, 5, 6, 6]])).round(3).tolist()
+    [[0.333, 0.0]]
+    """
+    low, high = np.maximum(a[:, None, :2], b[None, :, :2]), np.minimum(a[:, None, 2:], b[None, :, 2:])
+    both = np.clip(high - low, 0, None).prod(-1)
+    either = (a[:, 2:] - a[:, :2]).prod(-1)[:, None] + (b[:, 2:] - b[:, :2]).prod(-1)[None] - both
+    return both / np.where(either > 0, either, 1)
+
+
+def _predictor(model: "str | Path | Detector", engine: str, threads: int | None) -> Detector:
+    if isinstance(model, (str, Path)):
+        from ..runtime import load
+
+        return load(model, engine=engine, threads=threads)
+    return model
+
+
+def _opened(dataset: str | Path | data.Dataset, category: str | None, card: Card) -> data.Dataset:
+    if isinstance(dataset, data.Dataset):
+        return dataset
+    try:
+        return data.open_dataset(dataset, category)
+    except UserError as error:
+        if category is not None:
+            raise
+        try:  # of several categories, the model's own
+            return data.open_dataset(dataset, card.skeleton_of().name)
+        except UserError:
+            raise error from None
+
+
+def _scored(records: Sequence[data.Record], boxes: str) -> tuple[list[data.Record], list[str]]:
+    """The records to score, and a sentence on the others."""
+    labelled = [r for r in records if len(r.poses)]
+    notes = [f"{n} pictures have no instance" for n in [len(records) - len(labelled)] if n]
+    if boxes != "whole":
+        return labelled, notes
+    alone = [r for r in labelled if len(r.poses) == 1 and r.extra.get("all_annotated", True) and not r.crowd]
+    if left := len(labelled) - len(alone):
+        notes.append(f"{left} pictures hold more than one instance, so they cannot be scored as a whole")
+    return alone, notes
+
+
+def _predicted(
+    predictor: Detector,
+    records: Sequence[data.Record],
+    skeleton: Skeleton,
+    boxes: str,
+    given: Mapping[int, np.ndarray] | None,
+    second_look: bool,
+    skip_bad: bool,
+) -> tuple[list[data.Record], list[Poses], list[Poses], list[str]]:
+    """Records that could be read, their truth, what was found in them, and the errors of the others."""
+    kept: list[data.Record] = []
+    truth: list[Poses] = []
+    found: list[Poses] = []
+    bad: list[str] = []
+    for some in _chunks(progress.track(records, label="evaluating"), TOGETHER):
+        pairs = _decoded(some)
+        bad += [str(s) for _, s in pairs if isinstance(s, DataError)]
+        if bad and not skip_bad:
+            rest = records[len(kept) + len(pairs) :]
+            raise DataError(
+                _unreadable(bad + [str(s) for _, s in _decoded(rest, keep=False) if s is not None])
+            )
+        good = [(r, s) for r, s in pairs if isinstance(s, Sample)]
+        where = [_look_in(r, boxes, given) for r, _ in good]
+        answers = predictor.many([s for _, s in good], where if boxes != "whole" else None, second_look)
+        for (record, _), looked, answer in zip(good, where, answers):
+            kept.append(record)
+            truth.append(_only(record.poses, skeleton))
+            found.append(_answering(record.poses, looked, _only(answer, skeleton), boxes))
+    return kept, truth, found, bad
+
+
+def _decoded(
+    records: Sequence[data.Record], keep: bool = True
+) -> list[tuple[data.Record, Sample | DataError | None]]:
+    """Each record with its picture, or with what is wrong with it; None for a good one that is not kept."""
+
+    def one(record: data.Record) -> Sample | DataError | None:
+        try:
+            sample = data.sample(record)
+            return sample if keep else None
+        except DataError as error:
+            return error
+
+    with ThreadPoolExecutor(2) as pool:
+        return list(zip(records, pool.map(one, records)))
+
+
+def _look_in(record: data.Record, boxes: str, given: Mapping[int, np.ndarray] | None) -> np.ndarray:
+    """The boxes (M, 4) to look into; for the truth's, those that have an area."""
+    if given is not None:
+        return given.get(record.id, np.empty((0, 4)))
+    return record.poses.boxes[_usable(record.poses)] if boxes == "truth" else np.empty((0, 4))
+
+
+def _usable(poses: Poses) -> np.ndarray:
+    """(N,) bool: the box is finite and has an area."""
+    extent = poses.boxes[:, 2:] - poses.boxes[:, :2]  # NaN is not above 0
+    return np.isfinite(poses.boxes).all(-1) & np.asarray((extent > 0).all(-1))
+
+
+def _answering(truth: Poses, looked: np.ndarray, answer: Poses, boxes: str) -> Poses:
+    """One answer for each labelled instance, NaN where there is none."""
+    points = np.full((len(truth), len(answer.skeleton), 2), np.nan)
+    scores = np.zeros(points.shape[:2])
+    if boxes in ("truth", "whole"):
+        mine = np.flatnonzero(_usable(truth)) if boxes == "truth" else np.arange(1)
+        given = np.arange(len(answer))
+    else:
+        from scipy.optimize import linear_sum_assignment
+
+        overlap = np.nan_to_num(overlaps(truth.boxes, looked))
+        mine, given = linear_sum_assignment(overlap, maximize=True)
+        enough = overlap[mine, given] >= OVERLAP
+        mine, given = mine[enough], given[enough]
+    points[mine], scores[mine] = answer.points[given], answer.scores[given]
+    return Poses(answer.skeleton, points, scores, boxes=truth.boxes)
+
+
+def _only(poses: Poses, skeleton: Skeleton) -> Poses:
+    """The landmarks of `skeleton`, by name."""
+    which = [poses.skeleton.index(n) for n in skeleton.landmarks]
+    return Poses(
+        skeleton, poses.points[:, which], poses.scores[:, which], poses.visibility[:, which], poses.boxes
+    )
+
+
+def _chunks(items: "Iterator[Any]", size: int) -> Iterator[list[Any]]:
+    chunk: list[Any] = []
+    for item in items:
+        chunk.append(item)
+        if len(chunk) == size:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
+def _unreadable(bad: Sequence[str]) -> str:
+    if len(bad) == 1:
+        return bad[0]
+    shown = "; ".join(bad[:10]) + (f"; and {len(bad) - 10} more" if len(bad) > 10 else "")
+    return f"{len(bad)} pictures cannot be read: {shown}"
+
+
+def _counts(records: Sequence[data.Record], truth: Sequence[Poses], result: PCK, bad: int) -> dict[str, int]:
+    states = Counter(int(v) for poses in truth for v in poses.visibility.flat)
+    return {
+        "pictures": len(records),
+        "instances": sum(map(len, truth)),
+        "landmarks": result.counted + (result.hidden.counted if result.hidden else 0),
+        "seen": states[SEEN],
+        "hidden": states[HIDDEN],
+        "absent": states[ABSENT],
+        "nonfinite": result.nonfinite + (result.hidden.nonfinite if result.hidden else 0),
+        "without_box": len(result.boxless),
+        "unreadable": bad,
+    }
+
+
+def _remarks(result: PCK, records: Sequence[data.Record]) -> list[str]:
+    """What the scorer left out or counted as a miss, in sentences."""
+    notes = []
+    if result.nonfinite:
+        notes.append(
+            f"{result.nonfinite} landmarks were not found at all, or not finite, and count as misses"
+        )
+    for what, which in (
+        ("have no box with an area", result.boxless),
+        ("are labelled but no points", result.unlabelled),
+    ):
+        if which:
+            named = ", ".join(" ".join([records[w[0]].name, *map(str, w[2:])]) for w in which[:5])
+            more = f" and {len(which) - 5} more" if len(which) > 5 else ""
+            notes.append(f"not scored, because they {what}: {named}{more}")
+    return notes
+
+
+def _name(thing: object) -> str:
+    if isinstance(thing, data.Dataset):
+        return str(thing.folder)
+    return (
+        str(thing)
+        if isinstance(thing, (str, Path))
+        else str(getattr(getattr(thing, "card", None), "name", thing))
+    )
+
+
+def _write(evaluation: Evaluation, folder: Path) -> None:
+    """Everything `out` asks for; the page last, so that where it is, the rest is too."""
+    from .. import reports
+
+    order = reports.ranked(evaluation.result)
+    few = min(WORST, (len(order) + 1) // 2)
+    table = reports.rows(evaluation.result)
+    page = reports.Page(
+        f"{evaluation.card.name}: PCK on {Path(evaluation.dataset).name}",
+        _lead(evaluation),
+        evaluation.result,
+        evaluation.counts,
+        evaluation.notes,
+        [_case(evaluation, n) for n in order[:few]],
+        [_case(evaluation, n) for n in order[few:][::-1][:BEST]],
+        {"The model": _model_facts(evaluation), "The data": _data_facts(evaluation)},
+    )
+    answers = json.dumps(evaluation.predictions(), allow_nan=False)
+    reports.write(folder / "metrics.json", json.dumps(evaluation.to_dict(), indent=1, allow_nan=False) + "\n")
+    reports.write(folder / "predictions.json", answers + "\n")
+    reports.write(folder / "table.md", reports.markdown(table) + "\n")
+    reports.write(folder / "table.csv", reports.csv(table))
+    reports.write(folder / "report.html", reports.html(page))
+
+
+def _case(evaluation: Evaluation, n: int) -> "Case":
+    """Instance n of all, cut out of its picture."""
+    from .. import reports
+
+    picture, instance = evaluation.where(n)
+    record = evaluation.records[picture]
+    truth, found = evaluation.truth[picture][instance], evaluation.found[picture][instance]
+    shown = reports.cut(data.sample(record).picture, truth, found)
+    name = record.name if len(record.poses) == 1 else f"{record.name}, instance {instance + 1}"
+    result = evaluation.result
+    return reports.Case(name, *shown, result.fractions[n], result.distances[n], result.matched[n])
+
+
+def _lead(evaluation: Evaluation) -> str:
+    looked = {"truth": "looked for in their labelled boxes", "whole": "looked for in whole pictures"}
+    boxes = (evaluation.settings or {}).get("boxes", "truth")
+    counts = evaluation.counts
+    where = looked.get(boxes, f"in the boxes of {boxes}")
+    return (
+        f"{counts['instances']} instances in {counts['pictures']} pictures of {evaluation.dataset}, {where}."
+    )
+
+
+def _model_facts(evaluation: Evaluation) -> dict[str, Any]:
+    card = evaluation.card
+    trained = ", ".join(f"{k}: {v}" for k, v in card.data.items() if isinstance(v, (str, int, float)))
+    size = f"{card.size[1]} x {card.size[0]} px"
+    network = {
+        "file": evaluation.model,
+        "network": card.model,
+        "input": size,
+        "map": f"1/{card.stride} of it",
+    }
+    decoding = f"{card.decoding.refine}, threshold {card.decoding.threshold:g}"
+    return network | {
+        "points": decoding,
+        "trained on": trained,
+        "licence": card.licence,
+        "limits": card.limits,
+    }
+
+
+def _data_facts(evaluation: Evaluation) -> dict[str, Any]:
+    counts = evaluation.counts
+    states = f"{counts['seen']} seen, {counts['hidden']} hidden, {counts['absent']} absent"
+    settings = dict(evaluation.settings or {})
+    seconds = settings.pop("seconds", 0.0)
+    facts = {"folder": evaluation.dataset, "pictures": counts["pictures"], "instances": counts["instances"]}
+    took = f"{seconds:.1f} s, {1e3 * seconds / max(counts['instances'], 1):.0f} ms an instance"
+    return facts | {"landmarks": states} | settings | {"took": took}

@@ -1,0 +1,198 @@
+"""The network is a stand-in that finds coloured squares by their mean position; all around it is real."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from heatmark.card import Card
+from heatmark.commands.evaluate import evaluate, in_common, overlaps
+from heatmark.errors import DataError, UserError
+from heatmark.runtime.predictor import Predictor
+from heatmark.types import Skeleton
+
+TOOL = Skeleton("tool", ("red", "green", "blue"), bones=(("red", "green"),))
+
+
+def centroids(pictures):
+    """(B, 3, H, W) -> the mean position of each colour, NaN where there is none of it."""
+    b, _, h, w = pictures.shape
+    there = (pictures > 0.6).astype(np.float64) + 1e-300
+    x, y = np.arange(w) + 0.5, np.arange(h) + 0.5
+    total = there.sum((-1, -2))
+    points = np.stack([(there.sum(-2) * x).sum(-1), (there.sum(-1) * y).sum(-1)], -1) / total[..., None]
+    points[total < 1] = np.nan
+    return {"points": points, "scores": (total >= 1).astype(np.float64)}
+
+
+def predictor(skeleton=TOOL, engine=centroids):
+    return Predictor(engine, Card(name="tool", skeleton=skeleton, size=(96, 96), model="ihm56", strides=(4,)))
+
+
+def dataset(folder, names=("red", "green", "blue"), instances=(1, 1, 2), visibility=2, **image):
+    """Pictures with one red, green and blue square an instance, labelled in COCO form."""
+    (folder / "images").mkdir(parents=True)
+    rng, images, annotations = np.random.default_rng(0), [], []
+    for i, count in enumerate(instances, 1):
+        picture = np.zeros((80, 80 * count, 3), np.uint8)
+        for n in range(count):
+            points = rng.permutation(np.array([[12, 14], [60, 20], [30, 62]])) + [80 * n, 0]
+            for channel, (x, y) in enumerate(points):
+                picture[y - 2 : y + 3, x - 2 : x + 3, channel] = 255
+            flat = [v for k in names for v in (*points[TOOL.landmarks.index(k)].tolist(), visibility)]
+            found = {"id": 10 * i + n, "image_id": i, "category_id": 1, "bbox": [80 * n + 2, 2, 76, 76]}
+            annotations.append(found | {"keypoints": flat, "num_keypoints": len(names)})
+        Image.fromarray(picture).save(folder / "images" / f"{i}.png")
+        images.append({"id": i, "file_name": f"{i}.png", "width": 80 * count, "height": 80, **image})
+    category = {"id": 1, "name": "tool", "keypoints": list(names), "skeleton": [[1, 2]]}
+    whole = {"images": images, "annotations": annotations, "categories": [category]}
+    (folder / "annotations.json").write_text(json.dumps(whole))
+    return folder
+
+
+def edited(folder, change):
+    file = folder / "annotations.json"
+    raw = json.loads(file.read_text())
+    change(raw)
+    file.write_text(json.dumps(raw))
+    return folder
+
+
+def test_a_network_that_sees_everything_scores_one(tmp_path):
+    result = evaluate(predictor(), dataset(tmp_path / "d"))
+    assert result.metrics["PCK@0.02"] == 1.0
+    assert result.result.error_px < 0.5
+    assert result.counts["pictures"] == 3 and result.counts["instances"] == 4 and result.counts["seen"] == 12
+
+
+def test_the_json_form_has_exactly_the_documented_keys(tmp_path):
+    plain = evaluate(predictor(), dataset(tmp_path / "d")).to_dict()
+    assert list(plain) == ["task", "dataset", "model", "metrics", "per_landmark", "counts"]
+    assert (plain["task"], plain["model"], plain["dataset"]) == ("single", "tool", str(tmp_path / "d"))
+    assert set(plain["per_landmark"]) == set(TOOL.landmarks)
+    assert json.loads(json.dumps(plain, allow_nan=False)) == plain
+
+
+def test_landmarks_are_matched_by_name_in_any_order(tmp_path):
+    folder = dataset(tmp_path / "d", names=("blue", "red"))
+    result = evaluate(predictor(), folder)
+    assert result.metrics["PCK@0.02"] == 1.0
+    assert result.result.landmarks == ("blue", "red")
+    assert "the dataset has no labels of them: green" in result.notes[0]
+
+
+def test_landmarks_the_model_does_not_know_are_named(tmp_path):
+    result = evaluate(predictor(Skeleton("tool", ("red", "x", "y"))), dataset(tmp_path / "d"))
+    assert result.result.landmarks == ("red",)
+    assert "the model does not know them: green, blue" in result.notes[0]
+
+
+def test_no_landmark_in_common_is_the_users_mistake(tmp_path):
+    with pytest.raises(UserError, match="the dataset lacks tip, end, top; it has red, green, blue"):
+        evaluate(predictor(Skeleton("tool", ("tip", "end", "top"))), dataset(tmp_path / "d"))
+
+
+def test_groups_come_from_the_model_where_the_dataset_has_none():
+    model = Skeleton("w", ("a", "b", "c"), interchangeable=(("a", "b", "c"),))
+    shared, _ = in_common(model, Skeleton("w", ("b", "a", "z")))
+    assert shared.landmarks == ("b", "a") and shared.interchangeable == (("a", "b"),)
+
+
+def test_whole_pictures_are_scored_only_where_one_instance_stands_alone(tmp_path):
+    result = evaluate(predictor(), dataset(tmp_path / "d"), boxes="whole")
+    assert result.counts["pictures"] == 2 and result.metrics["PCK@0.02"] == 1.0
+    assert "1 pictures hold more than one instance" in result.notes[0]
+    with pytest.raises(UserError, match="nothing to score"):
+        evaluate(predictor(), dataset(tmp_path / "e", all_annotated=False), boxes="whole")
+
+
+def test_boxes_of_a_file_are_given_to_the_instances_they_overlap(tmp_path):
+    folder = dataset(tmp_path / "d")
+    rows = [
+        {"image_id": 3, "bbox": [84, 4, 70, 70], "score": 0.9},  # the second instance's
+        {"image_id": 3, "bbox": [0, 0, 79, 79], "score": 0.8},
+        {"image_id": 1, "bbox": [0, 0, 9, 9], "score": 0.7},  # overlaps next to nothing
+        {"image_id": 2, "bbox": [2, 2, 76, 76], "score": 0.7},
+        {"image_id": 99, "bbox": [2, 2, 76, 76], "score": 0.7},
+    ]
+    (tmp_path / "boxes.json").write_text(json.dumps(rows))
+    result = evaluate(predictor(), folder, boxes=tmp_path / "boxes.json")
+    assert result.metrics["PCK@0.1"] == 0.75 and result.counts["nonfinite"] == 3
+    again = evaluate(predictor(), folder, boxes=folder / "annotations.json")
+    assert again.metrics["PCK@0.02"] == 1.0
+
+
+@pytest.mark.parametrize(
+    "text, error",
+    [("[{}]", "entry 0: bbox"), ("{", "is no JSON"), ('[{"bbox": [1, 1, 0, 5]}]', "have an area")],
+)
+def test_a_faulty_box_file_is_named(tmp_path, text, error):
+    (tmp_path / "boxes.json").write_text(text)
+    with pytest.raises(DataError, match=error):
+        evaluate(predictor(), dataset(tmp_path / "d"), boxes=tmp_path / "boxes.json")
+
+
+def test_a_box_file_that_is_not_there_is_the_users_mistake(tmp_path):
+    with pytest.raises(UserError, match="'truth', 'whole' or a file"):
+        evaluate(predictor(), dataset(tmp_path / "d"), boxes="turth")
+
+
+def test_every_unreadable_picture_is_named_or_counted(tmp_path):
+    folder = dataset(tmp_path / "d", instances=(1,) * 12)
+    for i in (2, 11):
+        (folder / "images" / f"{i}.png").write_bytes(b"<html>")
+    with pytest.raises(DataError, match=r"2 pictures cannot be read: .*2\.png.*11\.png"):
+        evaluate(predictor(), folder)
+    result = evaluate(predictor(), folder, skip_bad=True)
+    assert result.counts["unreadable"] == 2 and result.counts["pictures"] == 10
+    assert result.metrics["PCK@0.02"] == 1.0
+
+
+def test_answers_that_are_not_finite_are_misses(tmp_path):
+    def blind(pictures):
+        answers = centroids(pictures)
+        answers["points"][:, 0] = np.inf
+        return answers
+
+    result = evaluate(predictor(engine=blind), dataset(tmp_path / "d"))
+    assert result.counts["nonfinite"] == 4
+    assert result.metrics["PCK@0.2"] == pytest.approx(2 / 3)
+    assert result.per_landmark["red"]["PCK@0.2"] == 0
+
+
+def test_an_instance_whose_box_has_no_area_is_left_out_and_named(tmp_path):
+    folder = edited(dataset(tmp_path / "d"), lambda raw: raw["annotations"][2].update(bbox=[5, 5, 0, 9]))
+    result = evaluate(predictor(), folder)
+    assert result.counts["without_box"] == 1 and result.counts["landmarks"] == 9
+    assert (
+        result.metrics["PCK@0.02"] == 1.0
+    )  # the other instance of the same picture still gets its own answer
+    assert any("have no box with an area: 3.png" in note for note in result.notes)
+
+
+def test_hidden_landmarks_can_be_scored_apart(tmp_path):
+    folder = dataset(tmp_path / "d", visibility=1)
+    assert evaluate(predictor(), folder).metrics["PCK@0.1"] == 1.0
+    apart = evaluate(predictor(), folder, hidden="separate")
+    assert apart.metrics["PCK@0.1"] is None and apart.metrics["hidden PCK@0.1"] == 1.0
+    assert apart.counts["landmarks"] == 12 and apart.counts["hidden"] == 12
+
+
+def test_the_report_stands_alone_and_the_predictions_are_coco(tmp_path):
+    folder = dataset(tmp_path / "d")
+    evaluate(predictor(), folder, out=tmp_path / "r")
+    files = {f.name for f in (tmp_path / "r").iterdir()}
+    assert files == {"report.html", "metrics.json", "predictions.json", "table.md", "table.csv"}
+    page = (tmp_path / "r" / "report.html").read_text()
+    assert "http://" not in page and "https://" not in page and "<script" not in page
+    assert page.count("<figure class=case>") == 4
+    first = json.loads((tmp_path / "r" / "predictions.json").read_text())[0]
+    truth = json.loads((folder / "annotations.json").read_text())["annotations"][0]
+    assert np.abs(np.subtract(first["keypoints"], truth["keypoints"])[[0, 1, 3, 4, 6, 7]]).max() < 0.6
+    assert json.loads((tmp_path / "r" / "metrics.json").read_text())["metrics"]["PCK@0.1"] == 1.0
+
+
+def test_overlap_of_a_box_with_itself_is_one_and_of_nothing_zero():
+    boxes = np.array([[0, 0, 4, 2], [10, 10, 10, 10.0]])
+    assert overlaps(boxes, boxes).tolist() == [[1, 0], [0, 0]]
