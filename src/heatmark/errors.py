@@ -35,7 +35,7 @@ class GateError(HeatmarkError):
 EXTRAS = {
     "torch": "train", "torchvision": "train", "timm": "train", "accelerate": "train", "safetensors": "train",
     "onnx": "train", "onnxscript": "train", "faster_coco_eval": "train", "matplotlib": "train", "tensorboard": "train",
-    "mitsuba": "synth", "trimesh": "synth", "manifold3d": "synth", "oidn": "synth",
+    "mitsuba": "synth", "trimesh": "synth", "manifold3d": "synth", "pyoidn": "synth",
     "fastapi": "web", "uvicorn": "web", "multipart": "web",
     "openvino": "openvino", "ray": "ray",
 }  # fmt: skip
