@@ -26,6 +26,7 @@ class Shot:
     frame: int  # 0, 1, ... of a video or camera; 0 for a picture
     picture: np.ndarray  # (H, W, 3) uint8 RGB
     decode_ms: float = 0.0  # what reading and decoding it took
+    fps: float | None = None  # of the video or camera it is a frame of; None for a picture
 
 
 def shots(source: str | Path | bytes, report: Callable[[DataError], None] | None = None) -> Iterator[Shot]:
@@ -124,14 +125,16 @@ def _opened(what: str | int) -> cv2.VideoCapture | None:
 
 
 def _frames(capture: cv2.VideoCapture, name: str) -> Iterator[Shot]:
-    number = 0
+    number, fps = 0, capture.get(cv2.CAP_PROP_FPS)
+    fps = fps if np.isfinite(fps) and 1 <= fps <= 1000 else 25.0  # some cameras say 0
     try:
         while True:
             start = time.perf_counter()
             there, frame = capture.read()
             if not there:
                 break
-            yield Shot(name, number, cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), _ms_since(start))
+            picture = cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
+            yield Shot(name, number, picture, _ms_since(start), fps)
             number += 1
     finally:
         capture.release()

@@ -1,0 +1,297 @@
+"""heatmark detect: a picture, folder, video or camera in; points out, one JSON line a picture, and
+overlays."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from ..errors import DataError, UserError
+from ..imaging import encode_jpeg
+from ..runtime import Latency, Predictor, Shot, load, overlay, shots
+from ..runtime.sources import pictures_in
+from ..types import Poses
+from .progress import note
+
+
+@dataclass(frozen=True)
+class Detection:
+    """What was found in one picture or frame."""
+
+    source: str
+    frame: int
+    size: tuple[int, int]  # (H, W) of the picture
+    model: str
+    poses: Poses  # NaN where a point scored below the threshold
+    latency: Latency
+
+    def to_dict(self) -> dict[str, Any]:
+        """The stable form for scripts: no NaN, null instead."""
+        instances = [
+            {
+                "score": _number(self.poses.score[i]),
+                "box": [_number(v) for v in box] if np.isfinite(box).all() else None,
+                "points": self._points(i),
+            }
+            for i, box in enumerate(self.poses.boxes)
+        ]
+        times = {name: round(getattr(self.latency, name), 3) for name in ("decode", "network", "points")}
+        return {
+            "source": self.source,
+            "frame": self.frame,
+            "size": list(self.size),
+            "model": self.model,
+            "instances": instances,
+            "latency_ms": times,
+        }
+
+    def _points(self, i: int) -> dict[str, dict[str, float | int | None]]:
+        return {
+            name: {
+                "x": _number(self.poses.points[i, k, 0]),
+                "y": _number(self.poses.points[i, k, 1]),
+                "score": _number(self.poses.scores[i, k]),
+                "visibility": int(self.poses.visibility[i, k]),
+            }
+            for k, name in enumerate(self.poses.skeleton.landmarks)
+        }
+
+    def __str__(self) -> str:
+        place = f"{self.source} frame {self.frame}" if self.frame else self.source
+        found = "; ".join(_words(self.poses, i) for i in range(len(self.poses))) or "no box to look in"
+        ms = self.latency
+        return f"{place}: {found}  ({ms.decode:.1f} + {ms.network:.1f} + {ms.points:.1f} ms)"
+
+
+def detect(
+    source: str | Path | bytes,
+    model: str | Path | Predictor,
+    *,
+    boxes: str | Path | None = None,
+    second_look: bool = False,
+    engine: str = "auto",
+    out: str | Path | None = None,
+    limit: int | None = None,
+    threshold: float = 0.0,
+) -> Iterator[Detection]:
+    """Find the points in every picture of a source, one Detection at a time, as they come.
+
+    Args:
+        source: a picture, a folder, a video, a camera's number, "-" (standard input), or a picture's bytes.
+        model: a shipped detector's name, a model file, or a loaded Predictor.
+        boxes: COCO annotations or results; look only inside these boxes, enlarged by the card's quarter, one
+            instance each, in the file's order. A picture the file has no box for gives no instance.
+        second_look: look again around what the first look found.
+        out: a folder for overlays: NAME.jpg for a picture, NAME.mp4 for a video or camera.
+        limit: stop after so many pictures or frames.
+        threshold: points that score less are left out (NaN, in JSON null).
+
+    Raises:
+        UserError, DataError: a model, source or box file that cannot be used. A picture of a folder that
+        cannot
+            be read is passed over; after the last one a DataError names those that were.
+    """
+    predictor = model if isinstance(model, Predictor) else load(model, engine)
+    given = None if boxes is None else Boxfile(Path(boxes), source)
+    folder = None if out is None else _folder(Path(out), source)
+    faults: list[DataError] = []
+
+    def report(error: DataError) -> None:
+        faults.append(error)
+        note(str(error))
+
+    return _detections(shots(source, report), predictor, given, second_look, folder, limit, threshold, faults)
+
+
+def _detections(
+    incoming: Iterator[Shot],
+    predictor: Predictor,
+    given: "Boxfile | None",
+    second_look: bool,
+    out: Path | None,
+    limit: int | None,
+    threshold: float,
+    faults: list[DataError],
+) -> Iterator[Detection]:
+    pictures, overlays = 0, Overlays(out) if out else None
+    try:
+        for shot in incoming:
+            where = None if given is None else given.of(shot.name)
+            poses = predictor(shot.picture, where, second_look)
+            latency = replace(predictor.latency, decode=shot.decode_ms)
+            if threshold > 0:
+                poses = poses.moved(np.where(poses.scores[..., None] < threshold, np.nan, poses.points))
+            if overlays:
+                overlays.add(shot, overlay(shot.picture, poses))
+            size = (shot.picture.shape[0], shot.picture.shape[1])
+            pictures += 1
+            yield Detection(shot.name, shot.frame, size, predictor.name, poses, latency)
+            if limit is not None and pictures >= limit:
+                break
+    finally:
+        if overlays:
+            overlays.close()
+    if faults:
+        named = "; ".join(str(fault) for fault in faults[:5]) + ("; ..." if len(faults) > 5 else "")
+        raise DataError(f"{len(faults)} of {pictures + len(faults)} pictures could not be read: {named}")
+
+
+class Boxfile:
+    """Boxes by picture, out of a COCO file: annotations with their images, or a list of results."""
+
+    def __init__(self, path: Path, source: str | Path | bytes):
+        self.path = path
+        raw = _json(path)
+        if isinstance(raw, dict) and isinstance(raw.get("images"), list):
+            rows, names = raw.get("annotations"), _names(path, raw["images"])
+        else:
+            rows, names = raw, _names_beside(source)
+        if not isinstance(rows, list):
+            raise DataError(f"{path}: wanted COCO annotations (images, annotations) or a list of results")
+        self.boxes: dict[str, list[list[float]]] = {name: [] for name in (names or {}).values()}
+        for i, row in enumerate(rows):
+            name, box = _row(path, i, row, names)
+            self.boxes.setdefault(name, []).append(box)
+        folder = None if isinstance(source, bytes) or not Path(source).is_dir() else Path(source)
+        self.only = (
+            names is None and len(self.boxes) == 1 and folder is None
+        )  # results for the one picture given
+        self.known_some = folder is not None and any(self._key(str(p)) for p in pictures_in(folder))
+
+    def of(self, picture: str) -> np.ndarray:
+        """(N, 4) x1 y1 x2 y2 of a picture by its path, in the file's order.
+
+        None for a picture it does not speak of, if it does of others beside it; else that raises a UserError.
+        """
+        key = self._key(picture)
+        if key is None:
+            some = ", ".join(list(self.boxes)[:3]) + (", ..." if len(self.boxes) > 3 else "")
+            says = f"{self.path}: says nothing of {picture}; it speaks of {some or 'no picture'}"
+            if not self.known_some:
+                raise UserError(says)
+            note(says)
+        return np.array(self.boxes.get(key or "", []), np.float64).reshape(-1, 4)
+
+    def _key(self, picture: str) -> str | None:
+        """Which of the file's pictures a path is: by its name, or by its number where the file has numbers
+        only."""
+        file = Path(picture)
+        stem = str(int(file.stem)) if file.stem.isdecimal() else file.stem
+        same = (n for n in self.boxes if self.only or Path(n).name == file.name or n in (file.stem, stem))
+        return next(same, None)
+
+
+def _json(path: Path) -> Any:
+    try:
+        text = path.read_bytes()
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: no such box file") from error
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise DataError(f"{path}: not JSON ({error})" if text else f"{path}: the file is empty") from error
+
+
+def _names(path: Path, images: list[Any]) -> dict[Any, str]:
+    """File names by image id."""
+    try:
+        return {image["id"]: str(image["file_name"]) for image in images}
+    except (KeyError, TypeError) as error:
+        raise DataError(f"{path}: every image needs an id and a file_name ({error})") from error
+
+
+def _names_beside(source: str | Path | bytes) -> dict[Any, str] | None:
+    """What a results file leaves out: the names by id, from an annotations.json beside the pictures if
+    any."""
+    if isinstance(source, bytes):
+        return None
+    path = Path(source)
+    for folder in (path, path.parent, path.parent.parent):
+        if (file := folder / "annotations.json").is_file():
+            raw = _json(file)
+            return _names(file, raw["images"]) if isinstance(raw, dict) and "images" in raw else None
+    return None
+
+
+def _row(path: Path, i: int, row: Any, names: dict[Any, str] | None) -> tuple[str, list[float]]:
+    """A row's picture (its name, or its id as text) and box x1 y1 x2 y2."""
+    if not isinstance(row, dict) or "image_id" not in row or "bbox" not in row:
+        raise DataError(f"{path}: entry {i}: wanted an object with image_id and bbox")
+    if names is not None and row["image_id"] not in names:
+        raise DataError(f"{path}: entry {i}: no image has the id {row['image_id']!r}")
+    try:
+        x, y, w, h = (float(v) for v in row["bbox"])
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{path}: entry {i}: bbox must be x, y, w, h, got {row['bbox']!r}") from error
+    if not (np.isfinite([x, y, w, h]).all() and w > 0 and h > 0):
+        raise DataError(f"{path}: entry {i}: bbox must be finite and have an area, got {row['bbox']!r}")
+    name = str(row["image_id"]) if names is None else names[row["image_id"]]
+    return name, [x, y, x + w, y + h]
+
+
+def _folder(out: Path, source: str | Path | bytes) -> Path:
+    """The folder for overlays, made; never the one that the pictures are in."""
+    if not isinstance(source, bytes) and out.exists() and Path(source).exists():
+        home = Path(source) if Path(source).is_dir() else Path(source).parent
+        if out.samefile(home):
+            raise UserError(f"{out}: the overlays would lie among the pictures; say another folder")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise UserError(f"{out}: is a file; overlays need a folder") from error
+    return out
+
+
+class Overlays:
+    """Writes overlays into a folder: a JPEG for a picture, one video for the frames of a video or camera."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.video: cv2.VideoWriter | None = None
+        self.taken: set[Path] = set()
+
+    def add(self, shot: Shot, drawn: np.ndarray) -> None:
+        if shot.fps is None:
+            path = self.folder / f"{Path(shot.name).stem}.jpg"
+            if path in self.taken:  # a.jpg and a.png in one folder
+                path = self.folder / f"{Path(shot.name).name}.jpg"
+            self.taken.add(path)
+            path.write_bytes(encode_jpeg(drawn))
+            return
+        h, w = drawn.shape[0] // 2 * 2, drawn.shape[1] // 2 * 2  # players want even sizes
+        if self.video is None:
+            path = self.folder / f"{Path(shot.name).stem.replace(' ', '_')}.mp4"
+            self.video = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), shot.fps, (w, h))
+            if not self.video.isOpened():
+                raise UserError(f"{path}: this OpenCV cannot write videos here")
+        self.video.write(cv2.cvtColor(drawn[:h, :w], cv2.COLOR_RGB2BGR))
+
+    def close(self) -> None:
+        if self.video is not None:
+            self.video.release()
+
+
+def _number(value: Any) -> float | None:
+    """For JSON: 4 decimals, None for what is not finite."""
+    return round(float(value), 4) if np.isfinite(value) else None
+
+
+def _words(poses: Poses, i: int) -> str:
+    """One instance in words.
+
+    >>> from heatmark.types import Skeleton
+    >>> tool = Skeleton("tool", ("tip", "end"))
+    >>> _words(Poses(tool, np.array([[[3.14, 2.0], [np.nan, np.nan]]])), 0)
+    'tip 3.1,2.0 (1.00), end not found'
+    """
+    words = []
+    for k, name in enumerate(poses.skeleton.landmarks):
+        (x, y), score = poses.points[i, k], poses.scores[i, k]
+        words.append(f"{name} {x:.1f},{y:.1f} ({score:.2f})" if np.isfinite(x + y) else f"{name} not found")
+    return ", ".join(words)
