@@ -7,41 +7,24 @@ World: metres, z up, the ground is z = 0. Camera: x right, y down, z forward, so
 `pixel = (f X/Z + W/2, f Y/Z + H/2)` with X, Y, Z in the camera's coordinates and no lens distortion.
 """
 
-import json
+from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Literal
 
 import numpy as np
-import yaml
-from pydantic import AfterValidator, BaseModel, ValidationError, field_validator
+from pydantic import ValidationError
 
 from ..errors import DataError, UserError
+from . import placing
+from .grounds import PICTURES
+from .lights import SUFFIXES
+from .settings import SceneSettings as SceneSettings
+from .settings import Strict, first_fault
+from .settings import settings_of as settings_of
+from .things import build, families
 
 Vector = tuple[float, float, float]
 Matrix = tuple[tuple[float, float, float, float], ...]  # (4, 4), rows
-
-
-def _rising(value: tuple[float, float]) -> tuple[float, float]:
-    if not (np.isfinite(value).all() and value[0] <= value[1]):
-        raise ValueError(f"a range is [low, high] with low <= high, got {list(value)}")
-    return value
-
-
-def _weights(value: dict[str, float]) -> dict[str, float]:
-    if not value or min(value.values()) < 0 or sum(value.values()) <= 0:
-        raise ValueError(f"weights must be >= 0 and not all 0, got {value}")
-    return value
-
-
-Range = Annotated[tuple[float, float], AfterValidator(_rising)]
-Weights = Annotated[dict[str, float], AfterValidator(_weights)]
-
-
-class Strict(BaseModel, extra="forbid", frozen=True):
-    """A value that refuses unknown fields and never changes."""
-
-
-# --- one draw -------------------------------------------------------------------------------------------------
 
 
 class Source(Strict):
@@ -152,150 +135,235 @@ class Scene(Strict):
         try:
             return cls.model_validate_json(text)
         except ValidationError as error:
-            raise DataError(f"not a scene: {_first(error)}") from error
+            raise DataError(f"not a scene: {first_fault(error)}") from error
 
 
-# --- the ranges -----------------------------------------------------------------------------------------------
+# --- drawing one ----------------------------------------------------------------------------------------------
 
 
-class ObjectSettings(Strict):
-    """How the object lies and how much of the picture it fills."""
-
-    poses: Weights = {"lying": 0.5, "rolled": 0.15, "leaning": 0.1, "standing": 0.05, "air": 0.2}
-    extent: Range = (0.4, 0.95)  # its longer side in the picture, of the picture's shorter side
-    small: float = 0.1  # how often it is as small as `small_extent` instead
-    small_extent: Range = (0.2, 0.4)
-    truncated: float = 0.1  # how often it crosses the picture's edge
-    lean_deg: Range = (10.0, 60.0)
-    air_m: Range = (0.02, 0.4)  # height above the ground, when there is one
-    draws: int = 0  # how many different objects a family gives; 0: a new one in every picture
-
-
-class CameraSettings(Strict):
-    """Where the camera stands and how it sees."""
-
-    fov_deg: Range = (18.0, 65.0)
-    elevation_deg: Range = (12.0, 90.0)  # 90 looks straight down
-    top_down: float = 0.25  # how often it looks down at 75 to 90 degrees instead
-    roll_deg: Range = (-180.0, 180.0)  # of the camera about its axis; only when looking down
-    tilt_deg: Range = (-12.0, 12.0)  # the same when not
-    depth_of_field: float = 0.35  # how often the lens is open
-    defocus_px: Range = (0.3, 4.0)  # radius of the blur at twice the distance, at 224 pixels
-
-
-class LightSettings(Strict):
-    kinds: Weights = {"sky": 1.0, "studio": 1.0, "workshop": 1.0, "file": 2.0}  # "file" only with a folder
-    folder: str | None = None  # of EXR or HDR environment maps
-    strength: Range = (0.6, 1.3)
-    lamps: tuple[int, int] = (0, 2)
-    lamp_share: Range = (0.1, 1.2)
-
-
-class GroundSettings(Strict):
-    kinds: Weights = {
-        "wood": 2.0, "concrete": 1.5, "metal": 1.0, "fabric": 1.0, "cardboard": 0.7, "painted": 1.5, "paper": 1.0,
-        "photo": 2.0,
-    }  # fmt: skip
-    folder: str | None = None  # of photographs, for "photo"
-    tile_m: Range = (0.3, 1.5)
-    none_in_air: float = 0.6  # how often an object in the air has no ground below it
-
-
-class BackgroundSettings(Strict):
-    kinds: Weights = {"photo": 2.0, "environment": 1.0, "walls": 1.0}
-    folder: str | None = None  # of photographs, for "photo"
-
-
-class ClutterSettings(Strict):
-    count: tuple[int, int] = (0, 8)
-    tools: float = 0.3  # how often a piece is a tool of another family
-    meshes: tuple[str, ...] = ()  # meshes of your own to lie about, without landmarks
-    draws: int = 200  # how many different pieces there are
-    hand: float = 0.15  # how often a hand holds the object
-
-
-class EffectSettings(Strict):
-    exposure_ev: Range = (-1.0, 0.8)
-    temperature: Range = (-0.25, 0.25)  # of white balance: log2 of red over blue, halved
-    tint: Range = (-0.06, 0.06)
-    blur_px: Range = (0.0, 0.9)
-    motion: float = 0.1  # how often the camera shakes
-    motion_px: Range = (1.0, 5.0)
-    noise: Range = (0.0, 0.04)
-    contrast: Range = (0.85, 1.2)
-    saturation: Range = (0.5, 1.25)
-    grey: float = 0.1  # how often the picture is without colour
-    vignette: Range = (0.0, 0.3)
-
-
-class SceneSettings(Strict):
-    """All ranges that scenes are drawn from. `SceneSettings(objects="hammer")` works as it is."""
-
-    objects: tuple[str, ...]  # built-in families, meshes or folders with landmarks; all of one skeleton
-    object: ObjectSettings = ObjectSettings()
-    camera: CameraSettings = CameraSettings()
-    light: LightSettings = LightSettings()
-    ground: GroundSettings = GroundSettings()
-    background: BackgroundSettings = BackgroundSettings()
-    clutter: ClutterSettings = ClutterSettings()
-    effects: EffectSettings = EffectSettings()
-
-    @field_validator("objects", mode="before")
-    @classmethod
-    def _one_or_many(cls, value: Any) -> Any:
-        return (value,) if isinstance(value, (str, Path)) else value
-
-
-def _first(error: ValidationError) -> str:
-    """The first fault, with the field's path."""
-    fault = error.errors()[0]
-    where = ".".join(str(p) for p in fault["loc"]) or "settings"
-    return f"{where}: {fault['msg']}" + ("" if fault["type"] == "missing" else f" (got {fault['input']!r})")
-
-
-def settings_of(scene: str | Path, changes: dict[str, Any] | None = None) -> SceneSettings:
-    """Settings from a YAML file, a mesh (file or folder with landmarks), or the name of a built-in family.
+def invent(settings: SceneSettings, seed: int, index: int, aspect: float = 1.0) -> Scene:
+    """One draw from the settings: a function of its arguments alone.
 
     Args:
-        changes: fields that replace those of the file, nested as in it.
+        aspect: width over height of the pictures to come.
 
     Raises:
-        UserError: no such family or file, or an unknown field in `changes`. DataError: a fault in the YAML file.
+        UserError: a family, mesh or folder that is not there. DataError: a mesh or its landmarks are faulty.
     """
-    raw: dict[str, Any] = {"objects": [str(scene)]}
-    path = Path(scene)
-    if path.suffix.lower() in (".yaml", ".yml"):
-        try:
-            raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise UserError(f"{path}: no such scene file") from None
-        except (OSError, ValueError, yaml.YAMLError) as error:
-            raise DataError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from error
-        if not isinstance(raw, dict):
-            raise DataError(f"{path}: must hold the fields of a scene, got {type(raw).__name__}")
-    try:
-        SceneSettings.model_validate(raw)
-    except ValidationError as error:
-        raise DataError(f"{path}: {_first(error)}") from error
-    try:
-        return SceneSettings.model_validate(merged(raw, changes or {}))
-    except ValidationError as error:
-        raise UserError(f"scene settings: {_first(error)}") from error
+    rng = np.random.default_rng([seed, index])
+    what = settings.objects[rng.integers(len(settings.objects))]
+    kind = "family" if what in families() else "mesh"
+    draw = int(rng.integers(settings.object.draws or 2**31)) if kind == "family" else 0
+    source = Source(kind=kind, name=what, seed=draw)
+    points = placing.outline(build(source.kind, source.name, source.seed))
+    how = _pick(rng, settings.object.poses)
+    rotation = placing.posed(rng, how, points, settings.object.lean_deg)
+    floats = how == "air" and rng.random() < settings.ground.none_in_air
+    height = rng.uniform(*settings.object.air_m) if how == "air" else 0.0
+    matrix = placing.placed(rotation, points, np.zeros(2), height)
+    solid = placing.carried(matrix, points)
+    camera, view_m = _camera(rng, settings, solid, aspect, anywhere=floats)
+    clutter = _clutter(rng, settings, what, solid, camera, view_m, aspect, floats)
+    background, walls = _background(rng, settings, camera, view_m)
+    return Scene(
+        seed=seed,
+        index=index,
+        objects=(Placed(source=source, matrix=_rows(matrix), instance=1), *clutter),
+        camera=camera,
+        light=_light(rng, settings),
+        ground=None if floats else _surface(rng, settings, view_m),
+        walls=walls,
+        background=background,
+        effects=_effects(rng, settings),
+    )
 
 
-def merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """`base` with `changes` laid over it, dict by dict.
-
-    >>> merged({"a": {"b": 1, "c": 2}}, {"a": {"c": 3}})
-    {'a': {'b': 1, 'c': 3}}
-    """
-    out = dict(base)
-    for key, value in changes.items():
-        both = isinstance(value, dict) and isinstance(out.get(key), dict)
-        out[key] = merged(out[key], value) if both else value
-    return out
+def _pick(rng: np.random.Generator, weights: dict[str, float]) -> str:
+    names = list(weights)
+    chances = np.array([weights[n] for n in names])
+    return names[rng.choice(len(names), p=chances / chances.sum())]
 
 
-def to_yaml(settings: SceneSettings) -> str:
-    """The whole of the settings, as the YAML file that gives them back."""
-    return yaml.safe_dump(json.loads(settings.model_dump_json()), sort_keys=False)
+def _rows(matrix: np.ndarray) -> Matrix:
+    return tuple(tuple(float(v) for v in row) for row in matrix)  # type: ignore[return-value]
+
+
+@lru_cache
+def files(folder: str, suffixes: tuple[str, ...]) -> tuple[str, ...]:
+    """The files in a folder with one of these suffixes, sorted. Raises a UserError if there is none."""
+    path = Path(folder)
+    found = sorted(str(p) for p in path.iterdir() if p.suffix.lower() in suffixes) if path.is_dir() else []
+    if not found:
+        raise UserError(f"{folder}: must be a folder with {', '.join(suffixes)} files")
+    return tuple(found)
+
+
+def _kind(rng: np.random.Generator, weights: dict[str, float], folder: str | None, needs: str) -> str:
+    """One of the kinds; never the one that `needs` a folder if there is none."""
+    left = weights if folder else {k: v for k, v in weights.items() if k != needs}
+    if not left or sum(left.values()) <= 0:
+        raise UserError(f"the only kind wanted is {needs!r}, and no folder is given for it")
+    return _pick(rng, left)
+
+
+def _camera(
+    rng: np.random.Generator, settings: SceneSettings, solid: np.ndarray, aspect: float, anywhere: bool
+) -> tuple[Camera, float]:
+    """A camera that sees the solid (M, 3) as the settings want, and how many metres the picture covers there."""
+    wanted, ours = settings.object, settings.camera
+    fov = rng.uniform(*ours.fov_deg)
+    down = rng.random() < ours.top_down
+    elevation = rng.uniform(75, 90) if down else rng.uniform(*ours.elevation_deg)
+    elevation = rng.uniform(-60, 90) if anywhere else elevation
+    roll = rng.uniform(*(ours.roll_deg if elevation > 70 else ours.tilt_deg))
+    azimuth, e = rng.uniform(0, 2 * np.pi), np.deg2rad(elevation)
+    towards = np.array([np.cos(e) * np.cos(azimuth), np.cos(e) * np.sin(azimuth), np.sin(e)])
+    half = np.array([1, 1 / aspect] if aspect >= 1 else [aspect, 1]) * np.tan(np.deg2rad(fov) / 2)
+    extent = rng.uniform(*(wanted.small_extent if rng.random() < wanted.small else wanted.extent))
+    matrix = placing.framed(solid, towards, roll, half, extent, np.zeros(2))
+    flat = placing.seen(matrix, solid) / (2 * half.min())
+    room = np.maximum(half / (2 * half.min()) - np.ptp(flat, axis=0) / 2, 0)  # to the edge on either side
+    centre = rng.uniform(-0.95, 0.95, 2) * room
+    if rng.random() < wanted.truncated:
+        side = rng.integers(2)
+        centre[side] = rng.choice([-1, 1]) * (
+            room[side] + rng.uniform(0.05, 0.4) * np.ptp(flat, axis=0)[side]
+        )
+    matrix = placing.framed(solid, towards, roll, half, extent, centre)
+    if matrix[2, 3] < 0.01 and not anywhere:
+        matrix[2, 3] = 0.01
+    depths = (solid - matrix[:3, 3]) @ matrix[:3, 2]
+    distance = float((depths.min() + depths.max()) / 2)
+    opened = rng.random() < ours.depth_of_field
+    blur = rng.uniform(*ours.defocus_px) if opened else 0.0
+    aperture = 2 * distance * blur / (112 / np.tan(np.deg2rad(fov) / 2))
+    focus = float(rng.uniform(depths.min(), depths.max())) if opened else distance
+    camera = Camera(matrix=_rows(matrix), fov_deg=fov, aperture_m=aperture, focus_m=max(focus, 1e-3))
+    return camera, float(2 * half.min() * distance)
+
+
+def _surface(rng: np.random.Generator, settings: SceneSettings, view_m: float) -> Surface:
+    ours = settings.ground
+    kind = _kind(rng, ours.kinds, ours.folder, "photo")
+    shown = files(ours.folder, PICTURES) if kind == "photo" and ours.folder else ()
+    return Surface(
+        kind=kind,
+        path=shown[rng.integers(len(shown))] if shown else "",
+        seed=int(rng.integers(2**31)),
+        tile_m=view_m * rng.uniform(*ours.tile_views),
+        turn_deg=rng.uniform(-180, 180),
+    )
+
+
+def _background(
+    rng: np.random.Generator, settings: SceneSettings, camera: Camera, view_m: float
+) -> tuple[Background, tuple[Wall, ...]]:
+    ours = settings.background
+    kind = _kind(rng, ours.kinds, ours.folder, "photo")
+    seed = int(rng.integers(2**31))
+    if kind == "photo" and ours.folder:
+        shown = files(ours.folder, PICTURES)
+        return Background(kind="photo", path=shown[rng.integers(len(shown))], seed=seed), ()
+    walls = []
+    if kind == "walls":
+        forward = np.array(camera.matrix)[:2, 2]
+        ahead = np.rad2deg(np.arctan2(forward[1], forward[0])) + rng.uniform(-30, 30)
+        for turn in (0, rng.choice([-90, 90]))[: rng.integers(1, 3)]:
+            distance = view_m * rng.uniform(0.6, 3.0)
+            walls.append(
+                Wall(surface=_surface(rng, settings, view_m), distance_m=distance, azimuth_deg=ahead + turn)
+            )
+    return Background(kind="environment", seed=seed), tuple(walls)
+
+
+def _light(rng: np.random.Generator, settings: SceneSettings) -> Light:
+    ours = settings.light
+    kind = _kind(rng, ours.kinds, ours.folder, "file")
+    maps = files(ours.folder, SUFFIXES) if kind == "file" and ours.folder else ()
+    lamps = tuple(
+        Lamp(
+            azimuth_deg=rng.uniform(0, 360),
+            elevation_deg=rng.uniform(10, 85),
+            radius_deg=float(np.exp(rng.uniform(np.log(1.5), np.log(20)))),
+            color=(1.0, rng.uniform(0.75, 1.0), rng.uniform(0.5, 1.1)),
+            share=rng.uniform(*ours.lamp_share),
+        )
+        for _ in range(rng.integers(ours.lamps[0], ours.lamps[1] + 1))
+    )
+    return Light(
+        kind=kind,  # type: ignore[arg-type]
+        path=maps[rng.integers(len(maps))] if maps else "",
+        seed=int(rng.integers(2**31)),
+        turn_deg=rng.uniform(0, 360),
+        strength=rng.uniform(*ours.strength),
+        lamps=lamps,
+    )
+
+
+def _effects(rng: np.random.Generator, settings: SceneSettings) -> Effects:
+    ours = settings.effects
+    warm, tint = rng.uniform(*ours.temperature), rng.uniform(*ours.tint)
+    angle = rng.uniform(0, 2 * np.pi)
+    shake = rng.uniform(*ours.motion_px) if rng.random() < ours.motion else 0.0
+    return Effects(
+        exposure_ev=rng.uniform(*ours.exposure_ev),
+        white_balance=(float(2**warm), float(2**tint), float(2**-warm)),
+        blur_px=rng.uniform(*ours.blur_px),
+        motion_px=(float(shake * np.cos(angle)), float(shake * np.sin(angle))),
+        noise=rng.uniform(*ours.noise),
+        contrast=rng.uniform(*ours.contrast),
+        saturation=0.0 if rng.random() < ours.grey else rng.uniform(*ours.saturation),
+        vignette=rng.uniform(*ours.vignette),
+        seed=int(rng.integers(2**31)),
+    )
+
+
+def _clutter(
+    rng: np.random.Generator,
+    settings: SceneSettings,
+    what: str,
+    solid: np.ndarray,
+    camera: Camera,
+    view_m: float,
+    aspect: float,
+    floats: bool,
+) -> tuple[Placed, ...]:
+    """Pieces that lie about in what the camera sees; none cuts into the object, few hide much of it."""
+    ours, matrix = settings.clutter, np.array(camera.matrix)
+    half = np.tan(np.deg2rad(camera.fov_deg) / 2) * np.array([1, 1 / aspect] if aspect >= 1 else [aspect, 1])
+    taken, pieces = [solid], []
+    for _ in range(rng.integers(ours.count[0], ours.count[1] + 1)):
+        source = _piece(rng, settings, what)
+        points = placing.outline(build(source.kind, source.name, source.seed))
+        how = "air" if floats else _pick(rng, {"lying": 0.75, "rolled": 0.15, "standing": 0.1})
+        rotation = placing.posed(rng, how, points, (10, 60))
+        for _ in range(8):
+            way = matrix[:3, :3] @ np.append(rng.uniform(-1.15, 1.15, 2) * half, 1.0)
+            if floats:
+                spot = matrix[:3, 3] + way * view_m / (2 * half.min()) * rng.uniform(1.2, 3.0)
+                there = placing.placed(
+                    rotation, points, spot[:2], spot[2] - np.ptp(points @ rotation.T, axis=0)[2] / 2
+                )
+            else:
+                if way[2] > -1e-3:
+                    continue  # above the horizon
+                spot = matrix[:3, 3] - way * matrix[2, 3] / way[2]
+                there = placing.placed(rotation, points, spot[:2])
+            moved = placing.carried(there, points)
+            if placing.free(moved, taken) and not placing.hides(matrix, moved, solid, view_m):
+                taken.append(moved)
+                pieces.append(Placed(source=source, matrix=_rows(there)))
+                break
+    return tuple(pieces)
+
+
+def _piece(rng: np.random.Generator, settings: SceneSettings, what: str) -> Source:
+    """What one piece of clutter is: never of the object's own family, nor of one that shares parts with it."""
+    ours, seed = settings.clutter, int(rng.integers(settings.clutter.draws))
+    own = {name for name in settings.objects} | {Path(what).stem}
+    others = [name for name in families() if not any(name in o or o in name for o in own)]
+    if others and rng.random() < ours.tools:
+        return Source(kind="family", name=others[rng.integers(len(others))], seed=seed)
+    if ours.meshes and rng.random() < 0.5:
+        return Source(kind="mesh", name=ours.meshes[rng.integers(len(ours.meshes))])
+    return Source(kind="clutter", seed=seed)

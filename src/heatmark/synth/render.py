@@ -1,0 +1,243 @@
+"""Scene -> Layers by path tracing with Mitsuba 3: the picture, who is where, how far, and the landmarks.
+
+The same scene, size and number of samples give the same picture, bit by bit, on one machine and variant.
+"""
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from ..errors import UserError, require, unknown
+from ..types import ABSENT, HIDDEN, SEEN, Skeleton
+from . import lights
+from .scene import Camera, Scene
+from .stage import NOBODY, Stage, staged
+from .tracer import Tracer
+from .world import World, assemble
+
+VARIANTS = ("cuda_ad_rgb", "llvm_ad_rgb", "scalar_rgb")  # fastest first
+PROBE = """
+import mitsuba as mi
+mi.set_variant({variant!r})
+import drjit as dr
+assert {variant!r} == "scalar_rgb" or dr.sum(dr.arange(mi.Float, 64) * 2)[0] == 4032
+print("fine")
+"""
+
+
+@dataclass(frozen=True)
+class Layers:
+    """A drawn scene, before it is a photograph."""
+
+    picture: np.ndarray  # (H, W, 3) float32 linear RGB; 1.0 is white at normal exposure, brighter exists
+    alpha: np.ndarray  # (H, W) float32 in [0, 1]: covered by anything solid, so not by the background
+    ids: (
+        np.ndarray
+    )  # (H, W) int16: index in scene.objects of what the pixel's centre sees; NOBODY -1, GROUND -2
+    mask: np.ndarray  # (H, W) uint8: instance of what the pixel's centre sees, 0 for none
+    depth: np.ndarray  # (H, W) float32 metres along the camera's axis; inf where there is nothing
+    skeleton: Skeleton
+    points: np.ndarray  # (N, K, 2) float64, also where outside the picture; NaN behind the camera
+    visibility: np.ndarray  # (N, K) uint8: 0 outside the picture, 1 hidden, 2 seen
+
+
+@lru_cache
+def works(variant: str) -> str:
+    """Empty if this machine renders with a variant, else why not.
+
+    Asked in a process of its own: an unfit libLLVM does not raise, it aborts.
+    """
+    command = [sys.executable, "-c", PROBE.format(variant=variant)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    except subprocess.TimeoutExpired:
+        return "no answer within 120 s"
+    if done.returncode == 0 and "fine" in done.stdout:
+        return ""
+    said = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+    return f"{said[-1] if said else 'it ended without a word'} (exit {done.returncode})"
+
+
+@lru_cache
+def probe_variant(wanted: str | None = None) -> str:
+    """The fastest variant that works here, or `wanted` if it does. Raises a UserError if that one does not."""
+    require("mitsuba", to="render")
+    if wanted is None:
+        return next(variant for variant in VARIANTS if variant == VARIANTS[-1] or not works(variant))
+    if wanted not in VARIANTS:
+        raise unknown("variant", wanted, VARIANTS)
+    if why := works(wanted):
+        raise UserError(f"variant {wanted} does not work here: {why}. {mending(wanted)}")
+    return wanted
+
+
+def mending(variant: str) -> str:
+    """How to get a variant, in one sentence; empty for the one that always works."""
+    return {
+        "cuda_ad_rgb": "It needs an NVIDIA GPU and its driver.",
+        "llvm_ad_rgb": "It needs LLVM's shared library, 17 or later (Debian, Ubuntu: apt install libllvm19; "
+        "macOS: brew install llvm); if several are installed, DRJIT_LIBLLVM_PATH names the one to take.",
+        "scalar_rgb": "",
+    }[variant]
+
+
+class Renderer:
+    """Draws scenes of one size, one after the other.
+
+    Args:
+        size: (H, W) of the pictures.
+        samples: paths per pixel.
+        variant: a Mitsuba variant; None takes the fastest that works here.
+        denoise: None denoises if pyoidn is installed.
+
+    Raises:
+        UserError: Mitsuba is missing, or the variant does not work here.
+    """
+
+    def __init__(
+        self,
+        size: tuple[int, int] = (224, 224),
+        samples: int = 16,
+        variant: str | None = None,
+        denoise: bool | None = None,
+    ):
+        if min(size) < 8 or samples < 1:
+            raise UserError(f"a picture needs at least 8 x 8 pixels and 1 sample, got {size} and {samples}")
+        self.variant = probe_variant(variant)
+        if denoise:
+            require("pyoidn", to="denoise")
+        self.size, self.samples, self.denoise = (int(size[0]), int(size[1])), samples, can_denoise(denoise)
+        side = 1024 if max(size) <= 320 else 2048  # of the atlas: textures no finer than pixels can show
+        self.atlas = np.zeros((side, side, 7), np.float32)
+        self.tracer = Tracer(self.variant, self.size, side, lights.SIZE)
+
+    def __call__(self, scene: Scene) -> Layers:
+        """Draws a scene. Raises a DataError if a file it names cannot be read."""
+        stage = staged(scene)
+        world = assemble(stage.items, len(self.atlas), self.atlas)
+        camera, (h, w) = scene.camera, self.size
+        fov_x = 2 * np.rad2deg(np.arctan(w / 2 / focal(camera, self.size)))
+        self.tracer.update(
+            world, stage.light, np.array(camera.matrix), fov_x, camera.aperture_m, camera.focus_m
+        )
+        rgba = np.nan_to_num(
+            self.tracer.trace(self.samples, scene.seed * 1_000_003 + scene.index & 0x7FFFFFFF)
+        )
+        picture, alpha = np.maximum(rgba[..., :3], 0), np.clip(rgba[..., 3], 0, 1)
+        if self.denoise:
+            picture = denoised(picture, *self._guides(world, camera))
+        seen = self.tracer.hits(np.array(camera.matrix)[:3, 3], rays(camera, self.size))
+        ids = np.where(seen.face < 0, NOBODY, world.owner[seen.face]).reshape(h, w).astype(np.int16)
+        instances = np.array([placed.instance for placed in scene.objects] + [0], np.uint8)  # the last for -1
+        points, visibility = self._landmarks(scene, stage, world)
+        return Layers(
+            picture=(picture + (1 - alpha[..., None]) * stage.background(self.size)).astype(np.float32),
+            alpha=alpha,
+            ids=ids,
+            mask=instances[np.maximum(ids, NOBODY)],
+            depth=seen.distance.reshape(h, w),
+            skeleton=stage.skeleton,
+            points=points,
+            visibility=visibility,
+        )
+
+    def _guides(self, world: World, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
+        """(albedo, normal), each (H, W, 3) float32: four rays a pixel, each through its own quarter of pixel and lens."""
+        matrix, (h, w) = np.array(camera.matrix), self.size
+        side = len(world.atlas)
+        albedo, normal = np.zeros((h * w, 3), np.float32), np.zeros((h * w, 3), np.float32)
+        for x, y in ((-1, -1), (1, -1), (-1, 1), (1, 1)):
+            lens = np.array([y, -x, 0]) * camera.aperture_m * 0.5
+            towards = (
+                rays(camera, self.size, (0.5 + x / 4, 0.5 + y / 4)) - matrix[:3, :3] @ lens / camera.focus_m
+            )
+            met = self.tracer.hits(matrix[:3, 3] + matrix[:3, :3] @ lens, towards)
+            there = np.flatnonzero(met.face >= 0)
+            corners, weights = world.faces[met.face[there]], met.weights[there, :, None]
+            texel = ((world.uv[corners] * weights).sum(1) * side).astype(np.int64).clip(0, side - 1)
+            albedo[there] += world.atlas[texel[:, 1], texel[:, 0], :3] / 4
+            normal[there] += (world.normals[corners] * weights).sum(1) / 4
+        return albedo.reshape(h, w, 3), normal.reshape(h, w, 3)
+
+    def _landmarks(self, scene: Scene, stage: Stage, world: World) -> tuple[np.ndarray, np.ndarray]:
+        """Points (N, K, 2) and visibility (N, K) of the labelled objects, in the order of their instances."""
+        labelled = sorted((p.instance, i) for i, p in enumerate(scene.objects) if p.instance)
+        eye, (h, w) = np.array(scene.camera.matrix)[:3, 3], self.size
+        points, visibility = [], []
+        for _, i in labelled:
+            matrix = np.array(scene.objects[i].matrix)
+            marks = stage.assets[i].landmarks @ matrix[:3, :3].T + matrix[:3, 3]
+            places = project(scene.camera, self.size, marks)
+            met = self.tracer.hits(eye, marks - eye)  # 1.0 is the landmark itself
+            own = (met.face >= 0) & (world.owner[met.face] == i)
+            away = np.linalg.norm(marks - eye, axis=1)
+            gap = (
+                np.where(np.isfinite(met.distance), 1 - met.distance, 0) * away
+            )  # metres of something in front
+            size = stage.assets[i].size_m * np.cbrt(np.linalg.det(matrix[:3, :3]))
+            allowed = np.where(own, self.thickness(world, i, marks, size) + 0.01 * size, 1e-3 * size)
+            inside = (places >= 0).all(1) & (places <= [w, h]).all(1)
+            points.append(places)
+            visibility.append(
+                np.where(inside, np.where(gap <= allowed, SEEN, HIDDEN), ABSENT).astype(np.uint8)
+            )
+        return np.stack(points), np.stack(visibility)
+
+    def thickness(self, world: World, owner: int, marks: np.ndarray, size: float) -> np.ndarray:
+        """(K,) metres of solid around each mark (K, 3): nine of ten ways out of the object are shorter."""
+        way = sphere(96)
+        starts, towards = np.repeat(marks, len(way), 0), np.tile(way, (len(marks), 1))
+        met = self.tracer.hits(starts + 1e-4 * size * towards, towards)
+        corners = world.vertices[world.faces[np.maximum(met.face, 0)]]  # (K * 96, 3, 3)
+        outward = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+        leaving = (met.face >= 0) & (world.owner[met.face] == owner) & ((outward * towards).sum(1) > 0)
+        out = np.where(leaving, met.distance, np.nan).reshape(len(marks), len(way))
+        return np.array(
+            [np.quantile(row[np.isfinite(row)], 0.9) if np.isfinite(row).any() else 0.0 for row in out]
+        )
+
+
+def focal(camera: Camera, size: tuple[int, int]) -> float:
+    """The focal length in pixels."""
+    return max(size) / 2 / np.tan(np.deg2rad(camera.fov_deg) / 2)
+
+
+def project(camera: Camera, size: tuple[int, int], points: np.ndarray) -> np.ndarray:
+    """(..., 3) world metres -> (..., 2) picture pixels (see geometry); NaN behind the camera."""
+    matrix, (h, w) = np.array(camera.matrix), size
+    x, y, z = np.moveaxis((np.asarray(points) - matrix[:3, 3]) @ matrix[:3, :3], -1, 0)
+    z = np.where(z > 1e-6, z, np.nan)
+    return np.stack([x / z, y / z], -1) * focal(camera, size) + np.array([w / 2, h / 2])
+
+
+def rays(camera: Camera, size: tuple[int, int], at: tuple[float, float] = (0.5, 0.5)) -> np.ndarray:
+    """(H * W, 3) directions through the pixels, 1 along the camera's axis; (0.5, 0.5) is a pixel's centre."""
+    (h, w), f = size, focal(camera, size)
+    x, y = np.meshgrid((np.arange(w) + at[0] - w / 2) / f, (np.arange(h) + at[1] - h / 2) / f)
+    return np.stack([x, y, np.ones_like(x)], -1).reshape(-1, 3) @ np.array(camera.matrix)[:3, :3].T
+
+
+def sphere(count: int) -> np.ndarray:
+    """(count, 3) unit vectors spread evenly (a Fibonacci lattice)."""
+    i = np.arange(count) + 0.5
+    z, turn = 1 - 2 * i / count, np.pi * (1 + 5**0.5) * i
+    r = np.sqrt(1 - z * z)
+    return np.stack([r * np.cos(turn), r * np.sin(turn), z], 1)
+
+
+def can_denoise(wanted: bool | None) -> bool:
+    from importlib.util import find_spec
+
+    return find_spec("pyoidn") is not None if wanted is None else wanted
+
+
+def denoised(picture: np.ndarray, albedo: np.ndarray, normal: np.ndarray) -> np.ndarray:
+    """A linear picture (H, W, 3) float32 without its noise, guided by albedo and normals of the same shape."""
+    import pyoidn
+
+    arrays = (np.ascontiguousarray(a, np.float32) for a in (picture, albedo, normal))
+    color, albedo, normal = arrays
+    return np.maximum(pyoidn.denoise(color, albedo=albedo, normal=normal, hdr=True), 0)

@@ -1,0 +1,174 @@
+"""The ranges that scenes are drawn from: one strict value, one YAML file, defaults that work."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import yaml
+from pydantic import AfterValidator, BaseModel, ValidationError, field_validator
+
+from ..errors import DataError, UserError
+
+
+def _rising(value: tuple[float, float]) -> tuple[float, float]:
+    if not (np.isfinite(value).all() and value[0] <= value[1]):
+        raise ValueError(f"a range is [low, high] with low <= high, got {list(value)}")
+    return value
+
+
+def _weights(value: dict[str, float]) -> dict[str, float]:
+    if not value or min(value.values()) < 0 or sum(value.values()) <= 0:
+        raise ValueError(f"weights must be >= 0 and not all 0, got {value}")
+    return value
+
+
+Range = Annotated[tuple[float, float], AfterValidator(_rising)]
+Weights = Annotated[dict[str, float], AfterValidator(_weights)]
+
+
+class Strict(BaseModel, extra="forbid", frozen=True):
+    """A value that refuses unknown fields and never changes."""
+
+
+class ObjectSettings(Strict):
+    """How the object lies and how much of the picture it fills."""
+
+    poses: Weights = {"lying": 0.5, "rolled": 0.15, "leaning": 0.1, "standing": 0.05, "air": 0.2}
+    extent: Range = (0.4, 0.95)  # its longer side in the picture, of the picture's shorter side
+    small: float = 0.1  # how often it is as small as `small_extent` instead
+    small_extent: Range = (0.2, 0.4)
+    truncated: float = 0.1  # how often it crosses the picture's edge
+    lean_deg: Range = (10.0, 60.0)
+    air_m: Range = (0.02, 0.4)  # height above the ground, when there is one
+    draws: int = 0  # how many different objects a family gives; 0: a new one in every picture
+
+
+class CameraSettings(Strict):
+    """Where the camera stands and how it sees."""
+
+    fov_deg: Range = (18.0, 65.0)
+    elevation_deg: Range = (12.0, 90.0)  # 90 looks straight down
+    top_down: float = 0.25  # how often it looks down at 75 to 90 degrees instead
+    roll_deg: Range = (-180.0, 180.0)  # of the camera about its axis; only when looking down
+    tilt_deg: Range = (-12.0, 12.0)  # the same when not
+    depth_of_field: float = 0.35  # how often the lens is open
+    defocus_px: Range = (0.3, 4.0)  # radius of the blur at twice the distance, at 224 pixels
+
+
+class LightSettings(Strict):
+    kinds: Weights = {"sky": 1.0, "studio": 1.0, "workshop": 1.0, "file": 2.0}  # "file" only with a folder
+    folder: str | None = None  # of EXR or HDR environment maps
+    strength: Range = (0.6, 1.3)
+    lamps: tuple[int, int] = (0, 2)
+    lamp_share: Range = (0.1, 1.2)
+
+
+class GroundSettings(Strict):
+    kinds: Weights = {
+        "wood": 2.0, "concrete": 1.5, "metal": 1.0, "fabric": 1.0, "cardboard": 0.7, "painted": 1.5, "paper": 1.0,
+        "photo": 2.0,
+    }  # fmt: skip
+    folder: str | None = None  # of photographs, for "photo"
+    tile_views: Range = (1.0, 2.5)  # how much a texture covers, in widths of what the picture shows
+    none_in_air: float = 0.6  # how often an object in the air has no ground below it
+
+
+class BackgroundSettings(Strict):
+    kinds: Weights = {"photo": 2.0, "environment": 1.0, "walls": 1.0}
+    folder: str | None = None  # of photographs, for "photo"
+
+
+class ClutterSettings(Strict):
+    count: tuple[int, int] = (0, 8)
+    tools: float = 0.3  # how often a piece is a tool of another family
+    meshes: tuple[str, ...] = ()  # meshes of your own to lie about, without landmarks
+    draws: int = 200  # how many different pieces there are
+    hand: float = 0.15  # how often a hand holds the object
+
+
+class EffectSettings(Strict):
+    exposure_ev: Range = (-1.0, 0.8)
+    temperature: Range = (-0.25, 0.25)  # of white balance: log2 of red over blue, halved
+    tint: Range = (-0.06, 0.06)
+    blur_px: Range = (0.0, 0.9)
+    motion: float = 0.1  # how often the camera shakes
+    motion_px: Range = (1.0, 5.0)
+    noise: Range = (0.0, 0.04)
+    contrast: Range = (0.85, 1.2)
+    saturation: Range = (0.5, 1.25)
+    grey: float = 0.1  # how often the picture is without colour
+    vignette: Range = (0.0, 0.3)
+
+
+class SceneSettings(Strict):
+    """All ranges that scenes are drawn from. `SceneSettings(objects="hammer")` works as it is."""
+
+    objects: tuple[str, ...]  # built-in families, meshes or folders with landmarks; all of one skeleton
+    object: ObjectSettings = ObjectSettings()
+    camera: CameraSettings = CameraSettings()
+    light: LightSettings = LightSettings()
+    ground: GroundSettings = GroundSettings()
+    background: BackgroundSettings = BackgroundSettings()
+    clutter: ClutterSettings = ClutterSettings()
+    effects: EffectSettings = EffectSettings()
+
+    @field_validator("objects", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, (str, Path)) else value
+
+
+def first_fault(error: ValidationError) -> str:
+    """The first fault, with the field's path."""
+    fault = error.errors()[0]
+    where = ".".join(str(p) for p in fault["loc"]) or "settings"
+    return f"{where}: {fault['msg']}" + ("" if fault["type"] == "missing" else f" (got {fault['input']!r})")
+
+
+def settings_of(scene: str | Path, changes: dict[str, Any] | None = None) -> SceneSettings:
+    """Settings from a YAML file, a mesh (file or folder with landmarks), or the name of a built-in family.
+
+    Args:
+        changes: fields that replace those of the file, nested as in it.
+
+    Raises:
+        UserError: no such family or file, or an unknown field in `changes`. DataError: a fault in the YAML file.
+    """
+    raw: dict[str, Any] = {"objects": [str(scene)]}
+    path = Path(scene)
+    if path.suffix.lower() in (".yaml", ".yml"):
+        try:
+            raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise UserError(f"{path}: no such scene file") from None
+        except (OSError, ValueError, yaml.YAMLError) as error:
+            raise DataError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from error
+        if not isinstance(raw, dict):
+            raise DataError(f"{path}: must hold the fields of a scene, got {type(raw).__name__}")
+    try:
+        SceneSettings.model_validate(raw)
+    except ValidationError as error:
+        raise DataError(f"{path}: {first_fault(error)}") from error
+    try:
+        return SceneSettings.model_validate(merged(raw, changes or {}))
+    except ValidationError as error:
+        raise UserError(f"scene settings: {first_fault(error)}") from error
+
+
+def merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """`base` with `changes` laid over it, dict by dict.
+
+    >>> merged({"a": {"b": 1, "c": 2}}, {"a": {"c": 3}})
+    {'a': {'b': 1, 'c': 3}}
+    """
+    out = dict(base)
+    for key, value in changes.items():
+        both = isinstance(value, dict) and isinstance(out.get(key), dict)
+        out[key] = merged(out[key], value) if both else value
+    return out
+
+
+def to_yaml(settings: SceneSettings) -> str:
+    """The whole of the settings, as the YAML file that gives them back."""
+    return yaml.safe_dump(json.loads(settings.model_dump_json()), sort_keys=False)
