@@ -1,1 +1,5 @@
-"""."""
+"""One file a verb: each joins the rooms below into what a person asks for, and is the verb's Python twin.
+
+progress   how far long work has come
+crew       many jobs on several processes
+"""

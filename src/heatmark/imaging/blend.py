@@ -42,9 +42,14 @@ def poisson(back: np.ndarray, front: np.ndarray, alpha: np.ndarray) -> np.ndarra
 
 
 def laplacian(back: np.ndarray, front: np.ndarray, alpha: np.ndarray, levels: int = 5) -> np.ndarray:
-    """Each octave of detail mixed over a seam as wide as itself (Burt and Adelson 1983)."""
+    """Each octave of detail mixed over a seam as wide as itself (Burt and Adelson 1983).
+
+    At most `levels` octaves, and fewer for a small front: no seam is wider than the front itself, or it would
+    fade.
+    """
     weight = np.asarray(alpha, np.float32)
-    levels = min(levels, int(np.log2(max(2, min(weight.shape)))))
+    thickest = cv2.distanceTransform((weight >= 0.5).astype(np.uint8), cv2.DIST_L2, 3).max()
+    levels = min(levels, int(np.log2(np.clip(thickest, 1, min(weight.shape) / 2))) + 1)
     b, f = back.astype(np.float32), _continued(front.astype(np.float32), weight)
     bands = []
     for _ in range(levels - 1):

@@ -1,0 +1,108 @@
+"""(seed, index) -> labelled pictures: a scene is invented, drawn and developed, and its copies are made.
+
+One Studio serves one process; it loads meshes and kernels once. What it gives depends on its settings and the
+index alone, so pictures may be made in any order, by any number of processes, on any day.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import UserError, unknown
+from ..types import Sample
+from . import scraps
+from .compose import Cutout, copied, cut_and_paste, cut_out, develop
+from .render import Layers, Renderer
+from .scene import invent
+from .settings import SceneSettings, merged
+
+METHODS = ("render", "cut-and-paste")
+POOL = 10  # cut-outs that are pasted over and over; the paper's screwdrivers
+BARE: dict[str, Any] = {  # how an object is drawn for its cut-out: alone, whole, sharp
+    "object": {"extent": (0.85, 0.95), "small": 0.0, "truncated": 0.0},
+    "camera": {"depth_of_field": 0.0},
+    "clutter": {"count": (0, 0), "hand": 0.0},
+    "effects": {
+        "blur_px": (0.0, 0.0),
+        "motion": 0.0,
+        "noise": (0.0, 0.005),
+        "grey": 0.0,
+        "vignette": (0.0, 0.0),
+    },
+}
+
+
+class Studio:
+    """Makes the pictures of one dataset.
+
+    Args:
+        settings: what is in them.
+        size: (H, W).
+        samples: paths per pixel.
+        variant: of the renderer; None takes the fastest that works here.
+        method: "render", or "cut-and-paste".
+        copies: how many copies are made of each rendering; none of a cut-and-pasted picture.
+        cutouts: what to cut and paste; drawn from the settings when there are none.
+
+    Raises:
+        UserError, DataError: as Renderer and invent.
+    """
+
+    def __init__(
+        self,
+        settings: SceneSettings,
+        seed: int,
+        size: tuple[int, int],
+        samples: int,
+        variant: str | None = None,
+        method: str = "render",
+        copies: int = 1,
+        cutouts: Sequence[Cutout] = (),
+    ):
+        if method not in METHODS:
+            raise unknown("method", method, METHODS)
+        self.settings, self.seed, self.size, self.method, self.copies = settings, seed, size, method, copies
+        self.photos = scraps.photographs(settings.background.folder or settings.ground.folder)
+        if method == "render" or not cutouts:
+            self.renderer = Renderer(size, samples, variant)
+        if method == "cut-and-paste":
+            self.cutouts = tuple(cutouts) or self._drawn_cutouts()
+
+    def __call__(self, index: int) -> list[tuple[str, Sample]]:
+        """What the picture is ("rendered", "occluder", "background", "pasted") and the picture: one, and its
+        copies."""
+        name = f"{self.settings.objects[0]} {self.seed} {index}"
+        if self.method == "cut-and-paste":
+            rng = np.random.default_rng([self.seed, index, 31])
+            return [("pasted", cut_and_paste(self.cutouts, self.size, rng, self.photos, name=name))]
+        layers, sample = self._drawn(self.settings, self.seed, index, name)
+        made = [("rendered", sample)]
+        for copy in range(self.copies):
+            made.append(
+                copied(sample, layers, np.random.default_rng([self.seed, index, 29, copy]), self.photos)
+            )
+        return made
+
+    def _drawn(self, settings: SceneSettings, seed: int, index: int, name: str = "") -> tuple[Layers, Sample]:
+        scene = invent(settings, seed, index, self.size[1] / self.size[0])
+        layers = self.renderer(scene)
+        return layers, develop(layers, scene.effects, name)
+
+    def _drawn_cutouts(self) -> tuple[Cutout, ...]:
+        bare = SceneSettings.model_validate(merged(self.settings.model_dump(), BARE))
+        found = []
+        for index in range(4 * POOL):  # one whose object is hidden or tiny is of no use
+            scene = invent(bare, self.seed + 7_919, index, self.size[1] / self.size[0])
+            layers = self.renderer(scene)
+            if (layers.mask == 1).sum() > 0.01 * layers.mask.size:
+                found.append(cut_out(layers, scene.effects))
+            if len(found) == POOL:
+                return tuple(found)
+        raise UserError(f"{self.settings.objects[0]}: no object was seen in {4 * POOL} drawings of it")
+
+
+def cutout_folder(path: str | Path) -> bool:
+    """Whether a path is a dataset to cut objects out of, not a mesh to draw."""
+    return (Path(path) / "annotations.json").is_file()
