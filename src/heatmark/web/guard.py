@@ -10,10 +10,13 @@ import sys
 import webbrowser
 from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from ..errors import UserError
+from ..errors import HeatmarkError, UserError
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -55,22 +58,27 @@ def guarded(app: App, hosts: frozenset[str] | None, limit: int) -> App:
         if fault := _stranger(scope["method"], headers, hosts):
             return await _refuse(send, 403, fault)
         too_large = f"a request may carry {limit} bytes at most"
-        if int(headers.get("content-length") or 0) > limit:
+        length = headers.get("content-length", "0")
+        if not length.isdecimal() or int(length) > limit:
             return await _refuse(send, 413, too_large)
-        started, taken = False, 0
+        taken, refused = 0, False
 
         async def counted() -> Message:
             nonlocal taken
             message = await receive()
             taken += len(message.get("body", b""))
-            if taken > limit:
+            if taken > limit:  # a body sent in pieces, or one longer than it said
                 raise TooLarge
             return message
 
         async def with_headers(message: Message) -> None:
-            nonlocal started
+            nonlocal refused
+            if taken > limit:  # whatever the app makes of TooLarge
+                if not refused:
+                    refused = True
+                    await _refuse(send, 413, too_large)
+                return
             if message["type"] == "http.response.start":
-                started = True
                 ours = [(key.encode(), value.encode()) for key, value in HEADERS.items()]
                 message = {**message, "headers": [*message.get("headers", []), *ours]}
             await send(message)
@@ -78,8 +86,7 @@ def guarded(app: App, hosts: frozenset[str] | None, limit: int) -> App:
         try:
             await app(scope, counted, with_headers)
         except TooLarge:
-            if not started:
-                await _refuse(send, 413, too_large)
+            await with_headers({})
 
     return checked
 
@@ -99,6 +106,26 @@ def _stranger(method: str, headers: dict[str, str], hosts: frozenset[str] | None
     if method not in ("GET", "HEAD") and headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
         return "a page of another site may not change anything here"
     return None
+
+
+def errors_in_one_line(app: "FastAPI") -> None:
+    """Whatever goes wrong with a request is answered as {"error": "one line"}."""
+    from fastapi.exceptions import RequestValidationError
+    from fastapi.responses import JSONResponse
+    from starlette.exceptions import HTTPException
+
+    @app.exception_handler(HeatmarkError)
+    def refused(request: object, error: HeatmarkError) -> JSONResponse:
+        return JSONResponse({"error": str(error)}, status_code=422)
+
+    @app.exception_handler(RequestValidationError)
+    def malformed(request: object, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0]
+        return JSONResponse({"error": f"{first['loc'][-1]}: {first['msg'].lower()}"}, status_code=422)
+
+    @app.exception_handler(HTTPException)
+    def missing(request: object, error: HTTPException) -> JSONResponse:
+        return JSONResponse({"error": error.detail.lower()}, status_code=error.status_code)
 
 
 async def _refuse(send: Send, status: int, fault: str) -> None:

@@ -119,11 +119,8 @@ def app_of(picker: Picker) -> guard.App:
     from fastapi.staticfiles import StaticFiles
 
     app = FastAPI(title="heatmark landmarks", docs_url=None, redoc_url=None, openapi_url=None)
+    guard.errors_in_one_line(app)
     app.mount("/static", StaticFiles(directory=guard.STATIC), name="static")
-
-    @app.exception_handler(HeatmarkError)
-    def refused(request: Request, error: HeatmarkError) -> JSONResponse:
-        return JSONResponse({"error": str(error)}, status_code=422)
 
     @app.exception_handler(OSError)
     def unwritable(request: Request, error: OSError) -> JSONResponse:
