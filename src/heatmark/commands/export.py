@@ -5,11 +5,13 @@ compared with the model it comes from on real pictures; if a landmark moves, or 
 gate allows, nothing is written. All distances are in network pixels, the unit in which the network answers.
 """
 
+import logging
 import os
 import tempfile
 import time
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -112,8 +114,9 @@ def export(
         require("openvino", to="write an OpenVINO model")
     source = _source(model)
     target = _target(source, out, to)
-    graph, reference, card = _graph_of(source)
+    reference, card = opened(source)
     views = _views(pictures, card)
+    graph = _graph_of(source)
     if precision == "fp16":
         graph = half_weights(graph)
     elif precision == "int8":
@@ -171,17 +174,13 @@ def _target(source: Path, out: str | Path | None, to: str) -> Path:
     return target
 
 
-def _graph_of(source: Path) -> "tuple[onnx.ModelProto, Engine, Card]":
-    """The fp32 graph, the engine that it is held against, and the card."""
+def _graph_of(source: Path) -> "onnx.ModelProto":
+    """The model as it is, as a graph."""
     if source.suffix == ".onnx":
         import onnx
 
-        reference, card = opened(source, "onnxruntime")
-        return onnx.load(source), reference, card
-    net, card = network(source)
-    graph = to_onnx(net, card)
-    reference, _ = opened(source, "torch")
-    return graph, reference, card
+        return onnx.load(source)
+    return to_onnx(*network(source))
 
 
 def to_onnx(net: "nn.Module", card: Card) -> "onnx.ModelProto":
@@ -190,8 +189,7 @@ def to_onnx(net: "nn.Module", card: Card) -> "onnx.ModelProto":
     import torch
 
     pictures = torch.rand(2, 3, *card.size)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of the exporter about itself
+    with _hushed():
         program = torch.onnx.export(
             net.eval(),
             (pictures,),
@@ -248,19 +246,32 @@ def whole_numbers(graph: "onnx.ModelProto", views: list[View]) -> "onnx.ModelPro
     with tempfile.TemporaryDirectory() as folder:
         fp32, int8 = Path(folder) / "fp32.onnx", Path(folder) / "int8.onnx"
         onnx.save(graph, fp32)
-        quantization.quantize_static(
-            fp32,
-            int8,
-            Reader(),
-            quant_format=quantization.QuantFormat.QDQ,
-            op_types_to_quantize=["Conv", "Add", "MaxPool", "Concat", "Resize"],
-            per_channel=True,
-            activation_type=quantization.QuantType.QUInt8,
-            weight_type=quantization.QuantType.QInt8,
-            nodes_to_exclude=_outside(graph),
-            extra_options={"ActivationSymmetric": False, "WeightSymmetric": True},
-        )
+        with _hushed(), np.errstate(all="ignore"):  # a channel that is always 0 has a range of 0
+            quantization.quantize_static(
+                fp32,
+                int8,
+                Reader(),
+                quant_format=quantization.QuantFormat.QDQ,
+                op_types_to_quantize=["Conv", "Add", "MaxPool", "Concat", "Resize"],
+                per_channel=True,
+                activation_type=quantization.QuantType.QUInt8,
+                weight_type=quantization.QuantType.QInt8,
+                nodes_to_exclude=_outside(graph),
+            )
         return onnx.load(int8)
+
+
+@contextmanager
+def _hushed() -> Iterator[None]:
+    """No warnings and log lines of the exporter and the quantizer about themselves."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
 
 
 def _outside(graph: "onnx.ModelProto") -> list[str]:
