@@ -133,8 +133,10 @@ def _begin(folder: Path, recipe: "Recipe", resume: bool) -> None:
         raise DataError(f"{folder}: cannot be written ({error.strerror})") from error
 
 
-def _card(recipe: "Recipe", skeleton: "Skeleton", net: Any, sources: Sequence[str | Path], learn: int, check: int):
-    """What best.safetensors says of itself. No path of this machine goes in: weights and data by their names."""
+def _card(
+    recipe: "Recipe", skeleton: "Skeleton", net: Any, sources: Sequence[str | Path], learn: int, check: int
+):
+    """What best.safetensors says of itself. Weights and data go in by their names, without paths."""
     from ..card import Card
     from ..models.backbones import BACKBONES
 
@@ -143,7 +145,7 @@ def _card(recipe: "Recipe", skeleton: "Skeleton", net: Any, sources: Sequence[st
     plain = recipe.model_dump(mode="json")
     if "weights" in plain["options"]:
         plain["options"]["weights"] = Path(str(plain["options"]["weights"])).name
-    return Card(
+    said = dict(
         name=recipe.name,
         skeleton=skeleton.to_dict(),
         size=recipe.size,
@@ -160,3 +162,4 @@ def _card(recipe: "Recipe", skeleton: "Skeleton", net: Any, sources: Sequence[st
         },
         licence=f"backbone: {known.licence if known else 'see timm'}",
     )
+    return Card.model_validate(said)

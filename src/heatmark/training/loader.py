@@ -1,7 +1,7 @@
 """Samples for training, side by side: each is a function of (seed, epoch, index) alone.
 
-So they are the same on 1 or 8 workers, in one go or resumed. Pictures are decoded once and kept as uint8 when all of
-them fit into `cache_mb`.
+So they are the same on 1 or 8 workers, in one go or resumed. Pictures are decoded once and kept as uint8 when
+all of them fit into `cache_mb`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,7 +18,7 @@ from ..geometry import Frame, boxes_around
 from ..imaging.augment import augment, framed
 from ..types import ABSENT, Poses, Sample, Skeleton
 from .recipe import Recipe
-from .task import Batch
+from .task import TENSORS, Batch
 
 SPLIT, ORDER, SAMPLE = 1, 2, 3  # the streams of chance, so that one does not shift another
 
@@ -37,7 +37,8 @@ class Entry:
 def entries(dataset: data.Dataset, skeleton: Skeleton) -> list[Entry]:
     """Every object with at least one landmark, its landmarks in the skeleton's order.
 
-    The box is the labelled one, else the one around the landmarks, else (a single landmark) the whole picture.
+    The box is the labelled one, else the one around the landmarks, else (a single landmark) the whole
+    picture.
     """
     order = [dataset.skeleton.index(name) for name in skeleton.landmarks]
     found = []
@@ -57,10 +58,10 @@ def entries(dataset: data.Dataset, skeleton: Skeleton) -> list[Entry]:
 
 
 def split(dataset: data.Dataset, share: float, seed: int) -> tuple[data.Dataset, data.Dataset]:
-    """(training, validation) by picture. Pictures that show the same scene stay on the same side."""
+    """(training, validation) by picture. A rendered scene and its copies (`index`) stay on the same side."""
     scenes: dict[object, list[int]] = {}
     for i, record in enumerate(dataset):
-        scenes.setdefault(record.extra.get("scene", i), []).append(i)
+        scenes.setdefault(record.extra.get("index", i), []).append(i)
     order = np.random.default_rng([seed, SPLIT]).permutation(len(scenes))
     wanted, apart = round(share * len(dataset)), []
     groups = list(scenes.values())
@@ -73,7 +74,7 @@ def split(dataset: data.Dataset, share: float, seed: int) -> tuple[data.Dataset,
 
 
 class Samples(Dataset):
-    """Entries as the network sees them. `samples[epoch, index]` is augmented, `samples[None, index]` is not."""
+    """Entries as the network sees them: `samples[epoch, index]` varied, `samples[None, index]` not."""
 
     def __init__(self, entries: Sequence[Entry], skeleton: Skeleton, recipe: Recipe):
         self.entries, self.skeleton, self.recipe = list(entries), skeleton, recipe
@@ -96,7 +97,9 @@ class Samples(Dataset):
             frame = Frame.whole(entry.record.size, recipe.size)
         else:
             frame = Frame.around(entry.box, recipe.size, recipe.enlarge)
-        poses = Poses(self.skeleton, entry.points[None], visibility=entry.visibility[None], boxes=entry.box[None])
+        poses = Poses(
+            self.skeleton, entry.points[None], visibility=entry.visibility[None], boxes=entry.box[None]
+        )
         sample = Sample(self.picture(entry), poses, entry.record.name)
         if epoch is None:
             seen = framed(sample, frame)
@@ -122,14 +125,14 @@ def decoded(entries: Sequence[Entry], cache_mb: int) -> dict[str, np.ndarray]:
 
 
 class Order(Sampler):
-    """Batches of (epoch, index): a new order each epoch, from the batch `start` on, every `share`-th of them."""
+    """Batches of (epoch, index): a new order each epoch, from the batch `start` on, shared by the processes."""
 
     def __init__(self, length: int, recipe: Recipe, rank: int = 0, ranks: int = 1):
         self.length, self.recipe, self.rank, self.ranks = length, recipe, rank, ranks
         self.epoch, self.start = 0, 0
 
     def __len__(self) -> int:
-        """Batches in a whole epoch, for each process. A last one of a single sample is left out (batch norm)."""
+        """Batches in a whole epoch, for each process. One of a single sample is left out (batch norm)."""
         rounds, rest = divmod(self.length, self.recipe.batch * self.ranks)
         return max(rounds + (rest > self.ranks), 1)
 
@@ -138,13 +141,16 @@ class Order(Sampler):
         each = self.recipe.batch * self.ranks
         for i in range(self.start, len(self)):
             together = order[i * each : (i + 1) * each]
-            together = together[: max(len(together) // self.ranks, 1) * self.ranks]  # as many for each process
+            together = together[
+                : max(len(together) // self.ranks, 1) * self.ranks
+            ]  # as many for each process
             yield [(self.epoch, int(index)) for index in together[self.rank :: self.ranks]]
 
 
 def collate(samples: Sequence[Batch]) -> Batch:
-    columns = zip(*((s.pictures, s.points, s.unlabelled, s.sides) for s in samples))
-    return Batch(*(torch.stack(column) for column in columns), tuple(n for s in samples for n in s.names))
+    """Batches of one, without their axis B, side by side."""
+    stacked = {n: torch.stack([getattr(s, n) for s in samples]) for n in TENSORS}
+    return Batch(**stacked, names=tuple(name for s in samples for name in s.names))
 
 
 def training_loader(samples: Samples, order: Order) -> DataLoader:

@@ -24,7 +24,9 @@ def level_sum(
     tensor(1.2500)
     """
     if not len(maps) == len(targets) == len(weights or maps):
-        raise ValueError(f"{len(maps)} levels, {len(targets)} targets and {len(weights or maps)} weights do not agree")
+        raise ValueError(
+            f"{len(maps)} levels, {len(targets)} targets and {len(weights or maps)} weights do not agree"
+        )
     losses = [_error(m.float(), t, counted) for m, t in zip(maps, targets)]
     return torch.stack([w * loss for w, loss in zip(weights or [1.0] * len(losses), losses)]).sum()
 

@@ -42,7 +42,9 @@ def _marked(picture: np.ndarray, true: Tensor, found: Tensor) -> np.ndarray:
 
 def _glowing(picture: np.ndarray, maps: Tensor) -> np.ndarray:
     h, w = picture.shape[:2]
-    large = torch.nn.functional.interpolate(maps[None].float(), (h, w), mode="bilinear").squeeze(0).cpu().numpy()
+    large = (
+        torch.nn.functional.interpolate(maps[None].float(), (h, w), mode="bilinear").squeeze(0).cpu().numpy()
+    )
     colours = np.array([COLOURS[k % len(COLOURS)] for k in range(len(large))], np.float32)
     glow = np.einsum("chw,cd->hwd", large, colours)
     return np.clip(picture * 0.35 + glow, 0, 255).astype(np.uint8)

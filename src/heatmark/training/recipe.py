@@ -1,7 +1,7 @@
 """A recipe is data: one strict value, read from YAML, with everything a training run depends on.
 
-A run is `fit(recipe, data)` and nothing else. A misspelt field names its nearest neighbour; nothing in a recipe is
-executed. The resolved recipe is written beside every run.
+A run is `fit(recipe, data)` and nothing else. A misspelt field names its nearest neighbour; nothing in a
+recipe is executed. The resolved recipe is written beside every run.
 """
 
 import dataclasses
@@ -32,14 +32,18 @@ def _augmentation(raw: Any) -> Augmentation:
         if name not in known:
             raise unknown("augmentation", name, known)
     try:
-        return Augmentation(**{n: tuple(v) if isinstance(v, list) else v for n, v in raw.items()})
+        values: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in raw.items()}
+        return Augmentation(**values)
     except (TypeError, ValueError) as error:
         raise UserError(f"augmentation: {error}") from error
 
 
 def _plain(augmentation: Augmentation) -> dict[str, Any]:
     raw = {f.name: getattr(augmentation, f.name) for f in dataclasses.fields(augmentation)}
-    return {n: list(v) if isinstance(v, tuple) else dict(v) if isinstance(v, Mapping) else v for n, v in raw.items()}
+    return {
+        n: list(v) if isinstance(v, tuple) else dict(v) if isinstance(v, Mapping) else v
+        for n, v in raw.items()
+    }
 
 
 class Recipe(BaseModel, extra="forbid", frozen=True):
@@ -59,9 +63,13 @@ class Recipe(BaseModel, extra="forbid", frozen=True):
     snap: bool = False  # draw bumps from the middle of the landmark's pixel, as the paper
     level_weights: tuple[float, ...] | None = None  # of the levels in the loss, coarse to fine; None: 1 each
 
-    whole: float = Field(0.0, ge=0, le=1)  # share of samples that show the whole picture, not the object's box
+    whole: float = Field(
+        0.0, ge=0, le=1
+    )  # share of samples that show the whole picture, not the object's box
     enlarge: float = Field(1.25, gt=0)  # a box grows by this before it is cut out
-    augmentation: Annotated[Augmentation, BeforeValidator(_augmentation), PlainSerializer(_plain)] = Augmentation()
+    augmentation: Annotated[Augmentation, BeforeValidator(_augmentation), PlainSerializer(_plain)] = (
+        Augmentation()
+    )
 
     optimiser: Literal["adam", "adamw", "rmsprop"] = "adam"
     lr: float = Field(1.5e-5, gt=0)
@@ -97,7 +105,7 @@ def skeleton_for(recipe: Recipe, skeleton: Skeleton) -> Skeleton:
     for name in wanted:
         skeleton.index(name)
 
-    def kept(groups, least: int):
+    def kept(groups, least: int) -> Any:
         found = (tuple(n for n in group if n in wanted) for group in groups)
         return tuple(group for group in found if len(group) >= least)
 
@@ -107,7 +115,9 @@ def skeleton_for(recipe: Recipe, skeleton: Skeleton) -> Skeleton:
         bones=kept(skeleton.bones, 2),
         mirror=kept(skeleton.mirror, 2),
         interchangeable=kept(skeleton.interchangeable, 2) if recipe.interchangeable == "merged" else (),
-        parts={part: names for part, (names,) in ((p, kept([n], 1) or ((),)) for p, n in skeleton.parts.items())},
+        parts={
+            part: names for part, (names,) in ((p, kept([n], 1) or ((),)) for p, n in skeleton.parts.items())
+        },
         sigmas={n: s for n, s in skeleton.sigmas.items() if n in wanted},
     )
 
@@ -119,7 +129,8 @@ def shipped() -> dict[str, Path]:
 
 
 def read(recipe: "str | Path | Recipe", settings: Mapping[str, Any] | None = None) -> Recipe:
-    """A shipped recipe by its name, or a YAML file; `settings` override its fields (nested ones field by field).
+    """A shipped recipe by its name, or a YAML file; `settings` override its fields (nested ones field by
+    field).
 
     Raises:
         UserError: no such recipe, an unknown field, or a value that cannot be.
@@ -146,15 +157,13 @@ def validated(raw: Mapping[str, Any], source: str) -> Recipe:
     """A Recipe, or a UserError in one line about its first fault."""
     try:
         return Recipe.model_validate(raw)
-    except UserError as error:
-        raise UserError(f"{source}: {error}") from error
     except ValidationError as error:
         fault = error.errors()[0]
         place = [str(p) for p in fault["loc"]]
         if fault["type"] == "extra_forbidden":
             raise UserError(f"{source}: {unknown('recipe field', place[-1], Recipe.model_fields)}") from error
         if fault["type"] == "value_error":  # our own words, from a validator
-            raise UserError(f"{source}: {fault['ctx']['error']}") from error
+            raise UserError(f"{source}: {fault.get('ctx', {}).get('error')}") from error
         got = f", got {fault['input']!r}" if fault["type"] != "missing" else ""
         raise UserError(f"{source}: {'.'.join(place)}: {fault['msg'].lower()}{got}") from error
 
@@ -177,4 +186,3 @@ def _over(base: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any
         nested = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
         merged[key] = _over(merged[key], value) if nested else value
     return merged
-

@@ -1,7 +1,9 @@
-"""Saving and resuming without pickle: everything is tensors and JSON in safetensors files, each written whole.
+"""Saving and resuming without pickle: everything is tensors and JSON in safetensors files, each written
+whole.
 
 `last/state.safetensors` holds all that the next step depends on (network, optimiser, position, random state);
-the one before it stays beside it, so that a run survives a kill at any moment and a file that was damaged later.
+the one before it stays beside it, so that a run survives a kill at any moment and a file that was damaged
+later.
 """
 
 import json
@@ -54,7 +56,9 @@ def write(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, str]) 
     """A safetensors file, whole or not at all. Refuses (NotFinite) to save values that are not finite."""
     tensors = {n: t.detach().cpu().contiguous() for n, t in tensors.items()}
     if bad := nonfinite(tensors):
-        raise NotFinite(f"{path.name} was not saved: {len(bad)} tensors are not finite, the first is {bad[0]}")
+        raise NotFinite(
+            f"{path.name} was not saved: {len(bad)} tensors are not finite, the first is {bad[0]}"
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
@@ -88,7 +92,7 @@ def checksum(tensors: Mapping[str, Tensor]) -> str:
         flat = tensors[name].contiguous().view(-1)
         total = zlib.crc32(name.encode(), total)
         if flat.numel():
-            total = zlib.crc32(flat.view(torch.uint8).numpy(), total)
+            total = zlib.crc32(flat.view(torch.uint8).numpy().data, total)
     return f"{total:08x}"
 
 
@@ -98,7 +102,7 @@ def write_model(path: Path, net: nn.Module, card: Card) -> None:
 
 
 def save(folder: Path, net: nn.Module, optimiser: torch.optim.Optimizer, progress: Progress) -> None:
-    """Everything that the next step depends on, into folder/last; the state saved before is kept beside it."""
+    """All that the next step depends on, into folder/last; the state saved before is kept beside it."""
     tensors = {f"net.{n}": t for n, t in net.state_dict().items()}
     for i, state in optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{i}.{n}": torch.as_tensor(v) for n, v in state.items()}
@@ -120,8 +124,8 @@ def saved(folder: Path) -> bool:
 def resume(folder: Path, net: nn.Module, optimiser: torch.optim.Optimizer, progress: Progress) -> str:
     """Put network, optimiser, chance and `progress` where `save` left them; says where that is, in a line.
 
-    Raises a DataError when neither the last state nor the one before can be read, a UserError when they come from
-    training on other data than `progress.data`.
+    Raises a DataError when neither the last state nor the one before can be read, a UserError when they come
+    from training on other data than `progress.data`.
     """
     faults = []
     for name in (STATE, BEFORE):
@@ -151,7 +155,9 @@ def _restore(tensors: Mapping[str, Tensor], net: nn.Module, optimiser: torch.opt
             _, i, key = name.split(".", 2)
             like = parameters[int(i)]
             same = value.shape == like.shape
-            state.setdefault(int(i), {})[key] = torch.empty_like(like).copy_(value) if same and value.ndim else value
+            state.setdefault(int(i), {})[key] = (
+                torch.empty_like(like).copy_(value) if same and value.ndim else value
+            )
     optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
     torch.set_rng_state(tensors["random.cpu"])
     if "random.cuda" in tensors and torch.cuda.is_available():

@@ -1,10 +1,12 @@
-"""How one kind of answer is learnt and read back: a Task is four functions, and the training step knows no other.
+"""How one kind of answer is learnt and read back: a Task is four functions, and the training step knows no
+other.
 
 SINGLE: one object a picture, each of its landmarks (or interchangeable group) on its own map.
 
-Landmarks: hidden ones (1) are learnt like seen ones (2), because the network is to say where they are. One that lies
-outside the network's input has an empty map, and so has one labelled absent (0), since in rendered pictures that
-means outside; for photographs where it means that nobody looked, `absent: ignore` leaves its map out of the loss.
+Landmarks: hidden ones (1) are learnt like seen ones (2), because the network is to say where they are. One
+that lies outside the network's input has an empty map, and so has one labelled absent (0), since in rendered
+pictures that means outside; for photographs where it means that nobody looked, `absent: ignore` leaves its
+map out of the loss.
 """
 
 from collections.abc import Callable, Sequence
@@ -35,8 +37,11 @@ class Batch:
         return len(self.names)
 
     def to(self, device: torch.device) -> "Batch":
-        tensors = (t.to(device, non_blocking=True) for t in (self.pictures, self.points, self.unlabelled, self.sides))
-        return Batch(*tensors, self.names)
+        moved = {n: getattr(self, n).to(device, non_blocking=True) for n in TENSORS}
+        return Batch(**moved, names=self.names)
+
+
+TENSORS = ("pictures", "points", "unlabelled", "sides")  # of a Batch
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,9 @@ class Task:
     targets: Callable[[Batch, Sequence[int], Skeleton, Recipe], Targets]  # batch, strides -> maps to learn
     loss: Callable[[Sequence[Tensor], Targets, Recipe], Tensor]  # maps, targets -> scalar
     decode: Callable[[Sequence[Tensor], Sequence[int], Skeleton], tuple[Tensor, Tensor]]  # -> points, scores
-    metric: Callable[[Tensor, Batch, Skeleton], np.ndarray]  # points -> (B, K) distance / side; NaN: not counted
+    metric: Callable[
+        [Tensor, Batch, Skeleton], np.ndarray
+    ]  # points -> (B, K) distance / side; NaN: not counted
 
 
 def draw(batch: Batch, strides: Sequence[int], skeleton: Skeleton, recipe: Recipe) -> Targets:
@@ -66,7 +73,9 @@ def draw(batch: Batch, strides: Sequence[int], skeleton: Skeleton, recipe: Recip
     )
     counted = None
     if recipe.absent == "ignore":  # a map counts if each of its landmarks was labelled
-        unlabelled = torch.stack([batch.unlabelled[:, list(group)].any(-1) for group in skeleton.channels], -1)
+        unlabelled = torch.stack(
+            [batch.unlabelled[:, list(group)].any(-1) for group in skeleton.channels], -1
+        )
         counted = ~unlabelled
     return Targets(drawn, counted)
 
@@ -81,7 +90,9 @@ def read_finest(maps: Sequence[Tensor], strides: Sequence[int], skeleton: Skelet
 
 
 def fractions(points: Tensor, batch: Batch, skeleton: Skeleton) -> np.ndarray:
-    """How far each point was off, as a fraction of the box's longer side: (B, K), NaN where nothing is labelled."""
+    """How far each point was off, as a fraction of the box's longer side: (B, K), NaN where nothing is
+    labelled.
+    """
     true = batch.points.double().cpu().numpy()
     seen = np.where(np.isfinite(true).all(-1), SEEN, ABSENT).astype(np.uint8)
     sides = batch.sides.double().cpu().numpy()
