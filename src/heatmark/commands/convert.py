@@ -1,0 +1,101 @@
+"""`heatmark convert SOURCE TARGET`: labelled photographs of any format, as COCO or YOLO-pose."""
+
+import os
+import shutil
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ..data import Dataset, Record, coco, formats, yolo
+from ..errors import UserError, unknown
+from . import progress
+
+WRITERS = {"coco": coco.write, "yolo": yolo.write}
+
+
+@dataclass(frozen=True)
+class Converted:
+    """What was read and where it was written."""
+
+    source: str
+    out: str
+    read_as: str
+    written_as: str
+    pictures: int
+    instances: int
+    landmarks: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The `--json` form."""
+        return asdict(self) | {"landmarks": list(self.landmarks)}
+
+
+def convert(
+    source: str | Path,
+    target: str | Path,
+    *,
+    to: str = "coco",
+    form: str | None = None,
+    category: str | None = None,
+) -> Converted:
+    """Copy a dataset into another format, pictures and all.
+
+    Args:
+        source: a folder or file: COCO, YOLO-pose, CVAT, Label Studio, labelme or DeepLabCut.
+        target: a folder that is not there yet, or is empty. It is there whole in the end, or not at all.
+        to: "coco" (our own) or "yolo".
+        form: the source's format, a key of data.formats.READERS; found out when None.
+        category: which class of the source, or what to call the object where the format does not say.
+
+    Raises:
+        UserError: no such source or format, or a target in use. DataError: what is wrong in the source.
+    """
+    if to not in WRITERS:
+        raise unknown("format to write", to, WRITERS)
+    target = Path(target)
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise UserError(f"{target}: is there already, and not empty; choose another folder")
+    read_as = form or formats.guess(source)
+    dataset = formats.read(source, read_as, category)
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        records = _copied(dataset, part / "images")
+        WRITERS[to](part, dataset.skeleton, records)
+        if target.exists():
+            target.rmdir()
+        part.rename(target)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    instances = sum(len(r.poses) for r in records)
+    landmarks = dataset.skeleton.landmarks
+    return Converted(str(source), str(target), read_as, to, len(records), instances, landmarks)
+
+
+def _copied(dataset: Dataset, folder: Path) -> list[Record]:
+    """The records with their pictures copied into one folder, under names that are theirs alone."""
+    folder.mkdir(parents=True)
+    taken: set[str] = set()
+    records = []
+    for record in progress.track(dataset.records, label="copying"):
+        name = _free(record.path, taken)
+        taken.add(Path(name).stem.lower())
+        shutil.copyfile(record.path, folder / name)
+        records.append(replace(record, path=folder / name))
+    return records
+
+
+def _free(path: Path, taken: set[str]) -> str:
+    """A picture's own name; where it is taken, with its folders' names before it, then with a number behind.
+
+    Two pictures that differ in the ending only would share a label file, so it is the stem that must be free.
+    """
+    parents = [p for p in path.parts[:-1] if p not in ("/", "images")]
+    for n in range(3):
+        name = "_".join([*parents[len(parents) - n :], path.name])
+        if Path(name).stem.lower() not in taken:
+            return name
+    return next(
+        name
+        for n in range(2, 1 << 30)
+        if Path(name := f"{path.stem}_{n}{path.suffix}").stem.lower() not in taken
+    )

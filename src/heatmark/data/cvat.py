@@ -1,0 +1,131 @@
+"""CVAT, read: "CVAT for images 1.1" XML, with skeletons, or with points that carry a landmark's name each.
+
+Its pixels are measured from the picture's edge (a box around everything is 0 0 W H), which is our
+convention: no half pixel. `outside` is absent, `occluded` is hidden, anything else is seen. Shapes with the
+same `group_id` are one instance; ungrouped points of a picture are one instance together, and a box belongs
+to the points in its group.
+"""
+
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import DataError, UserError, unknown
+from ..types import ABSENT, HIDDEN, SEEN, Skeleton
+from .pictures import beside, poses_of, size_of
+from .records import Dataset, Record, read_bytes
+
+Instance = dict[str, tuple[float, float, int]]
+
+
+def read(path: str | Path, category: str | None = None) -> Dataset:
+    """An annotations.xml, or the folder it lies in; pictures beside it or in its folder images.
+
+    Args:
+        category: the skeleton's label, where the file has several; what to call loose points.
+
+    Raises:
+        UserError: no such file or label, or several and none chosen. DataError: the picture and the shape.
+    """
+    file = Path(path) / "annotations.xml" if Path(path).is_dir() else Path(path)
+    if not file.is_file():
+        raise UserError(f"{path}: no CVAT file (annotations.xml)")
+    try:
+        root = ElementTree.fromstring(read_bytes(file))
+    except ElementTree.ParseError as error:
+        raise DataError(f"{file}: not valid XML ({error})") from error
+    if root.tag != "annotations" or root.find("track") is not None:
+        hint = (
+            "this one is 'CVAT for video'; export it as 'CVAT for images'"
+            if root.tag == "annotations"
+            else ""
+        )
+        raise DataError(f"{file}: wanted 'CVAT for images 1.1', {hint or f'got <{root.tag}>'}")
+    label = _label(root, category, file)
+    pages = [(image, *_instances(image, label, file)) for image in root.iter("image")]
+    names = _sublabels(root, label) if label else []
+    names = list(dict.fromkeys([*names, *(n for _, found, _ in pages for one in found for n in one)]))
+    if not names:
+        raise DataError(f"{file}: no skeleton and no point is in it")
+    skeleton = Skeleton(
+        label or category or file.parent.resolve().name, tuple(names), _bones(root, label, names)
+    )
+    records = []
+    for number, (image, found, boxes) in enumerate(pages, 1):
+        picture = beside(file, image.get("name", ""), ("", "images", "images/default"))
+        size, said = size_of(picture), (image.get("height"), image.get("width"))
+        if None not in said and said != (str(size[0]), str(size[1])):
+            raise DataError(
+                f"{file}: {picture.name} is {size[1]} x {size[0]}, its labels are for {said[1]} x {said[0]}"
+            )
+        records.append(Record(picture, size, poses_of(skeleton, found, size, boxes), number))
+    return Dataset(file.parent, skeleton, tuple(records))
+
+
+def _label(root: ElementTree.Element, category: str | None, file: Path) -> str | None:
+    """The skeletons' label; None where the file has loose points only."""
+    labels = list(dict.fromkeys(s.get("label", "") for s in root.iter("skeleton")))
+    if category is not None and labels and category not in labels:
+        raise unknown("skeleton", category, labels)
+    if len(labels) > 1 and category is None:
+        raise UserError(f"{file}: several skeletons are labelled, choose one: {', '.join(sorted(labels))}")
+    return (category or labels[0]) if labels else None
+
+
+def _instances(image: ElementTree.Element, label: str | None, file: Path) -> tuple[list[Instance], list]:
+    """A picture's instances and their boxes or None."""
+    boxes = {}
+    for box in image.iter("box"):
+        boxes[box.get("group_id")] = [float(box.get(side, "nan")) for side in ("xtl", "ytl", "xbr", "ybr")]
+    if label is not None:
+        mine = [s for s in image.iter("skeleton") if s.get("label") == label]
+        found = [dict(_point(p, image, file) for p in one.iter("points")) for one in mine]
+        return found, [boxes.get(one.get("group_id")) if one.get("group_id") else None for one in mine]
+    groups: dict[str | None, Instance] = {}
+    for points in image.findall("points"):
+        name, at = _point(points, image, file)
+        group = groups.setdefault(points.get("group_id"), {})
+        if name in group:
+            where = f"{file}: {image.get('name')}"
+            raise DataError(f"{where}: two points are called {name!r} in one instance; group them in CVAT")
+        group[name] = at
+    return list(groups.values()), [boxes.get(group) for group in groups]
+
+
+def _point(
+    points: ElementTree.Element, image: ElementTree.Element, file: Path
+) -> tuple[str, tuple[float, float, int]]:
+    name, text = points.get("label", ""), points.get("points", "")
+    try:
+        x, y = (float(v) for v in text.split(","))
+    except ValueError as error:
+        raise DataError(f"{file}: {image.get('name')}: {name}: wanted one point x,y, got {text!r}") from error
+    if not np.isfinite([x, y]).all():
+        raise DataError(f"{file}: {image.get('name')}: {name}: the point is not finite: {text!r}")
+    if points.get("outside") == "1":
+        return name, (x, y, ABSENT)
+    return name, (x, y, HIDDEN if points.get("occluded") == "1" else SEEN)
+
+
+def _sublabels(root: ElementTree.Element, label: str) -> list[str]:
+    """A skeleton's landmarks in the project's order."""
+    named = [one for one in root.iter("label") if one.findtext("parent") == label]
+    return [one.findtext("name", "") for one in named]
+
+
+def _bones(root: ElementTree.Element, label: str | None, names: list[str]) -> tuple[tuple[str, str], ...]:
+    """The lines of the skeleton's drawing, where its circles say which landmark they are."""
+    svg = next(
+        (o.findtext("svg") for o in root.iter("label") if o.findtext("name") == label and o.findtext("svg")),
+        None,
+    )
+    try:
+        drawing = ElementTree.fromstring(f"<svg>{svg or ''}</svg>")
+    except ElementTree.ParseError:
+        return ()
+    nodes = {c.get("data-node-id"): c.get("data-label-name") for c in drawing.iter("circle")}
+    ends = [
+        (nodes.get(b.get("data-node-from")), nodes.get(b.get("data-node-to"))) for b in drawing.iter("line")
+    ]
+    return tuple((a, b) for a, b in ends if a in names and b in names and a is not None and b is not None)

@@ -1,0 +1,82 @@
+"""labelme, read: one JSON file beside each picture, with shapes of type point (and rectangle, for the boxes).
+
+Its pixels are measured from the picture's edge, as ours are (its canvas spans 0..width): no half pixel.
+Points with the same `group_id` are one instance; without one, all points of a picture are. A point whose
+flags say hidden or occluded is hidden, any other is seen.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import DataError, UserError
+from ..types import HIDDEN, SEEN, Skeleton
+from .pictures import beside, poses_of, size_of
+from .records import Dataset, Record, read_bytes
+
+HIDING = ("hidden", "occluded")
+
+
+def read(path: str | Path, category: str | None = None) -> Dataset:
+    """All pictures of a folder (or one file). Landmarks stand in the order in which they are first met.
+
+    Args:
+        category: what to call the object; the folder's name when None, as the format does not say.
+
+    Raises:
+        UserError: there is no labelme file. DataError: the file, the shape, and what is wrong with it.
+    """
+    path = Path(path)
+    files = sorted(path.rglob("*.json")) if path.is_dir() else [path]
+    pages = {file: page for file in files if (page := _page(file)) is not None}
+    if not pages:
+        raise UserError(f"{path}: no labelme JSON file (one with shapes and imagePath)")
+    found = {file: _instances(page, file) for file, page in pages.items()}
+    names = dict.fromkeys(name for instances, _ in found.values() for one in instances for name in one)
+    if not names:
+        raise DataError(f"{path}: no shape of the type point")
+    folder = path if path.is_dir() else path.parent
+    skeleton = Skeleton(category or folder.resolve().name, tuple(names))
+    records = []
+    for number, (file, (instances, boxes)) in enumerate(found.items(), 1):
+        picture = beside(file, str(pages[file]["imagePath"]), ("", "images", "../images"))
+        size = size_of(picture)
+        records.append(Record(picture, size, poses_of(skeleton, instances, size, boxes), number))
+    return Dataset(folder, skeleton, tuple(records))
+
+
+def _page(file: Path) -> dict[str, Any] | None:
+    """A labelme file's contents, or None for any other JSON."""
+    try:
+        raw = json.loads(read_bytes(file))
+    except ValueError as error:
+        raise DataError(f"{file}: not valid JSON ({error})") from error
+    mine = isinstance(raw, dict) and isinstance(raw.get("shapes"), list) and "imagePath" in raw
+    return raw if mine else None
+
+
+def _instances(page: dict[str, Any], file: Path) -> tuple[list[dict], list]:
+    """Instances {landmark: (x, y, v)} and their boxes or None, by group."""
+    points: dict[Any, dict[str, tuple[float, float, int]]] = {}
+    boxes: dict[Any, list[float]] = {}
+    for i, shape in enumerate(page["shapes"]):
+        kind, group, label = shape.get("shape_type"), shape.get("group_id"), str(shape.get("label"))
+        xy = np.array(shape.get("points"), np.float64) if kind in ("point", "rectangle") else None
+        if xy is None:
+            continue  # polygons, lines and the rest are no landmarks
+        if xy.shape != ((1, 2) if kind == "point" else (2, 2)) or not np.isfinite(xy).all():
+            raise DataError(
+                f"{file}: shape {i} ({label}): points: wanted finite x y, got {shape.get('points')!r}"
+            )
+        if kind == "rectangle":
+            boxes[group] = [*xy.min(0).tolist(), *xy.max(0).tolist()]
+            continue
+        if label in points.setdefault(group, {}):
+            raise DataError(
+                f"{file}: two points are called {label!r} in one instance; tell instances by group_id"
+            )
+        hidden = any((shape.get("flags") or {}).get(word) for word in HIDING)
+        points[group][label] = (float(xy[0, 0]), float(xy[0, 1]), HIDDEN if hidden else SEEN)
+    return list(points.values()), [boxes.get(group) for group in points]

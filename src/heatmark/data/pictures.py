@@ -1,0 +1,80 @@
+"""What formats of mere labels leave to us: where the pictures lie, how large they are, and the boxes."""
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from ..errors import DataError
+from ..geometry import boxes_around
+from ..types import Poses, Skeleton
+
+ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+TURNED = (5, 6, 7, 8)  # EXIF orientations that swap width and height
+
+
+def size_of(path: Path) -> tuple[int, int]:
+    """(H, W) of a picture as it is shown, EXIF applied, read from its header. Raises DataError."""
+    try:
+        with Image.open(path) as picture:
+            w, h = picture.size
+            return (w, h) if picture.getexif().get(0x0112) in TURNED else (h, w)
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: the picture is missing") from error
+    except (OSError, UnidentifiedImageError, Image.DecompressionBombError, SyntaxError, ValueError) as error:
+        raise DataError(f"{path}: not a picture, or a damaged one") from error
+
+
+def beside(file: Path, name: str, folders: Iterable[Path | str] = ("", "images")) -> Path:
+    """The picture that an annotation file calls `name`: where it says, or by its last part near the file.
+
+    Names are often another machine's full paths, or URLs, or have an upload's "1a2b3c4d-" in front.
+    Raises DataError if there is none.
+    """
+    last = re.split(r"[\\/=]", name)[-1]
+    tries = [name, last, re.sub(r"^[0-9a-f]{8}-", "", last)]
+    relative = [t for t in dict.fromkeys(tries) if t and "://" not in t and not Path(t).is_absolute()]
+    for folder in folders:
+        for each in relative:
+            if ".." not in Path(each).parts and (file.parent / folder / each).is_file():
+                return file.parent / folder / each
+    raise DataError(f"{file}: the picture {last!r} is neither beside it nor in its folder images")
+
+
+def boxes_from(points: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Boxes (N, 4) for labels (N, K, 2) without any: around the points, wider all round by a tenth of the
+    longer side (at least 4 px), inside the picture (H, W). NaN where no point is.
+
+    >>> boxes_from(np.array([[[10.0, 20.0], [60.0, 30.0]]]), (32, 100)).tolist()
+    [[5.0, 15.0, 65.0, 32.0]]
+    """
+    tight = boxes_around(points)
+    margin = np.maximum((tight[:, 2:] - tight[:, :2]).max(-1, keepdims=True) * 0.1, 4)
+    wide = np.concatenate([tight[:, :2] - margin, tight[:, 2:] + margin], -1)
+    return np.clip(wide, 0, [size[1], size[0], size[1], size[0]])
+
+
+def poses_of(
+    skeleton: Skeleton,
+    instances: Sequence[dict[str, tuple[float, float, int]]],
+    size: tuple[int, int],
+    boxes: Sequence[Sequence[float] | None] | None = None,
+) -> Poses:
+    """Labels by name, {landmark: (x, y, visibility)} an instance -> Poses; what is missing is absent."""
+    points = np.full((len(instances), len(skeleton), 2), np.nan)
+    visibility = np.zeros(points.shape[:2], np.uint8)
+    for n, instance in enumerate(instances):
+        for name, (x, y, v) in instance.items():
+            k = skeleton.index(name)
+            visibility[n, k] = v
+            if v:
+                points[n, k] = x, y
+    found = boxes_from(points, size)
+    for n, box in enumerate(boxes or ()):
+        if box is not None:
+            found[n] = box
+    return Poses(
+        skeleton, points, (visibility == 2).astype(float), visibility, found, np.ones(len(instances))
+    )

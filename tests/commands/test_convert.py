@@ -1,0 +1,71 @@
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from heatmark import data
+from heatmark.commands.check import check
+from heatmark.commands.convert import convert
+from heatmark.data import yolo
+from heatmark.errors import DataError, UserError
+
+
+@pytest.fixture
+def source(tmp_path):
+    """Two folders with a picture of the same name each, one hammer in each, as labelme."""
+    for i, folder in enumerate(("left", "right")):
+        (tmp_path / "hammer" / folder).mkdir(parents=True)
+        Image.fromarray(np.full((20, 40, 3), 100 * i, np.uint8)).save(tmp_path / "hammer" / folder / "a.png")
+        shapes = [
+            {"label": name, "shape_type": "point", "points": [[x + i, 8.25]], "group_id": None}
+            for name, x in (("face", 10), ("claw", 30))
+        ]
+        page = {"shapes": shapes, "imagePath": "a.png"}
+        (tmp_path / "hammer" / folder / "a.json").write_text(json.dumps(page))
+    return tmp_path / "hammer"
+
+
+def test_what_is_converted_reads_the_same_and_has_no_fault(source, tmp_path):
+    done = convert(source, tmp_path / "coco")
+    assert done.to_dict() == {
+        "source": str(source), "out": str(tmp_path / "coco"), "read_as": "labelme", "written_as": "coco",
+        "pictures": 2, "instances": 2, "landmarks": ["face", "claw"],
+    }  # fmt: skip
+    assert check(tmp_path / "coco").ok
+    dataset = data.open_dataset(tmp_path / "coco")
+    np.testing.assert_allclose(dataset[0].poses.points[0], [[10, 8.25], [30, 8.25]])
+    assert [data.sample(record).picture[0, 0, 0] for record in dataset] == [0, 100]
+
+
+def test_coco_to_yolo_and_back_moves_no_point(source, tmp_path):
+    convert(source, tmp_path / "coco")
+    assert convert(tmp_path / "coco", tmp_path / "yolo", to="yolo").read_as == "coco"
+    assert convert(tmp_path / "yolo", tmp_path / "back").read_as == "yolo"
+    first, last = data.open_dataset(tmp_path / "coco"), data.open_dataset(tmp_path / "back")
+    assert last.skeleton.landmarks == first.skeleton.landmarks
+    for a, b in zip(first, yolo.read(tmp_path / "yolo")):
+        np.testing.assert_allclose(a.poses.points, b.poses.points, atol=1e-3)
+    for a, b in zip(first, last):
+        np.testing.assert_allclose(a.poses.points, b.poses.points, atol=2e-3)
+        np.testing.assert_allclose(a.poses.boxes, b.poses.boxes, atol=2e-3)
+
+
+def test_a_target_in_use_is_left_alone(source, tmp_path):
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "mine.txt").write_text("precious")
+    with pytest.raises(UserError, match="not empty"):
+        convert(source, tmp_path / "there")
+    assert [f.name for f in (tmp_path / "there").iterdir()] == ["mine.txt"]
+
+
+def test_a_source_that_fails_leaves_nothing_behind(source, tmp_path):
+    (source / "right" / "a.png").unlink()
+    with pytest.raises(DataError, match="a.png"):
+        convert(source, tmp_path / "out")
+    assert sorted(f.name for f in tmp_path.iterdir()) == ["hammer"]
+
+
+def test_an_unknown_format_is_named(source, tmp_path):
+    with pytest.raises(UserError, match="did you mean 'yolo'"):
+        convert(source, tmp_path / "out", to="yollo")
