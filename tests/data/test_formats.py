@@ -1,4 +1,4 @@
-"""Tiny datasets by hand in each format: a hammer, its face at (10, 8), its claw at (30, 8) of 40 x 20 pixels."""
+"""A tiny dataset by hand in each format: a hammer, its face at (10, 8), its claw at (30, 8) of 40 x 20 px."""
 
 import json
 
@@ -51,7 +51,8 @@ def as_cvat(folder):
     meta = (
         f"<meta><job><labels><label><name>hammer</name><svg>{svg}</svg></label>{labels}</labels></job></meta>"
     )
-    points = '<points label="claw" occluded="1" outside="0" points="30.0,8.0"/><points label="face" points="10.0,8.0"/>'
+    points = '<points label="claw" occluded="1" outside="0" points="30.0,8.0"/>'
+    points += '<points label="face" points="10.0,8.0"/>'
     box = '<box label="hammer" xtl="5" ytl="3" xbr="35" ybr="13" group_id="1"/>'
     skeleton = f'<skeleton label="hammer" group_id="1">{points}</skeleton>'
     image = f'<image id="0" name="a.png" width="40" height="20">{box}{skeleton}</image>'
@@ -68,11 +69,8 @@ def as_label_studio(folder):
         region | {"id": "l", "value": {"x": 75, "y": 40, "width": 1, "keypointlabels": ["claw"]}, "parentID": "r"},
     ]  # fmt: skip
     cancelled = {"result": [], "was_cancelled": True}
-    task = {
-        "id": 7,
-        "data": {"image": "/data/upload/1/1a2b3c4d-a.png"},
-        "annotations": [cancelled, {"result": result}],
-    }
+    data = {"image": "/data/upload/1/1a2b3c4d-a.png"}
+    task = {"id": 7, "data": data, "annotations": [cancelled, {"result": result}]}
     (folder / "export.json").write_text(json.dumps([task]))
 
 
