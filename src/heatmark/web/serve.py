@@ -134,13 +134,13 @@ async def picture_of(request: Any) -> tuple[bytes, str]:
     from starlette.exceptions import HTTPException
 
     try:
-        form = await request.form(max_files=1, max_fields=8)
+        async with request.form(max_files=1, max_fields=8) as form:
+            files = [value for value in form.values() if not isinstance(value, str)]
+            if not files:
+                raise UserError("the form holds no picture; send it as the field 'picture'")
+            return await files[0].read(), files[0].filename or "picture"
     except HTTPException as error:
         raise UserError(f"the form cannot be read: {error.detail}") from error
-    files = [value for value in form.values() if not isinstance(value, str)]
-    if not files:
-        raise UserError("the form holds no picture; send it as the field 'picture'")
-    return await files[0].read(), files[0].filename or "picture"
 
 
 def look(

@@ -23,6 +23,7 @@ async function ask(blob, name) {
 
 async function look(blob, name) {
   stop();
+  $("toast").hidden = true;
   $("stage").classList.add("busy");
   try {
     const start = performance.now();

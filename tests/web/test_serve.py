@@ -1,0 +1,147 @@
+"""A picture posted to the service comes back as the points `heatmark detect --json` prints."""
+
+import struct
+import zlib
+
+import cv2
+import numpy as np
+import pytest
+
+from heatmark import runtime
+from heatmark.card import Card
+from heatmark.errors import UserError
+from heatmark.types import Skeleton
+from heatmark.web import guard, serve
+
+PLACES = (100, 60), (240, 100), (160, 200)
+SPOTS = Skeleton("spots", ("red", "green", "blue"), bones=(("red", "green"),))
+FACTS = {"name": "spots", "skeleton": SPOTS, "size": (48, 64), "model": "spots", "strides": (1,)}
+CARD = Card.model_validate(FACTS)
+
+
+def brightest(pictures: np.ndarray) -> dict[str, np.ndarray]:
+    """An engine whose answer is known: the middle of the brightest pixel of each colour."""
+    flat = pictures.reshape(*pictures.shape[:2], -1)
+    y, x = np.divmod(flat.argmax(-1), pictures.shape[-1])
+    return {"points": np.stack([x, y], -1) + 0.5, "scores": flat.max(-1)}
+
+
+@pytest.fixture
+def detectors():
+    return {"spots": runtime.Predictor(brightest, CARD)}
+
+
+@pytest.fixture(scope="module")
+def picture() -> np.ndarray:
+    """Black, (240, 320, 3), with a soft red, green and blue spot."""
+    y, x = np.mgrid[:240, :320] + 0.5
+    spots = [250 * np.exp(-((x - px) ** 2 + (y - py) ** 2) / 512) for px, py in PLACES]
+    return np.stack(spots, -1).round().astype(np.uint8)
+
+
+def huge_png() -> bytes:
+    """The beginning of a picture of 13,000 x 13,000 pixels."""
+    chunks = [
+        b"IHDR" + struct.pack(">IIBBBBB", 13000, 13000, 8, 2, 0, 0, 0),
+        b"IDAT" + zlib.compress(b"\0" * 99),
+    ]
+    packed = (struct.pack(">I", len(c) - 4) + c + struct.pack(">I", zlib.crc32(c)) for c in chunks)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(packed)
+
+
+@pytest.fixture
+def client(detectors, browser):
+    return browser(serve.app_of(detectors, guard.LOOPBACK))
+
+
+def jpeg(picture) -> bytes:
+    return cv2.imencode(".jpg", picture[..., ::-1])[1].tobytes()
+
+
+def test_a_posted_picture_comes_back_as_points(client, picture):
+    answer = client.post("/detect?model=spots", content=jpeg(picture)).json()
+    assert answer["size"] == [240, 320] and answer["model"] == "spots"
+    points = answer["instances"][0]["points"]
+    found = [[points[name]["x"], points[name]["y"]] for name in ("red", "green", "blue")]
+    np.testing.assert_allclose(found, PLACES, atol=3)
+    assert set(answer["latency_ms"]) == {"decode", "network", "points"}
+
+
+def test_a_form_does_as_well_and_keeps_the_file_name(client, picture):
+    bare = client.post("/detect", content=jpeg(picture)).json()
+    form = client.post("/detect", files={"picture": ("bench.jpg", jpeg(picture), "image/jpeg")}).json()
+    assert form["source"] == "bench.jpg" and form["instances"] == bare["instances"]
+
+
+def test_a_threshold_leaves_points_out_and_a_second_look_may_be_asked_for(client, picture):
+    answer = client.post("/detect?threshold=1&second_look=true", content=jpeg(picture)).json()
+    assert answer["instances"][0]["points"]["red"]["x"] is None
+
+
+@pytest.mark.parametrize(
+    ("query", "content", "fault"),
+    [
+        ("", b"", "picture: the file is empty"),
+        ("", b"<!DOCTYPE html><html>", "is an HTML page"),
+        ("", "truncated", "truncated"),
+        ("", "huge", "13000 x 13000 pixels are more than"),
+        ("?model=spot", b"x", "no model is called 'spot' (did you mean 'spots'?)"),
+        ("?threshold=2", "whole", "threshold must be in [0, 1], got 2.0"),
+        ("?threshold=high", "whole", "threshold: input should be a valid number"),
+    ],
+)
+def test_a_bad_request_is_one_line(client, picture, query, content, fault):
+    if isinstance(content, str):
+        whole = jpeg(picture)
+        content = {"truncated": whole[:-400], "huge": huge_png(), "whole": whole}[content]
+    answer = client.post(f"/detect{query}", content=content)
+    assert answer.status_code == 422, answer.text
+    assert fault in answer.json()["error"] and "\n" not in answer.json()["error"]
+
+
+def test_a_bad_form_is_one_line(client):
+    answer = client.post("/detect", files={"a": b"x", "b": b"y"})
+    assert answer.status_code == 422 and "the form cannot be read" in answer.json()["error"]
+    answer = client.post(
+        "/detect", data={"a": "x"}, headers={"content-type": "multipart/form-data; boundary=-"}
+    )
+    assert answer.status_code == 422
+
+
+def test_a_picture_file_may_only_be_so_large(client, monkeypatch):
+    answer = client.post("/detect", content=b"x", headers={"content-length": str(serve.BODY_LIMIT + 1)})
+    assert answer.status_code == 413
+
+
+def test_the_service_says_what_it_can_find_and_that_it_is_up(client):
+    (model,) = client.get("/models").json()
+    assert model["name"] == "spots" and model["landmarks"] == ["red", "green", "blue"]
+    assert client.get("/health").json()["status"] == "ok"
+    assert client.get("/examples").json() == {"spots": []}
+    assert client.get("/examples/..%2Fzoo.py").status_code in (404, 422)
+
+
+def test_the_page_and_what_it_loads_are_there(client):
+    assert "static/serve.js" in client.get("/").text
+    assert client.get("/static/serve.js").status_code == 200
+    assert client.get("/docs").status_code == 404  # it would load scripts from elsewhere
+
+
+def test_a_model_is_asked_for_by_the_name_on_its_card_and_no_name_stands_twice(monkeypatch, detectors):
+    monkeypatch.setattr(runtime, "load", lambda name, engine, threads: detectors["spots"])
+    assert list(serve.loaded(["runs/last/model.onnx"], "auto", 1)) == ["spots"]
+    with pytest.raises(UserError, match="two models are called 'spots'"):
+        serve.loaded(["a.onnx", "b.onnx"], "auto", 1)
+
+
+def test_without_any_detector_it_says_so(monkeypatch, tmp_path):
+    from heatmark import zoo
+
+    monkeypatch.setattr(zoo, "folder", lambda: tmp_path)
+    with pytest.raises(UserError, match="name a model file with --model"):
+        serve.loaded(None, "auto", 1)
+
+
+def test_served_to_a_network_any_name_will_do(detectors, browser):
+    client = browser(serve.app_of(detectors, None))
+    assert client.get("/health", headers={"host": "robot.lab:8000"}).status_code == 200
