@@ -66,7 +66,7 @@ def as_label_studio(folder):
         {"id": "r", "type": "rectanglelabels",
          "value": {"x": 12.5, "y": 15, "width": 75, "height": 50, "rectanglelabels": ["hammer"]}},
         region | {"id": "k", "value": {"x": 25, "y": 40, "width": 1, "keypointlabels": ["face"]}},
-        region | {"id": "l", "value": {"x": 75, "y": 40, "width": 1, "keypointlabels": ["claw"]}, "parentID": "r"},
+        region | {"id": "l", "parentID": "r", "value": {"x": 75, "y": 40, "keypointlabels": ["claw"]}},
     ]  # fmt: skip
     cancelled = {"result": [], "was_cancelled": True}
     data = {"image": "/data/upload/1/1a2b3c4d-a.png"}
