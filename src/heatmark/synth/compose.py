@@ -21,11 +21,12 @@ from . import scraps
 from .render import Layers
 from .scene import Effects
 
+FADED = 40  # of 255: an object whose values a blend changes by more on average has faded into its background
 BLEND_WEIGHTS = {
     "alpha": 0.5,
     "poisson": 0.25,
     "laplacian": 0.25,
-}  # the paper: random; thin tools fade in the last two
+}  # the paper says random
 STRETCHED, MOST_STRETCH = 0.25, 1.3  # how often a picture is stretched, and by how much at most
 COVERED = 0.6  # most of the object's visible area that a pasted thing may cover
 TINY = 30  # pixels of an object below which its background is not replaced
@@ -118,14 +119,14 @@ def with_background(sample: Sample, rng: np.random.Generator, photos: Sequence[P
     assert sample.mask is not None
     back = scraps.background(rng, sample.size, photos)
     own = (sample.mask > 0).astype(np.float32)
-    picture = _random_blend(rng)(back, sample.picture, _softened(own))
+    picture = _blended(back, sample.picture, _softened(own), rng)
     return replace(sample, picture=picture, depth=None)
 
 
 def pasted(sample: Sample, front: np.ndarray, cover: np.ndarray, rng: np.random.Generator) -> Sample:
     """`front` (H, W, 3) laid over a sample where `cover` (H, W) is 1, with a random blend; labels know of
     it."""
-    picture = _random_blend(rng)(sample.picture, front, cover)
+    picture = _blended(sample.picture, front, cover, rng)
     poses, hidden = sample.poses, _under(sample.poses.points, cover)
     visibility = np.where(hidden & (poses.visibility == SEEN), HIDDEN, poses.visibility).astype(np.uint8)
     mask = None if sample.mask is None else np.where(cover >= 0.5, 0, sample.mask).astype(np.uint8)
@@ -188,7 +189,7 @@ def cut_and_paste(
     poses = Poses(
         cutout.skeleton, points[None], visibility=visibility[None], boxes=_boxes(mask, points[None])
     )
-    sample = Sample(_random_blend(rng)(empty.picture, front, cover), poses, name, mask)
+    sample = Sample(_blended(empty.picture, front, cover, rng), poses, name, mask)
     for _ in range(int(rng.integers(0, distractors + 1 - behind))):
         front, cover = _placed_thing(rng, size, photos)
         if not mask.any() or cover[mask > 0].mean() <= COVERED:
@@ -346,6 +347,12 @@ def _under(points: np.ndarray, cover: np.ndarray) -> np.ndarray:
     return (cover[y, x] >= 0.5) & np.isfinite(points).all(-1)
 
 
-def _random_blend(rng: np.random.Generator):
+def _blended(back: np.ndarray, front: np.ndarray, alpha: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """With a random blend; with plain alpha where that would make the front fade away, as Poisson does to a
+    thin tool on a bright ground: a landmark that nobody can see teaches nothing."""
     names = list(BLEND_WEIGHTS)
-    return BLENDS[names[int(rng.choice(len(names), p=[BLEND_WEIGHTS[n] for n in names]))]]
+    name = names[int(rng.choice(len(names), p=[BLEND_WEIGHTS[n] for n in names]))]
+    picture, solid = BLENDS[name](back, front, alpha), alpha >= 0.5
+    if name != "alpha" and solid.any() and abs(picture[solid].astype(int) - front[solid]).mean() > FADED:
+        return BLENDS["alpha"](back, front, alpha)
+    return picture

@@ -47,6 +47,7 @@ def invented(rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
     of focus or a poster; no photograph, but with edges and detail at every scale."""
     h, w = size
     palette = rng.uniform(0, 1, (5, 3)) * rng.uniform(0.4, 1.0) + rng.uniform(0, 0.3)
+    palette = palette.mean(1, keepdims=True) + (palette - palette.mean(1, keepdims=True)) * rng.uniform(0, 1)
     field = _octaves(rng, size)
     mixed = palette[0] + (palette[1] - palette[0]) * field[..., None]
     picture = (np.clip(mixed, 0, 1) * 255).astype(np.uint8)

@@ -17,6 +17,7 @@ from .compose import Cutout, copied, cut_and_paste, cut_out, develop
 from .render import Layers, Renderer
 from .scene import invent
 from .settings import SceneSettings, merged
+from .things import build, families
 
 METHODS = ("render", "cut-and-paste")
 POOL = 10  # cut-outs that are pasted over and over; the paper's screwdrivers
@@ -101,6 +102,25 @@ class Studio:
             if len(found) == POOL:
                 return tuple(found)
         raise UserError(f"{self.settings.objects[0]}: no object was seen in {4 * POOL} drawings of it")
+
+
+def check_objects(settings: SceneSettings) -> None:
+    """Builds what the scenes will show once, so that a faulty mesh is named before anything is drawn.
+
+    Raises:
+        UserError: a name that is neither a family nor a file, or objects with other landmarks than the
+            first's.
+        DataError: a mesh or its landmarks are faulty.
+    """
+    skeletons = {}
+    for name in settings.objects:
+        skeletons[name] = build("family" if name in families() else "mesh", name, 0).skeleton
+    first = settings.objects[0]
+    for name, skeleton in skeletons.items():
+        if skeleton != skeletons[first]:
+            raise UserError(
+                f"the objects of a scene share their landmarks, but {name} has others than {first}"
+            )
 
 
 def cutout_folder(path: str | Path) -> bool:
