@@ -1,7 +1,7 @@
-"""Clutter: what lies about on a bench and is nobody's landmark: boxes, cans, bolts, pliers, tape, cloth, a hand.
+"""Clutter: what lies about on a bench and has no landmarks: boxes, cans, bolts, pliers, tape, cloth, a hand.
 
-Each is a function rng -> parts, in millimetres, z up; `distractors` picks one. A hand closes round the x axis, so that
-it can be put on a handle.
+Each is a function rng -> parts, in millimetres, z up; `distractors` picks one. A hand closes round the x
+axis, so that it can be put on a handle.
 """
 
 from collections.abc import Callable
@@ -28,7 +28,6 @@ from .solids import (
     section,
     squircle,
     sweep,
-    translation,
 )
 
 Rng = np.random.Generator
@@ -43,7 +42,7 @@ def distractors(rng: Rng) -> Asset:
 
 
 def hand(rng: Rng) -> Asset:
-    """A fist round the x axis, bare or gloved, its back towards -y, the forearm leaving towards -z. About life size."""
+    """A fist round the x axis, bare or gloved, its back towards -y, its forearm leaving towards -z."""
     size = rng.uniform(0.85, 1.1)
     hollow = rng.uniform(10, 19)  # radius of what is held
     finger = rng.uniform(8.0, 10.0) * size
@@ -451,7 +450,7 @@ def _socket(rng: Rng) -> tuple[Part, ...]:
     x = np.array([0, 0.8, long * 0.4, long * 0.55, long - 0.8, long])
     size = r * np.array([0.75, 0.8, 0.8, 1, 1, 0.94])
     hexagon = polygon_radius(circle_angles(36), 6)
-    inner = rod(np.array([long * 0.5, long + 1]), *[np.full(2, r * 0.72)] * 2, hexagon)
+    inner = rod(np.array([long * 0.5, long + 1]), np.full(2, r * 0.72), np.full(2, r * 0.72), hexagon)
     drive = box((long * 0.8, r * 0.7, r * 0.7))
     solid = cut(rod(x, size, size, np.ones(32)), inner, drive)
     return (part(box_mapped(solid, 2 * long), _steel(rng)),)

@@ -1,8 +1,8 @@
 """Hammers: claw, framing, ball-peen, cross-peen and club heads on wood, fibreglass and steel handles.
 
 The head lies along x with its face at +x, the handle hangs along -y, z is across. Millimetres until `part`.
-`face`: the middle of the striking face; `claw`: the far tip of the other end, between the two prongs of a claw, the
-pole of a ball, the middle of a peen's edge; `handle_end`: the middle of the handle's end.
+`face`: the middle of the striking face; `claw`: the far tip of the other end, between the two prongs of a
+claw, the pole of a ball, the middle of a peen's edge; `handle_end`: the middle of the handle's end.
 """
 
 from dataclasses import dataclass
@@ -89,8 +89,8 @@ def _forged(
     blend: tuple[float, float],
     count: int = 46,
 ) -> Solid:
-    """A head along x from rows (x, half height, half width, y of the middle): `shape` (N,) at low x turns into
-    `round_face` (N,) between the stations `blend`."""
+    """A head along x from rows (x, half height, half width, y of the middle): `shape` (N,) at low x turns
+    into `round_face` (N,) between the stations `blend`."""
     table = profile(rows, count)
     t = np.clip((table[:, :1] - blend[0]) / max(blend[1] - blend[0], 1e-6), 0, 1)
     t = t * t * (3 - 2 * t)
@@ -344,7 +344,7 @@ def _shaft(rows: list[list[float]], shape: np.ndarray, top: float, count: int = 
 
 
 def _wooden(rng: Rng, head: Head, end: float) -> tuple[Part, ...]:
-    """A turned or shaped handle, its top in the eye with a wedge, its end flared; sometimes painted or taped."""
+    """A shaped handle, its top in the eye, its end flared; sometimes painted or branded."""
     top = head.top + rng.uniform(-0.5, 4)
     long, k = top - end, 0.5 + 0.5 * head.mass
     a, b = rng.uniform(12.5, 16.5) * k, rng.uniform(10, 13.5) * k  # at the grip
@@ -446,8 +446,8 @@ def _steel(rng: Rng, head: Head, end: float) -> tuple[Part, ...]:
 def _grip(
     rng: Rng, top: float, start: float, long: float, a: float, b: float, second: np.ndarray
 ) -> tuple[Part, ...]:
-    """A rubber sleeve from `start` to the end, ribbed or swelling for fingers, sometimes two-coloured; at times a ring
-    for hanging in its end."""
+    """A rubber sleeve from `start` to the end, ribbed or swelling for fingers, sometimes two-coloured; at
+    times a ring for hanging in its end."""
     over = rng.uniform(2.0, 4.5)
     a, b = a + over, b + over
     run = long - start

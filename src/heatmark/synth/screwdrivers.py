@@ -1,6 +1,7 @@
-"""Screwdrivers: slotted, Phillips, Pozidriv and Torx tips; stubby to long; many handles. Along x, the tip at +x.
+"""Screwdrivers: slotted, Phillips, Pozidriv, Torx tips; stubby to long; many handles. Along x, the tip at +x.
 
-`tip`: the middle of the blade's very end; `handle_end`: the middle of the handle's end. Millimetres until `part`.
+`tip`: the middle of the blade's very end; `handle_end`: the middle of the handle's end. Millimetres until
+`part`.
 """
 
 from dataclasses import dataclass
@@ -66,8 +67,7 @@ def _shaft(rng: Rng, build: Build, tip: str) -> Part:
     ground = {"slotted": rng.uniform(9, 22) * (0.4 + r / 4), "torx": 5 + 2 * r}.get(tip, 4 + 3.2 * r)
     ground = min(ground, reach * 0.5)
     start = -build.long * 0.4
-    rows = [start, reach - ground]
-    x = [np.linspace(*rows, 14)]
+    x = [np.linspace(start, reach - ground, 14)]
     a = [np.full(14, r)]
     b = [np.full(14, r)]
     shapes = [np.tile(outline, (14, 1))]
@@ -164,7 +164,7 @@ def _handle(rng: Rng, build: Build) -> tuple[float, tuple[Part, ...]]:
 
 
 def _skin(rows: list[list[float]], flute: np.ndarray, build: Build, deep: float, count: int = 64) -> Solid:
-    """Rows (t from the end 0 to the front 1, radius over the thickest, share of the fluting) -> the handle."""
+    """Rows (t from the end 0 to the front 1, radius over the thickest, share of the fluting) as a solid."""
     table = profile(rows, count)
     shape = 1 - deep * np.clip(table[:, 2:3], 0, 1) * flute
     radius = table[:, 1] * build.thick

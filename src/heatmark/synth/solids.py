@@ -1,16 +1,17 @@
 """Solids: closed triangle meshes from rings, outlines and booleans, drawn in millimetres as the trade does.
 
-A `Solid` has texture coordinates on every vertex (seams are doubled vertices). `part` gives it a material and sharp
-edges, and turns millimetres into metres. manifold3d does the booleans, in 2D and 3D.
+A `Solid` has texture coordinates on every vertex (seams are doubled vertices). `part` gives it a material and
+sharp edges, and turns millimetres into metres. manifold3d does the booleans, in 2D and 3D.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.interpolate import PchipInterpolator
-from scipy.spatial import Delaunay, cKDTree
+from scipy.spatial import Delaunay, KDTree
 
 from .assets import Material, Part, creased
 
@@ -59,8 +60,8 @@ def joined(*solids: Solid) -> Solid:
 def profile(controls: Sequence[Sequence[float]], count: int) -> np.ndarray:
     """Smooth columns through control rows without overshoot; the first column is the station.
 
-    Where stations do not rise, the later row wins. Returns (R, columns) at about `count` even stations and at every
-    control.
+    Where stations do not rise, the later row wins. Returns (R, columns) at about `count` even stations and at
+    every control.
     """
     kept = list(controls[-1:])
     least = 2e-4 * (controls[-1][0] - controls[0][0])
@@ -80,7 +81,7 @@ def circle_angles(count: int) -> np.ndarray:
 
 
 def squircle(angles: np.ndarray, power: np.ndarray | float) -> np.ndarray:
-    """Radius at each angle of a shape that fills the unit square as `power` grows: 2 a circle, 8 nearly a square."""
+    """Radius at each angle of a shape that goes from a circle (power 2) to the unit square (8 and more)."""
     power = np.asarray(power, np.float64)
     return (np.abs(np.cos(angles)) ** power + np.abs(np.sin(angles)) ** power) ** (-1 / power)
 
@@ -91,14 +92,13 @@ def polygon_radius(angles: np.ndarray, sides: int, phase: float = 0.0) -> np.nda
     return 1 / np.cos((angles + phase + step / 2) % step - step / 2)
 
 
-def tube(rings: np.ndarray, v: np.ndarray | None = None) -> Solid:
-    """A closed skin over rings (R, N, 3), each counter-clockwise seen from the far end. u runs round, v along, 0..1."""
+def tube(rings: np.ndarray) -> Solid:
+    """A closed skin over rings (R, N, 3), each counter-clockwise seen from the far end. u round, v along."""
     count, n = rings.shape[:2]
     seamed = np.concatenate([rings, rings[:, :1]], 1)  # (R, N + 1, 3): the seam is a doubled column
     middles = rings.mean(1)
-    if v is None:
-        steps = np.linalg.norm(np.diff(rings, axis=0), axis=-1).mean(1)
-        v = np.concatenate([[0.0], np.cumsum(steps)]) / max(steps.sum(), 1e-9)
+    steps = np.linalg.norm(np.diff(rings, axis=0), axis=-1).mean(1)
+    v = np.concatenate([[0.0], np.cumsum(steps)]) / max(steps.sum(), 1e-9)
     u = np.linspace(0.0, 1.0, n + 1)
     uv = np.stack(np.broadcast_arrays(u[None], v[:, None]), -1)
     i, j = np.meshgrid(np.arange(count - 1) * (n + 1), np.arange(n), indexing="ij")
@@ -117,8 +117,8 @@ def tube(rings: np.ndarray, v: np.ndarray | None = None) -> Solid:
 
 
 def rod(x: np.ndarray, a: np.ndarray, b: np.ndarray, shape: np.ndarray, y: Any = 0.0, z: Any = 0.0) -> Solid:
-    """A tube along +x: half sizes a (along y) and b (along z) at stations x, each (R,); `shape` is the unit ring's
-    radius at each angle, (N,) or (R, N); y, z move the ring's middle."""
+    """A tube along +x: half sizes a (along y) and b (along z) at stations x, each (R,). `shape`: the unit
+    ring's radius at each angle, (N,) or (R, N); y, z move the ring's middle."""
     angles = circle_angles(shape.shape[-1])
     rings = np.empty((len(x), len(angles), 3))
     rings[..., 0] = x[:, None]
@@ -130,22 +130,24 @@ def rod(x: np.ndarray, a: np.ndarray, b: np.ndarray, shape: np.ndarray, y: Any =
 def sweep(
     path: np.ndarray, across: np.ndarray, up: np.ndarray, a: np.ndarray, b: np.ndarray, shape: np.ndarray
 ) -> Solid:
-    """A tube along `path` (R, 3): half size a along `across` (R, 3), b along `up` (R, 3), across x up = forwards."""
+    """A tube along `path` (R, 3): half size a along `across` (R, 3), b along `up` (R, 3), across x up =
+    forwards."""
     angles = circle_angles(shape.shape[-1])
     ring_a = (a[:, None] * shape * np.cos(angles))[..., None]
     ring_b = (b[:, None] * shape * np.sin(angles))[..., None]
     return tube(path[:, None] + ring_a * across[:, None] + ring_b * up[:, None])
 
 
-def lathe(x: Sequence[float], radius: Sequence[float], sides: int = 32) -> Solid:
+def lathe(x: ArrayLike, radius: ArrayLike, sides: int = 32) -> Solid:
     """A body turned about the x axis."""
     r = np.asarray(radius, np.float64)
     return rod(np.asarray(x, np.float64), r, r, np.ones(sides))
 
 
-def box(size: Sequence[float], bevel: float = 0.0, centre: Sequence[float] = (0.0, 0.0, 0.0)) -> Solid:
+def box(size: ArrayLike, bevel: float = 0.0) -> Solid:
     """A bevelled box (x, y, z sizes), textured from the dominant side."""
-    half, k = np.asarray(size, np.float64) / 2, min(bevel, min(size) * 0.3)
+    half = np.asarray(size, np.float64) / 2
+    k = min(bevel, float(half.min()) * 0.6)
     corner = np.array([(1, 1), (-1, 1), (-1, -1), (1, -1)], np.float64)
     rings = []
     for x, inset in ((-half[0], k), (-half[0] + k, 0.0), (half[0] - k, 0.0), (half[0], k)):
@@ -153,8 +155,7 @@ def box(size: Sequence[float], bevel: float = 0.0, centre: Sequence[float] = (0.
         cut = max(k, 1e-3)
         ring = [(sy * (h[0] - dy), sz * (h[1] - dz)) for sy, sz, dy, dz in _octagon(corner, cut)]
         rings.append([(x, y, z) for y, z in ring])
-    solid = tube(np.asarray(rings) + np.asarray(centre))
-    return box_mapped(solid, max(size))
+    return box_mapped(tube(np.asarray(rings)), 2 * float(half.max()))
 
 
 def _octagon(corner: np.ndarray, cut: float) -> list[tuple[float, float, float, float]]:
@@ -183,7 +184,7 @@ def disc(x: float, y: float, radius: float, stretch: float = 1.0) -> Any:
 
 
 def rounded(shape: Any, outside: float = 0.0, inside: float = 0.0) -> Any:
-    """A CrossSection with its inner corners filled to radius `inside` and its outer ones cut to radius `outside`."""
+    """A CrossSection whose inner corners are filled to radius `inside`, its outer ones cut to `outside`."""
     for delta in (inside, -inside - outside, outside):
         if delta:
             shape = shape.offset(delta, _round_join(), 2.0, 64)
@@ -234,7 +235,8 @@ class Plan:
 def plan(
     shape: Any, spacing: float, rims: Sequence[float] = (), lines: Sequence[Any] = (), grid: float = 0.0
 ) -> Plan:
-    """Triangulate a CrossSection: its outline, lines `rims` mm inside it, the outlines of `lines`, and a loose grid."""
+    """Triangulate a CrossSection: its outline, its insets by `rims` mm, the outlines of `lines`, a loose
+    grid."""
     outline = _contours(shape, spacing)
     within = [_contours(shape.offset(-d, _round_join(), 2.0, 32), spacing * 1.3) for d in rims]
     within += [
@@ -251,16 +253,14 @@ def plan(
     polygons = [np.asarray(p) for p in shape.to_polygons()]
     loose = loose[inside(loose, polygons)]
     fixed = np.concatenate([outline, *within])
-    loose = loose[cKDTree(fixed).query(loose)[0] > 0.6 * grid]
+    loose = loose[KDTree(fixed).query(loose)[0] > 0.6 * grid]
     inner = np.concatenate([*within, loose])
     points = np.concatenate([outline, inner])
-    dense = cKDTree(_contours(shape, spacing * 0.2))
+    dense = KDTree(_contours(shape, spacing * 0.2))
     depth = np.concatenate([np.zeros(len(outline)), dense.query(inner)[0]])
     triangles = Delaunay(points).simplices
-    bordering = (triangles < len(outline)).all(
-        1
-    )  # only these can lie outside: every outline edge is an edge here
-    keep = ~bordering
+    bordering = (triangles < len(outline)).all(1)  # only these can lie outside: every outline edge is an edge
+    keep = np.logical_not(bordering)
     keep[bordering] = inside(points[triangles[bordering]].mean(1), polygons)
     triangles = triangles[keep]
     a, b, c = (points[triangles[:, k]] for k in range(3))
@@ -272,8 +272,8 @@ def plan(
 def plate(
     flat: Plan, top: np.ndarray, bottom: np.ndarray, uv_top: np.ndarray, uv_bottom: np.ndarray
 ) -> Solid:
-    """The solid between heights `bottom` and `top` (P,) over a plan, walled where the plan ends. Each side has its own
-    texture coordinates (P, 2); the walls take the top's."""
+    """The solid between heights `bottom` and `top` (P,) over a plan, walled where the plan ends. Each side
+    has its own texture coordinates (P, 2); the walls take the top's."""
     n = len(flat.points)
     t = flat.triangles
     edges = np.concatenate([t[:, [0, 1]], t[:, [1, 2]], t[:, [2, 0]]])
@@ -327,7 +327,8 @@ def united(*solids: Solid) -> Solid:
 
 
 def box_mapped(solid: Solid, scale: float) -> Solid:
-    """Texture coordinates from the side each face looks at, `scale` mm to one picture; vertices are split there."""
+    """Texture coordinates from the side each face looks at, `scale` mm to one picture, vertices split
+    there."""
     corners = solid.vertices[solid.faces]
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     axis = np.abs(normals).argmax(1)  # (F,)
@@ -340,4 +341,11 @@ def box_mapped(solid: Solid, scale: float) -> Solid:
 
 def part(solid: Solid, material: Material, angle: float = 35.0) -> Part:
     """The solid in metres, with a material, its edges sharper than `angle` degrees creased."""
-    return creased(Part(solid.vertices / 1000, solid.faces, solid.uv, material), angle)
+    made = creased(Part(solid.vertices / 1000, solid.faces, solid.uv, material), angle)
+    normals = np.array(made.normals)
+    normals[np.linalg.norm(normals, axis=1) < 0.5] = (
+        0,
+        0,
+        1,
+    )  # a face without area has no direction of its own
+    return replace(made, normals=normals)

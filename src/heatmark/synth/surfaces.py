@@ -1,17 +1,17 @@
-"""Surfaces: procedural materials for tools and what lies beside them. NumPy textures, (H, W) or (H, W, 3) uint8.
+"""Surfaces: procedural materials for tools and clutter. Textures are uint8, (H, W) or (H, W, 3).
 
-A texture's rows run along v from top (v = 1) to bottom (v = 0), its columns along u. `size` is (H, W). Fields are float
-arrays, most in [0, 1]; colours are sRGB in [0, 1]. Every function that takes `rng` draws a different surface each time.
+A texture's rows run along v from top (v = 1) to bottom (v = 0), its columns along u. `size` is (H, W). Fields
+are float arrays, most in [0, 1]; colours are sRGB in [0, 1]. Every function that takes `rng` draws a
+different surface each time.
 """
-
-from collections.abc import Sequence
 
 import cv2
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .assets import Material
 
-Color = Sequence[float]
+Color = ArrayLike  # (3,)
 
 # what manufacturers dye their plastics and paint their steel with, sRGB
 BRIGHT: tuple[tuple[float, float, float], ...] = (
@@ -50,7 +50,8 @@ def any_color(rng: np.random.Generator) -> np.ndarray:
 def noise(
     rng: np.random.Generator, size: tuple[int, int], cells: tuple[float, float], octaves: int = 4
 ) -> np.ndarray:
-    """Cloudy noise (H, W) about 0.5, within [0, 1], that repeats over its borders. `cells` is bumps down and across."""
+    """Cloudy noise (H, W) about 0.5, in [0, 1], that repeats over its borders. `cells`: bumps down,
+    across."""
     h, w = size
     total, weight, weights = np.zeros(size, np.float32), 1.0, 0.0
     for octave in range(octaves):

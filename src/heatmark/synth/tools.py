@@ -1,6 +1,6 @@
 """The built-in tool families: each draws a different object every time, its landmarks known by construction.
 
-A family is a function rng -> Asset. Its asset lies flat (z is up) and its landmarks stand in its skeleton's order.
+A family is a function rng -> Asset. Its asset lies flat (z is up); landmarks stand in their skeleton's order.
 """
 
 from collections.abc import Callable

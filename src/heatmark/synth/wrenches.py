@@ -1,8 +1,8 @@
-"""Wrenches: double open-ended, and combination (open jaw and ring). A drop forging seen as an outline with heights.
+"""Wrenches: double open-ended, and combination (jaw and ring): forgings as outlines with heights.
 
-A wrench lies along x with its flat sides up and down. Its jaws are made for a nut of size S (across flats, mm), and
-every other measure follows from S as in DIN 3110 and 3113, loosely. `jaw_a`, `jaw_b`, `open_end`: the middle of the
-mouth, where the nut sits, in the air; `ring_end`: the middle of the ring's hole.
+A wrench lies along x with its flat sides up and down. Its jaws are made for a nut of size S (across flats,
+mm), and every other measure follows from S as in DIN 3110 and 3113, loosely. `jaw_a`, `jaw_b`, `open_end`:
+the middle of the mouth, where the nut sits, in the air; `ring_end`: the middle of the ring's hole.
 """
 
 from dataclasses import dataclass
@@ -135,7 +135,8 @@ def _jaw(rng: Rng, nut: float, centre: tuple[float, float], degrees: float, styl
     c, si = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
     turn = np.array([[c, -si], [si, c]])
     return End(
-        nut, place + turn @ [-style.back * s, 0], set_down(outer), set_down(mouth), place + turn @ middle,
+        nut, place + turn @ np.array([-style.back * s, 0]), set_down(outer), set_down(mouth),
+        place + turn @ middle,
         radius * max(style.stretch, 1.0), (style.thick * s + 1.8) / 2,
     )  # fmt: skip
 
@@ -152,7 +153,7 @@ def _ring(rng: Rng, nut: float, centre: tuple[float, float], jaw_half: float) ->
         hole = hole + section(hexagon).rotate(phase + 30)
     place = np.asarray(centre)
     return End(
-        nut, place, disc(*place, radius), hole.translate(tuple(place)), place, radius,
+        nut, place, disc(centre[0], centre[1], radius), hole.translate(tuple(place)), place, radius,
         jaw_half * rng.uniform(1.0, 1.55), is_ring=True,
     )  # fmt: skip
 
@@ -251,10 +252,10 @@ def _panel(points: np.ndarray, shank: Shank) -> np.ndarray:
     """(P,) 1 within the pressed field, 0 outside, a short slope between."""
     if shank.panel is None:
         return np.zeros(len(points))
-    from scipy.spatial import cKDTree
+    from scipy.spatial import KDTree
 
     polygons = [np.asarray(p) for p in shank.panel.to_polygons()]
-    border = cKDTree(np.concatenate([resampled(p, 0.3) for p in polygons]))
+    border = KDTree(np.concatenate([resampled(p, 0.3) for p in polygons]))
     away = border.query(points)[0] * np.where(inside(points, polygons), 1, -1)
     return _step(away / max(0.8, abs(shank.press)))
 
@@ -310,7 +311,7 @@ def _raster(shape: Any, span: float, size: int) -> np.ndarray:
 
 
 def _finish(rng: Rng, shape: Any, ends: tuple[End, End], shank: Shank, span: float) -> Material:
-    """Plating or paint, ground heads, stamped words, worn edges and rust; both sides in one square texture."""
+    """Plating or paint, ground heads, stamped words, worn edges, rust; both sides in one square texture."""
     import cv2
 
     px = 512
