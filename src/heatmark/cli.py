@@ -1,17 +1,14 @@
 """The command line: arguments -> commands, results -> text or JSON, errors -> exit codes.
 
-Exit codes: 0 fine, 1 a fault of ours (with its traceback), 2 the user's mistake, 3 bad data or a full disk, 4 a
-gate failed, 130 interrupted. Results go to stdout, progress and errors to stderr. Every command is imported when it
-is called, so `heatmark --help` loads neither torch nor mitsuba.
+Exit codes: 0 fine, 1 a fault of ours (with its traceback), 2 the user's mistake, 3 bad data or a full disk,
+4 a gate failed, 130 interrupted. Results go to stdout, progress and errors to stderr. Every command is
+imported when it is called, so `heatmark --help` loads neither torch nor mitsuba.
 """
 
 import errno
-import json as json_module
-import math
 import os
 import sys
 import traceback
-from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,7 +16,9 @@ from typing import Annotated, Any
 import typer
 
 from . import __version__
-from .errors import HeatmarkError, UserError
+from .commands import progress
+from .commands.console import BROKEN_PIPE, say, settings_of, show, size_of, table
+from .errors import HeatmarkError
 
 ABOUT = """Finds points in pictures with Gaussian heatmaps, and makes the pictures it learns from.
 
@@ -29,9 +28,10 @@ A new object, from a mesh to a live detector:
 [bold]heatmark train[/] ihm56 --data hammers --out run · [bold]heatmark export[/] run --out hammer.onnx ·
 [bold]heatmark detect[/] 0 --model hammer.onnx
 """
-RESUMABLE = ("render", "train")
+GO_ON = {"render": "; start the same command again to go on", "train": "; add --resume to go on"}
 USE, MAKE, LOOK = "Find points", "Make a detector", "Look around"
-USAGE_ERROR = typer.BadParameter.__bases__[0]  # click's UsageError; newer Typers carry their own click
+# click's UsageError, wherever it is: newer Typers carry their own click.
+USAGE_ERROR: type[Exception] = typer.BadParameter.__bases__[0]  # type: ignore[assignment]
 OUR_FAULT = (
     "this is a fault in heatmark, not yours; please report it with the lines above and the command you typed"
 )
@@ -56,6 +56,7 @@ Set = Annotated[
 Model = Annotated[
     str, typer.Argument(metavar="MODEL", help="A model file, or the name of a shipped detector.")
 ]
+Category = Annotated[str | None, typer.Option(help="Which category, where the dataset has several.")]
 Dataset = Annotated[str, typer.Argument(metavar="DATASET", help="A dataset folder, or its annotation file.")]
 Port = Annotated[int, typer.Option(min=0, max=65535, help="Where the page is served; 0 takes any free port.")]
 
@@ -80,8 +81,7 @@ def main(args: list[str] | None = None) -> int:
         traceback.print_exc()
         code = _complain(OUR_FAULT, 1)
     if code == 130:
-        resumable = any(arg in RESUMABLE for arg in args[:1])
-        print("interrupted" + "; start the same command again to go on" * resumable, file=sys.stderr)
+        print(f"interrupted{GO_ON.get(args[0], '') if args else ''}", file=sys.stderr)
     return _flushed(code)
 
 
@@ -119,118 +119,17 @@ def _flushed(code: int) -> int:
         sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+        return BROKEN_PIPE
     return code
 
 
 def _quietly(json: bool) -> AbstractContextManager[None]:
-    from .commands import progress
-
     return progress.quiet() if json else nullcontext()
-
-
-def plain(value: Any) -> Any:
-    """What JSON can hold: NumPy becomes plain, paths become text, what is not finite becomes null.
-
-    >>> plain({"a": (1, float("nan")), "b": Path("x")})
-    {'a': [1, None], 'b': 'x'}
-    """
-    if isinstance(value, dict) or hasattr(value, "items"):
-        return {str(key): plain(inner) for key, inner in value.items()}
-    if hasattr(value, "tolist"):  # NumPy scalars and arrays
-        return plain(value.tolist())
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [plain(inner) for inner in value]
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return str(value) if isinstance(value, Path) else value
-
-
-def _json_line(value: Any) -> str:
-    return json_module.dumps(plain(value), ensure_ascii=False, allow_nan=False)
-
-
-def _show(result: Any, json: bool) -> None:
-    """A command's result: one JSON object, or its own table or text, or its fields line by line."""
-    if json:
-        _say(_json_line(result.to_dict()))
-    elif hasattr(result, "__rich__"):
-        from rich.console import Console
-
-        Console().print(result)
-    elif type(result).__str__ is not object.__str__:
-        _say(str(result))
-    else:
-        fields = {
-            key: value
-            for key, value in plain(result.to_dict()).items()
-            if not isinstance(value, (dict, list))
-        }
-        width = max((len(key) for key in fields), default=0)
-        _say("\n".join(f"{key.replace('_', ' '):<{width}}  {value}" for key, value in fields.items()))
-
-
-def _say(text: str) -> None:
-    try:
-        print(text, flush=True)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise typer.Exit(141) from None
-
-
-def settings_of(pairs: Iterable[str] | None) -> dict[str, Any]:
-    """`--set` pairs as one nested dict. Raises a UserError that shows the form.
-
-    >>> settings_of(["lr=1e-3", "camera.tilt=[10, 80]", "name=on fire"])
-    {'lr': 0.001, 'camera': {'tilt': [10, 80]}, 'name': 'on fire'}
-    """
-    import yaml
-
-    settings: dict[str, Any] = {}
-    for pair in pairs or ():
-        key, equals, text = pair.partition("=")
-        if not equals or not all(key.split(".")):
-            raise UserError(f"--set takes KEY=VALUE, e.g. --set camera.tilt=[10,80]; got {pair!r}")
-        try:
-            value = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise UserError(
-                f"--set {key}: {text!r} is not a YAML value ({str(error).splitlines()[0]})"
-            ) from error
-        inner, *path, last = settings, *key.split(".")
-        for name in path:
-            inner = inner.setdefault(name, {})
-            if not isinstance(inner, dict):
-                raise UserError(f"--set {key}: {name!r} was given a value of its own before")
-        inner[last] = _number(value)
-    return settings
-
-
-def _number(value: Any) -> Any:
-    """YAML 1.1 reads 1e-3 as text; we read it as a number."""
-    if isinstance(value, list):
-        return [_number(inner) for inner in value]
-    try:
-        return float(value) if isinstance(value, str) and value[:1] in "+-.0123456789" else value
-    except ValueError:
-        return value
-
-
-def size_of(text: str) -> tuple[int, int]:
-    """(H, W) from "224" or "256x192" (height x width).
-
-    >>> size_of("224"), size_of("256x192")
-    ((224, 224), (256, 192))
-    """
-    parts = text.lower().split("x")
-    if len(parts) > 2 or not all(part.isdecimal() and 0 < int(part) <= 16384 for part in parts):
-        raise UserError(f"--size takes HEIGHTxWIDTH in pixels, e.g. 224 or 256x192; got {text!r}")
-    return int(parts[0]), int(parts[-1])
 
 
 def _version(wanted: bool) -> None:
     if wanted:
-        _say(f"heatmark {__version__}")
+        say(f"heatmark {__version__}")
         raise typer.Exit()
 
 
@@ -242,7 +141,7 @@ def _heatmark(
     ] = False,
 ) -> None:
     if context.invoked_subcommand is None:
-        _say(context.get_help())
+        say(context.get_help())
 
 
 @app.command(rich_help_panel=USE)
@@ -258,7 +157,7 @@ def demo(
     from .commands.demo import demo
 
     with _quietly(json):
-        _show(demo(out, engine), json)
+        show(demo(out, engine), json)
 
 
 @app.command(rich_help_panel=USE)
@@ -298,7 +197,7 @@ def detect(
             limit=limit,
             threshold=threshold,
         ):
-            _show(found, json)
+            show(found, json)
 
 
 @app.command(rich_help_panel=USE)
@@ -367,6 +266,8 @@ def render(
         int | None, typer.Option(min=0, help="Blended copies of each rendering; the scene's own if left out.")
     ] = None,
     settings: Set = None,
+    format: Annotated[str, typer.Option(help="Of the pictures: jpg or png.")] = "jpg",
+    planes: Annotated[bool, typer.Option("--planes", help="Write masks and depths too.")] = False,
     json: Json = False,
 ) -> None:
     """Make labelled pictures from a mesh or a built-in family.
@@ -391,14 +292,18 @@ def render(
             variant=variant,
             copies=copies,
             settings=settings_of(settings) or None,
+            format=format,
+            planes=planes,
         )
-        _show(result, json)
+        speed = f"in {progress.duration(result.seconds)} with {result.variant}"
+        words = f"{result.out} holds {result.pictures} pictures ({speed})."
+        show(result, json, f"{words} Next: heatmark train ihm56 --data {result.out}")
 
 
 @app.command(rich_help_panel=MAKE)
 def train(
     recipe: Annotated[str, typer.Argument(help="A recipe's name (ihm56, ...) or its YAML file.")],
-    data: Annotated[str, typer.Option(help="The dataset to learn from.")],
+    data: Annotated[list[str], typer.Option(help="The dataset to learn from; repeatable.")],
     validation: Annotated[
         str | None, typer.Option(help="The dataset to choose by; a share of --data if left out.")
     ] = None,
@@ -424,7 +329,14 @@ def train(
             resume=resume,
             settings=settings_of(settings) or None,
         )
-        _show(result, json)
+        found = (
+            f"{result.model} is the best of {result.epochs} epochs (validation loss {result.best_loss:.4g})."
+        )
+        show(
+            result,
+            json,
+            f"{found} Next: heatmark evaluate {result.model} PHOTOS, heatmark export {result.folder}",
+        )
 
 
 @app.command(rich_help_panel=MAKE)
@@ -442,6 +354,11 @@ def evaluate(
     out: Annotated[
         Path | None, typer.Option(help="A folder for the HTML report: curves and the worst pictures.")
     ] = None,
+    hidden: Annotated[str, typer.Option(help="Hidden landmarks: count, ignore or separate.")] = "count",
+    category: Category = None,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Pass over pictures that cannot be read.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """How good a model is on labelled pictures: a table, and a report that opens from disk.
@@ -449,9 +366,24 @@ def evaluate(
     Example: [cyan]heatmark evaluate hammer photos --out report[/]
     """
     from .commands.evaluate import evaluate
+    from .reports import rows
 
     with _quietly(json):
-        _show(evaluate(model, dataset, boxes=boxes, second_look=second_look, engine=engine, out=out), json)
+        result = evaluate(
+            model,
+            dataset,
+            boxes=boxes,
+            second_look=second_look,
+            engine=engine,
+            out=out,
+            hidden=hidden,  # type: ignore[arg-type]  # judged there
+            category=category,
+            skip_bad=skip_bad,
+        )
+        if json:
+            return show(result, json)
+        table(rows(result.result))
+        say(f"The report is {out / 'report.html'}" if out else "With --out DIR there is a report, too.")
 
 
 @app.command(rich_help_panel=MAKE)
@@ -481,9 +413,19 @@ def export(
 
     with _quietly(json):
         result = export(
-            model, out=out, to=to, precision=precision, pictures=pictures, gate_px=gate_px, gate_pck=gate_pck
+            model,
+            out=out,
+            to=to,  # type: ignore[arg-type]  # judged there
+            precision=precision,  # type: ignore[arg-type]
+            pictures=pictures,
+            gate_px=gate_px,
+            gate_pck=gate_pck,
         )
-        _show(result, json)
+        change = (
+            "" if result.metric_change is None else f", PCK@0.1 changed by {result.metric_change:+.2f} points"
+        )
+        moved = f"in {result.views} views no point moved more than {result.max_shift_px:.3f} px{change}"
+        show(result, json, f"{result.out}: {result.bytes / 1e6:.1f} MB; {moved}")
 
 
 @app.command(rich_help_panel=MAKE)
@@ -498,7 +440,7 @@ def check(dataset: Dataset, json: Json = False) -> None:
 
     with _quietly(json):
         result = check(dataset)
-        _show(result, json)
+        show(result, json)
     if result.faults:
         raise typer.Exit(3)
 
@@ -506,18 +448,26 @@ def check(dataset: Dataset, json: Json = False) -> None:
 @app.command(rich_help_panel=MAKE)
 def convert(
     source: Annotated[str, typer.Argument(help="A dataset in any format we read.")],
-    target: Annotated[Path, typer.Argument(help="The folder or file to write.")],
-    to: Annotated[str | None, typer.Option(help="The format to write; told from TARGET if left out.")] = None,
+    target: Annotated[Path, typer.Argument(help="The folder to write; new, or empty.")],
+    to: Annotated[str, typer.Option(help="The format to write: coco or yolo.")] = "coco",
+    form: Annotated[
+        str | None, typer.Option("--from", help="SOURCE's format; found out if left out.")
+    ] = None,
+    category: Category = None,
     json: Json = False,
 ) -> None:
-    """From one annotation format to another.
+    """From one annotation format to another, pictures and all.
+
+    Reads COCO, YOLO-pose, CVAT, Label Studio, labelme and DeepLabCut.
 
     Example: [cyan]heatmark convert labels.csv hammers --to coco[/]
     """
     from .commands.convert import convert
 
     with _quietly(json):
-        _show(convert(source, target, to=to), json)
+        result = convert(source, target, to=to, form=form, category=category)
+        read = f"{result.pictures} pictures with {result.instances} instances, read as {result.read_as}"
+        show(result, json, f"{result.out} ({result.written_as}): {read}")
 
 
 @app.command(rich_help_panel=LOOK)
@@ -536,7 +486,7 @@ def bench(
     from .commands.bench import bench
 
     with _quietly(json):
-        _show(bench(models or None, frames=frames, threads=threads), json)
+        show(bench(models or None, frames=frames, threads=threads), json)
 
 
 @app.command(rich_help_panel=LOOK)
@@ -547,7 +497,7 @@ def models(json: Json = False) -> None:
     """
     from .commands.models import models
 
-    _show(models(), json)
+    show(models(), json)
 
 
 @app.command(rich_help_panel=LOOK)
@@ -559,4 +509,4 @@ def doctor(json: Json = False) -> None:
     from .commands.doctor import doctor
 
     with _quietly(json):
-        _show(doctor(), json)
+        show(doctor(), json)
