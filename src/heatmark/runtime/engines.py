@@ -29,9 +29,14 @@ class Engine(Protocol):
 
 
 def cores() -> int:
-    """How many cores this process may use: its affinity, which in a container is less than the machine
-    has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """How many cores this process may use: by its affinity and its container's quota, not the machine's
+    own."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        return max(1, min(allowed, int(quota) // int(period)))
+    except (OSError, ValueError):  # no control groups, or no quota
+        return allowed
 
 
 def with_onnxruntime(path: Path, threads: int | None = None) -> tuple[Engine, Card]:

@@ -178,7 +178,7 @@ def load(name: str | Path, engine: str = "auto", threads: int | None = None) -> 
     if str(name) in zoo.DETECTORS and not path.is_file():
         path = zoo.detector(str(name))
     elif not path.suffix and not path.exists():
-        raise unknown("shipped detector or model file", name, zoo.DETECTORS)
+        raise unknown("shipped detector or model file", str(name), zoo.DETECTORS)
     return Predictor(*opened(path, engine, threads), name=str(name))
 
 

@@ -1,0 +1,36 @@
+"""Latency of the IHM networks by engine: torch eager, ONNX Runtime, OpenVINO; random weights, which are as
+fast.
+
+    python -m benchmarks.latency [--frames 200] [--threads 2] [--out docs/latency.md]
+
+Prints (and with --out writes) a Markdown table of medians with their ratios to torch eager, all engines of a
+network measured in turns in one run. Expectation, from a throwaway measurement before this code was written
+(2 cores of an AMD Zen 5): ONNX Runtime at 0.59 and OpenVINO at 0.59 of torch eager's network time for IHM56
+on ResNet50.
+"""
+
+import argparse
+from pathlib import Path
+
+from heatmark.commands.bench import bench
+
+NETWORKS = ("ihm224/resnet50_v1", "ihm56/resnet50_v1", "ihm224/mobilenet_v2", "ihm56/mobilenet_v2")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--frames", type=int, default=200)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("networks", nargs="*", default=NETWORKS)
+    given = parser.parse_args()
+    table = bench(given.networks, frames=given.frames, threads=given.threads).markdown()
+    print(table)
+    if given.out:
+        given.out.write_text(f"{table}\n\n`python -m benchmarks.latency`\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+"""The speed table holds every engine of a model, measured in turns, with ratios to the first."""
+
+import json
+
+import numpy as np
+import pytest
+
+from heatmark import zoo
+from heatmark.commands import bench as benching
+from heatmark.commands.bench import bench, measured
+from heatmark.errors import UserError
+from heatmark.runtime import Latency
+
+
+class Clock:
+    """A predictor that says it took so long."""
+
+    def __init__(self, name: str, network: float, calls: list[str]):
+        self.name, self.network, self.calls = name, network, calls
+
+    def __call__(self, picture: bytes) -> None:
+        self.calls.append(self.name)
+        self.latency = Latency(1.0, self.network, 0.5)
+
+
+def test_engines_take_turns_and_the_first_one_is_what_the_ratio_is_to():
+    calls: list[str] = []
+    clocks = {name: Clock(name, ms, calls) for name, ms in (("torch", 38.5), ("onnxruntime", 18.5))}
+    slow, fast = measured("ihm56", clocks, frames=25)  # type: ignore[arg-type]
+    assert (slow.ratio, fast.ratio) == (1.0, 0.5) and fast.latency.total == 20.0
+    turns = [a for a, b in zip(calls, [*calls[1:], ""]) if a != b]
+    assert turns == ["torch", "onnxruntime"] * 4  # the warm-up and three turns
+    assert calls.count("torch") == benching.WARM_UP + 25 + 3
+
+
+def test_a_network_with_random_weights_is_measured_in_every_engine():
+    result = bench(["ihm56/tiny"], frames=2, threads=1)
+    assert [row.engine for row in result.rows][:2] == ["torch", "onnxruntime"]
+    assert all(np.isfinite(row.latency.total) and row.latency.decode > 0 for row in result.rows)
+    text = result.markdown()
+    assert text.startswith("| model | engine |") and "| ihm56/tiny | onnxruntime |" in text
+    assert "1 threads, medians of 2 frames" in text and "onnxruntime 1." in text
+    line = json.loads(json.dumps(result.to_dict()))
+    assert set(line["rows"][0]) == {"model", "engine", "decode", "network", "points", "total", "ratio"}
+
+
+def test_without_models_the_shipped_ones_are_measured(tmp_path, spots_onnx, monkeypatch):
+    (tmp_path / "photographs").mkdir()
+    shot = zoo.photographs("hammer")[0]
+    (tmp_path / "photographs" / shot.name).write_bytes(shot.read_bytes())
+    monkeypatch.setattr(zoo, "folder", lambda: tmp_path)
+    with pytest.raises(UserError, match="no detector is in this installation"):
+        bench(frames=1)
+    (tmp_path / "wrench.onnx").write_bytes(spots_onnx.read_bytes())
+    assert {(r.model, r.engine) for r in bench(frames=1).rows} >= {("wrench", "onnxruntime")}
+
+
+def test_what_cannot_be_measured_is_named():
+    with pytest.raises(UserError, match="called 'ihm5' .did you mean"):
+        bench(["ihm5"], frames=1)
+    with pytest.raises(UserError, match="at least 1, got 0 and 2"):
+        bench(["ihm56"], frames=0)
