@@ -1,5 +1,6 @@
 """The network is a stand-in that finds coloured squares by their mean position; all around it is real."""
 
+import io
 import json
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from PIL import Image
 
 from heatmark.card import Card
-from heatmark.commands.evaluate import evaluate, in_common, overlaps
+from heatmark.commands.evaluate import evaluate, in_common
 from heatmark.errors import DataError, UserError
 from heatmark.runtime.predictor import Predictor
 from heatmark.types import Skeleton
@@ -193,6 +194,27 @@ def test_the_report_stands_alone_and_the_predictions_are_coco(tmp_path):
     assert json.loads((tmp_path / "r" / "metrics.json").read_text())["metrics"]["PCK@0.1"] == 1.0
 
 
-def test_overlap_of_a_box_with_itself_is_one_and_of_nothing_zero():
-    boxes = np.array([[0, 0, 4, 2], [10, 10, 10, 10.0]])
-    assert overlaps(boxes, boxes).tolist() == [[1, 0], [0, 0]]
+def test_an_onnx_file_is_scored_without_more_ado(tmp_path, spots_onnx):
+    result = evaluate(
+        spots_onnx, dataset(tmp_path / "d"), boxes="whole", engine="onnxruntime", out=tmp_path / "r"
+    )
+    assert result.metrics["PCK@0.05"] == 1.0 and result.model == str(spots_onnx)
+    assert (tmp_path / "r" / "report.html").is_file()
+
+
+def test_a_safetensors_file_is_scored_alike(tmp_path, spots_onnx, spots_safetensors):
+    folder = dataset(tmp_path / "d")
+    one, other = evaluate(spots_onnx, folder), evaluate(spots_safetensors, folder)
+    assert one.counts == other.counts
+    np.testing.assert_allclose(one.result.distances, other.result.distances, atol=0.01)
+
+
+def test_a_terminal_gets_a_table(tmp_path):
+    from rich.console import Console
+
+    console = Console(width=140, record=True, file=io.StringIO())
+    console.print(evaluate(predictor(), dataset(tmp_path / "d"), out=tmp_path / "r"))
+    text = console.export_text()
+    assert (
+        "landmark" in text and "12 landmarks of 4 instances in 3 pictures" in text and "report.html" in text
+    )

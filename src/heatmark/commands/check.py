@@ -5,8 +5,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ..data.check import faults
+from ..data import formats
+from ..data.check import faults, faults_of
 from ..data.records import Fault
+from ..errors import DataError
 from . import progress
 
 
@@ -22,6 +24,15 @@ class Checked:
     def ok(self) -> bool:
         return not self.faults
 
+    def __str__(self) -> str:
+        found = (
+            f"{len(self.faults)} fault{'s' if len(self.faults) != 1 else ''}" if self.faults else "no fault"
+        )
+        counted = ", ".join(f"{n} {what}" for what, n in self.counts.items())
+        return "\n".join(
+            [*map(str, self.faults), f"{self.dataset}: {found}; {counted or 'nothing could be read'}"]
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """The `--json` form."""
         plain = [asdict(fault) for fault in self.faults]
@@ -29,11 +40,14 @@ class Checked:
 
 
 def check(dataset: str | Path, *, images: str | Path | None = None, threads: int | None = None) -> Checked:
-    """Judge a dataset in COCO form: its annotations, and every picture unpacked.
+    """Judge a dataset: its annotations, and every picture unpacked.
+
+    COCO, our own form, is judged field by field. Of any other the first thing that its reader refuses is
+    named; where it can be read, everything that is wrong with its pictures, points and boxes.
 
     Args:
-        dataset: a folder with annotations.json, or the annotation file itself.
-        images: the folder of the pictures, where it is neither `images` beside the file nor the file's own.
+        dataset: a folder or file in any format we read.
+        images: of COCO, the pictures' folder, where it is neither `images` beside the file nor its own.
         threads: how many pictures to unpack at a time; as many as there are cores when None.
 
     Raises:
@@ -43,5 +57,12 @@ def check(dataset: str | Path, *, images: str | Path | None = None, threads: int
     def track(items, total):
         return progress.track(items, total, label="checking")
 
-    found, counts = faults(dataset, images, track, threads)
+    form = formats.guess(dataset)
+    if form == "coco":
+        found, counts = faults(dataset, images, track, threads)
+    else:
+        try:
+            found, counts = faults_of(formats.read(dataset, form), track, threads)
+        except DataError as error:
+            found, counts = [Fault("", "", "", str(error))], {}
     return Checked(str(dataset), tuple(found), counts)

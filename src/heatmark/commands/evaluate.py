@@ -4,7 +4,6 @@ Runs without torch on an ONNX model. Landmarks are compared by name, so the data
 them, fewer, or another order than the model.
 """
 
-import json
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,16 +16,18 @@ import numpy as np
 
 from .. import data
 from ..card import Card
+from ..data import boxes as box_files
+from ..data import formats
 from ..errors import DataError, UserError
+from ..metrics.boxes import overlaps
 from ..metrics.pck import ALPHAS, PCK, Policy, pck
 from ..types import ABSENT, HIDDEN, SEEN, Poses, Sample, Skeleton
 from . import progress
 
 if TYPE_CHECKING:
-    from ..reports import Case
+    from rich.table import Table
 
 TOGETHER = 8  # pictures decoded and shown to the network at once
-WORST, BEST = 12, 8  # instances shown in the report
 OVERLAP = 0.3  # IoU from which a box of a file is taken for a labelled instance
 
 
@@ -68,6 +69,23 @@ class Evaluation:
     @property
     def per_landmark(self) -> dict[str, dict[str, float | None]]:
         return self.result.to_dict()["per_landmark"]
+
+    def __rich__(self) -> "Table":
+        """The table a terminal shows."""
+        from rich.table import Table
+
+        from .. import reports
+
+        head, *body = reports.rows(self.result)
+        counts = self.counts
+        says = f"{counts['landmarks']} landmarks of {counts['instances']} instances in {counts['pictures']}"
+        where = f"\n{self.out / 'report.html'}" if self.out else ""
+        table = Table(title=f"{self.model} on {self.dataset}", caption=f"{says} pictures, in per cent{where}")
+        for i, name in enumerate(head):
+            table.add_column(name, justify="right" if i else "left")
+        for i, row in enumerate(body):
+            table.add_row(*row, style="bold" if i == len(body) - 1 else None)
+        return table
 
     def where(self, n: int) -> tuple[int, int]:
         """The picture and the instance in it of instance n of all."""
@@ -140,7 +158,7 @@ def evaluate(
     whole = _opened(dataset, category, predictor.card)
     skeleton, notes = in_common(predictor.card.skeleton_of(), whole.skeleton)
     records, more = _scored(whole.records, str(boxes))
-    given = None if str(boxes) in ("truth", "whole") else boxes_of(Path(boxes), records)
+    given = None if str(boxes) in ("truth", "whole") else box_files.read(Path(boxes), records)
     start = time.perf_counter()
     kept, truth, found, bad = _predicted(
         predictor, records, skeleton, str(boxes), given, second_look, skip_bad
@@ -161,7 +179,9 @@ def evaluate(
         Path(out) if out is not None else None,
     )  # fmt: skip
     if out is not None:
-        _write(evaluation, Path(out))
+        from . import scoresheet
+
+        scoresheet.write(evaluation, Path(out))
     return evaluation
 
 
@@ -190,52 +210,6 @@ def in_common(model: Skeleton, dataset: Skeleton) -> tuple[Skeleton, list[str]]:
     return Skeleton(dataset.name, names, **fields), notes
 
 
-def boxes_of(path: Path, records: Sequence[data.Record]) -> dict[int, np.ndarray]:
-    """Boxes (N, 4) x1 y1 x2 y2 for each record's id, in the file's order.
-
-    The file is a list of COCO results ({"image_id", "bbox"}), or COCO annotations, matched by file name.
-    Raises UserError for a missing file, DataError for anything else that is wrong with it.
-    """
-    try:
-        raw = json.loads(path.read_bytes())
-    except OSError as error:
-        raise UserError(f"boxes must be 'truth', 'whole' or a file: {path}: {error.strerror}") from error
-    except ValueError as error:
-        raise DataError(f"{path}: is no JSON ({error})") from error
-    ids: dict[Any, int] = {r.id: r.id for r in records}
-    rows = raw
-    if isinstance(raw, dict):
-        by_name = {r.name: r.id for r in records}
-        images = raw.get("images") or []
-        ids = {i.get("id"): by_name.get(Path(str(i.get("file_name"))).name, -1) for i in images}
-        rows = raw.get("annotations")
-    if not isinstance(rows, list):
-        raise DataError(f"{path}: wanted a list of results or COCO annotations, got a {type(raw).__name__}")
-    boxes: dict[int, list[list[float]]] = {}
-    for i, row in enumerate(rows):
-        box = row.get("bbox") if isinstance(row, dict) else None
-        try:
-            x, y, w, h = (float(v) for v in box or ())
-        except (TypeError, ValueError) as error:
-            raise DataError(f"{path}: entry {i}: bbox: wanted x, y, w, h, got {box!r}") from error
-        if not (np.isfinite([x, y, w, h]).all() and w > 0 and h > 0):
-            raise DataError(f"{path}: entry {i}: bbox: must be finite and have an area, got {box!r}")
-        boxes.setdefault(ids.get(row.get("image_id"), -1), []).append([x, y, x + w, y + h])
-    return {key: np.array(some) for key, some in boxes.items()}
-
-
-def overlaps(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """IoU of boxes (N, 4) and (M, 4): (N, M).
-
-    >>> overlaps(np.array([[0.0, 0, 2, 2]]), np.array([[1.0, 0, 3, 2], [5, 5, 6, 6]])).round(3).tolist()
-    [[0.333, 0.0]]
-    """
-    low, high = np.maximum(a[:, None, :2], b[None, :, :2]), np.minimum(a[:, None, 2:], b[None, :, 2:])
-    both = np.clip(high - low, 0, None).prod(-1)
-    either = (a[:, 2:] - a[:, :2]).prod(-1)[:, None] + (b[:, 2:] - b[:, :2]).prod(-1)[None] - both
-    return both / np.where(either > 0, either, 1)
-
-
 def _predictor(model: "str | Path | Detector", engine: str, threads: int | None) -> Detector:
     if isinstance(model, (str, Path)):
         from ..runtime import load
@@ -247,13 +221,14 @@ def _predictor(model: "str | Path | Detector", engine: str, threads: int | None)
 def _opened(dataset: str | Path | data.Dataset, category: str | None, card: Card) -> data.Dataset:
     if isinstance(dataset, data.Dataset):
         return dataset
+    form = formats.guess(dataset)
     try:
-        return data.open_dataset(dataset, category)
+        return formats.read(dataset, form, category)
     except UserError as error:
         if category is not None:
             raise
         try:  # of several categories, the model's own
-            return data.open_dataset(dataset, card.skeleton_of().name)
+            return formats.read(dataset, form, card.skeleton_of().name)
         except UserError:
             raise error from None
 
@@ -284,21 +259,25 @@ def _predicted(
     truth: list[Poses] = []
     found: list[Poses] = []
     bad: list[str] = []
-    for some in _chunks(progress.track(records, label="evaluating"), TOGETHER):
-        pairs = _decoded(some)
-        bad += [str(s) for _, s in pairs if isinstance(s, DataError)]
-        if bad and not skip_bad:
-            rest = records[len(kept) + len(pairs) :]
-            raise DataError(
-                _unreadable(bad + [str(s) for _, s in _decoded(rest, keep=False) if s is not None])
-            )
-        good = [(r, s) for r, s in pairs if isinstance(s, Sample)]
-        where = [_look_in(r, boxes, given) for r, _ in good]
-        answers = predictor.many([s for _, s in good], where if boxes != "whole" else None, second_look)
-        for (record, _), looked, answer in zip(good, where, answers):
-            kept.append(record)
-            truth.append(_only(record.poses, skeleton))
-            found.append(_answering(record.poses, looked, _only(answer, skeleton), boxes))
+
+    def steps() -> Iterator[data.Record]:
+        for at in range(0, len(records), TOGETHER):
+            pairs = _decoded(records[at : at + TOGETHER])
+            bad.extend(str(s) for _, s in pairs if isinstance(s, DataError))
+            if bad and not skip_bad:
+                rest = _decoded(records[at + TOGETHER :], keep=False)
+                raise DataError(_unreadable(bad + [str(s) for _, s in rest if s is not None]))
+            good = [(r, s) for r, s in pairs if isinstance(s, Sample)]
+            where = [_look_in(r, boxes, given) for r, _ in good]
+            answers = predictor.many([s for _, s in good], where if boxes != "whole" else None, second_look)
+            for (record, _), looked, answer in zip(good, where, answers):
+                kept.append(record)
+                truth.append(_only(record.poses, skeleton))
+                found.append(_answering(record.poses, looked, _only(answer, skeleton), boxes))
+            yield from (r for r, _ in pairs)
+
+    for _ in progress.track(steps(), total=len(records), label="evaluating"):
+        pass
     return kept, truth, found, bad
 
 
@@ -357,17 +336,6 @@ def _only(poses: Poses, skeleton: Skeleton) -> Poses:
     )
 
 
-def _chunks(items: "Iterator[Any]", size: int) -> Iterator[list[Any]]:
-    chunk: list[Any] = []
-    for item in items:
-        chunk.append(item)
-        if len(chunk) == size:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
-
-
 def _unreadable(bad: Sequence[str]) -> str:
     if len(bad) == 1:
         return bad[0]
@@ -416,80 +384,3 @@ def _name(thing: object) -> str:
         if isinstance(thing, (str, Path))
         else str(getattr(getattr(thing, "card", None), "name", thing))
     )
-
-
-def _write(evaluation: Evaluation, folder: Path) -> None:
-    """Everything `out` asks for; the page last, so that where it is, the rest is too."""
-    from .. import reports
-
-    order = reports.ranked(evaluation.result)
-    few = min(WORST, (len(order) + 1) // 2)
-    table = reports.rows(evaluation.result)
-    page = reports.Page(
-        f"{evaluation.card.name}: PCK on {Path(evaluation.dataset).name}",
-        _lead(evaluation),
-        evaluation.result,
-        evaluation.counts,
-        evaluation.notes,
-        [_case(evaluation, n) for n in order[:few]],
-        [_case(evaluation, n) for n in order[few:][::-1][:BEST]],
-        {"The model": _model_facts(evaluation), "The data": _data_facts(evaluation)},
-    )
-    answers = json.dumps(evaluation.predictions(), allow_nan=False)
-    reports.write(folder / "metrics.json", json.dumps(evaluation.to_dict(), indent=1, allow_nan=False) + "\n")
-    reports.write(folder / "predictions.json", answers + "\n")
-    reports.write(folder / "table.md", reports.markdown(table) + "\n")
-    reports.write(folder / "table.csv", reports.csv(table))
-    reports.write(folder / "report.html", reports.html(page))
-
-
-def _case(evaluation: Evaluation, n: int) -> "Case":
-    """Instance n of all, cut out of its picture."""
-    from .. import reports
-
-    picture, instance = evaluation.where(n)
-    record = evaluation.records[picture]
-    truth, found = evaluation.truth[picture][instance], evaluation.found[picture][instance]
-    shown = reports.cut(data.sample(record).picture, truth, found)
-    name = record.name if len(record.poses) == 1 else f"{record.name}, instance {instance + 1}"
-    result = evaluation.result
-    return reports.Case(name, *shown, result.fractions[n], result.distances[n], result.matched[n])
-
-
-def _lead(evaluation: Evaluation) -> str:
-    looked = {"truth": "looked for in their labelled boxes", "whole": "looked for in whole pictures"}
-    boxes = (evaluation.settings or {}).get("boxes", "truth")
-    counts = evaluation.counts
-    where = looked.get(boxes, f"in the boxes of {boxes}")
-    return (
-        f"{counts['instances']} instances in {counts['pictures']} pictures of {evaluation.dataset}, {where}."
-    )
-
-
-def _model_facts(evaluation: Evaluation) -> dict[str, Any]:
-    card = evaluation.card
-    trained = ", ".join(f"{k}: {v}" for k, v in card.data.items() if isinstance(v, (str, int, float)))
-    size = f"{card.size[1]} x {card.size[0]} px"
-    network = {
-        "file": evaluation.model,
-        "network": card.model,
-        "input": size,
-        "map": f"1/{card.stride} of it",
-    }
-    decoding = f"{card.decoding.refine}, threshold {card.decoding.threshold:g}"
-    return network | {
-        "points": decoding,
-        "trained on": trained,
-        "licence": card.licence,
-        "limits": card.limits,
-    }
-
-
-def _data_facts(evaluation: Evaluation) -> dict[str, Any]:
-    counts = evaluation.counts
-    states = f"{counts['seen']} seen, {counts['hidden']} hidden, {counts['absent']} absent"
-    settings = dict(evaluation.settings or {})
-    seconds = settings.pop("seconds", 0.0)
-    facts = {"folder": evaluation.dataset, "pictures": counts["pictures"], "instances": counts["instances"]}
-    took = f"{seconds:.1f} s, {1e3 * seconds / max(counts['instances'], 1):.0f} ms an instance"
-    return facts | {"landmarks": states} | settings | {"took": took}

@@ -16,9 +16,9 @@ from typing import Any
 
 from ..errors import DataError, UserError
 from ..imaging.decode import decode, decode_plane
-from ..types import Skeleton
+from ..types import ABSENT, HIDDEN, SEEN, Skeleton
 from .coco import SLACK, _images_beside, annotation_file, examine
-from .records import Fault
+from .records import Dataset, Fault, Record, sample
 
 
 def faults(
@@ -62,6 +62,38 @@ def faults(
     flags = Counter(v for a in raw["annotations"] if _plain(a) for v in _flags(a) if v in (0, 1, 2))
     counts = Counter(pictures=len(raw["images"]), instances=len(raw["annotations"]))
     return found, counts + Counter(seen=flags[2], hidden=flags[1], absent=flags[0])
+
+
+def faults_of(
+    dataset: Dataset,
+    track: Callable[[Iterable[Any], int], Iterable[Any]] = lambda items, total: items,
+    threads: int | None = None,
+) -> tuple[list[Fault], Counter[str]]:
+    """The same for a dataset that a reader of any format has opened: its pictures, points and boxes."""
+    found: list[Fault] = []
+    with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
+        for some in track(pool.map(_record, dataset.records), len(dataset)):
+            found += some
+    states = Counter(int(v) for record in dataset for v in record.poses.visibility.flat)
+    counts = Counter(pictures=len(dataset), instances=sum(len(r.poses) for r in dataset))
+    return found, counts + Counter(seen=states[SEEN], hidden=states[HIDDEN], absent=states[ABSENT])
+
+
+def _record(record: Record) -> list[Fault]:
+    found: list[Fault] = []
+    try:
+        sample(record)
+    except DataError as error:
+        found.append(Fault(record.name, "", "", str(error).removeprefix(f"{record.path}: ")))
+    poses, (h, w) = record.poses, record.size
+    for n, (points, box) in enumerate(zip(poses.points, poses.boxes)):
+        for landmark, (x, y) in zip(poses.skeleton.landmarks, points):
+            if min(x, y) < -SLACK or x > w + SLACK or y > h + SLACK:
+                what = f"({x:g}, {y:g}) lies outside the picture's {w} x {h}"
+                found.append(Fault(record.name, f"instance {n + 1}", landmark, what))
+        if not (box[2:] > box[:2]).all():
+            found.append(Fault(record.name, f"instance {n + 1}", "box", "has no area, or there is none"))
+    return found
 
 
 def _unread(file: Path, folder: Path, found: list[Fault]) -> list[Fault]:

@@ -16,6 +16,7 @@ READERS: dict[str, Callable[[str | Path, str | None], Dataset]] = {
     "labelme": labelme.read,
     "dlc": dlc.read,
 }
+LARGE = 50_000_000  # bytes
 
 
 def read(path: str | Path, form: str | None = None, category: str | None = None) -> Dataset:
@@ -67,6 +68,9 @@ def _of_folder(folder: Path) -> str:
 
 
 def _of_json(file: Path) -> str | None:
+    """By its top level. A very large one is not parsed twice: only COCO puts everything into one file."""
+    if file.stat().st_size > LARGE:
+        return "coco"
     try:
         raw = json.loads(file.read_bytes())
     except (OSError, ValueError):

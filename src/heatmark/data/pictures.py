@@ -20,7 +20,8 @@ def size_of(path: Path) -> tuple[int, int]:
     try:
         with Image.open(path) as picture:
             w, h = picture.size
-            return (w, h) if picture.getexif().get(0x0112) in TURNED else (h, w)
+            told = picture.format == "TIFF" or "exif" in picture.info  # getexif() unpacks a PNG that has none
+            return (w, h) if told and picture.getexif().get(0x0112) in TURNED else (h, w)
     except FileNotFoundError as error:
         raise DataError(f"{path}: the picture is missing") from error
     except (OSError, UnidentifiedImageError, Image.DecompressionBombError, SyntaxError, ValueError) as error:
