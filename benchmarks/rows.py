@@ -1,4 +1,4 @@
-"""Rows that carry their expectation, and the Markdown table of them: paper, ours, difference, commit, machine.
+"""Rows that carry their expectation, and the Markdown table: paper, ours, difference, commit, machine.
 
     TABLE = [Row("ihm56 on hammers", "PCK@0.1", paper=76.3, ours=None, within=2.0)]
     write(TABLE, "python -m benchmarks.tools", Path("docs/tools.md"))
