@@ -188,7 +188,7 @@ def recorded(monkeypatch, module: str, name: str) -> None:
         "serve --model hammer --port 0 --no-browser",
         "landmarks a.obj --out a.json --port 0 --no-browser",
         "render hammer --count 3 --out o --seed 1 --size 64x48 --samples 2 --workers 2 --shard 1/2",
-        "render hammer --out o --method render --variant scalar_rgb --copies 0 --set a=1 --format png --planes",
+        "render hammer --out o --method render --variant scalar_rgb --copies 0 --format png --planes",
         "train ihm56 --data a --data b --validation c --out o --resume --set lr=1e-4",
         "evaluate hammer d --boxes whole --second-look --engine auto --out o",
         "evaluate hammer d --hidden ignore --category c --skip-bad",

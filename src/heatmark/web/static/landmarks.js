@@ -100,16 +100,21 @@ function posted() {
 }
 
 async function save() {
+  if (!state.landmarks.length) return say("There is no landmark yet: click on the mesh to put one.", true);
   document.activeElement?.blur();
   const sent = JSON.stringify(state);
   let answer;
+  $("save").textContent = "Saving …";
+  $("save").disabled = true;
   try {
     const response = await fetch("landmarks", { method: "PUT", headers: { "content-type": "application/json" }, body: JSON.stringify(posted()) });
     answer = await response.json();
   } catch {
     answer = { error: "the server does not answer; is `heatmark landmarks` still running?" };
   }
+  $("save").textContent = "Save";
   if (answer.error) {
+    show();
     say(`Not saved: ${answer.error}`, true);
     const named = state.landmarks.filter((l) => answer.error.includes(`'${l.name}'`));
     if (named.length) select(named.map((l) => l.id));
@@ -300,7 +305,7 @@ $("canvas").addEventListener("pointerup", (event) => {
   change(() => (find(id).point = point));
 });
 $("canvas").addEventListener("pointermove", (event) => {
-  if (event.buttons || hovering) return;
+  if (event.buttons || hovering || viewer.large) return;
   hovering = requestAnimationFrame(() => {
     hovering = null;
     const point = viewer.size && viewer.pick(event.clientX, event.clientY);

@@ -2,6 +2,7 @@
 import * as THREE from "./vendor/three/three.module.js";
 import { OrbitControls } from "./vendor/three/OrbitControls.js";
 
+const MANY_FACES = 300_000; // above, the surface is asked on a click only, not while the mouse moves
 const AXES = { X: [1, 0, 0], Y: [0, 1, 0], Z: [0, 0, 1] };
 
 // Inside, the mesh fills a unit box; `centre` and `size` of the header lead to its own coordinates and back.
@@ -72,6 +73,7 @@ export class Viewer {
     this.extent = header.extent;
     const start = 4 + length;
     for (const part of header.parts) this.group.add(await mesh(part, buffer, start));
+    this.large = header.parts.reduce((sum, part) => sum + part.faces[1] / 3, 0) > MANY_FACES;
     const thin = this.extent.indexOf(Math.min(...this.extent));
     this.setUp("XYZ"[thin]); // a thing lying on a table is thinnest upwards
     this.frame();
@@ -106,19 +108,17 @@ export class Viewer {
 
   setTexture(on) {
     this.textured = on;
-    this.eachMesh((m) => {
-      m.material = on ? m.userData.own : m.userData.grey;
-      m.material.wireframe = this.wires;
-    });
+    for (const shown of this.group.children) shown.material = on ? shown.userData.own : shown.userData.grey;
+    this.draw();
   }
 
+  // The triangles, drawn over the surface.
   setWires(on) {
     this.wires = on;
-    this.eachMesh((m) => (m.material.wireframe = on));
-  }
-
-  eachMesh(change) {
-    this.group.children.forEach(change);
+    for (const shown of this.group.children) {
+      if (on && !shown.children.length) shown.add(wires(shown.geometry));
+      for (const net of shown.children) net.visible = on;
+    }
     this.draw();
   }
 
@@ -129,7 +129,7 @@ export class Viewer {
     const x = ((clientX - frame.left) / frame.width) * 2 - 1;
     const y = 1 - ((clientY - frame.top) / frame.height) * 2;
     this.ray.setFromCamera(new THREE.Vector2(x, y), this.camera);
-    const hits = this.ray.intersectObject(this.group, true);
+    const hits = this.ray.intersectObjects(this.group.children, false);
     if (!hits.length) return null;
     const point = hits[0].point.clone();
     const exit = hits.find((hit) => hit.distance > hits[0].distance + 1e-4);
@@ -154,11 +154,12 @@ export class Viewer {
 
   // Whether the surface hides the point from the camera.
   hidden(point) {
+    if (this.large) return false;
     const place = this.inward(point);
     const way = place.clone().sub(this.camera.position);
     const distance = way.length();
     this.ray.set(this.camera.position, way.normalize());
-    const hits = this.ray.intersectObject(this.group, true);
+    const hits = this.ray.intersectObjects(this.group.children, false);
     return hits.length > 0 && hits[0].distance < distance - 0.01;
   }
 }
@@ -185,7 +186,16 @@ async function mesh(part, buffer, start) {
     own.map.wrapS = own.map.wrapT = THREE.RepeatWrapping;
     own.map.anisotropy = 8;
   }
+  own.polygonOffset = true; // the triangles' edges lie on it
+  own.polygonOffsetFactor = own.polygonOffsetUnits = 1;
   const shown = new THREE.Mesh(geometry, own);
-  shown.userData = { own, grey: new THREE.MeshStandardMaterial({ ...look, color: 0xb4bac2 }) };
+  const grey = own.clone();
+  grey.map = null;
+  grey.color.set(0xb4bac2);
+  shown.userData = { own, grey };
   return shown;
+}
+
+function wires(geometry) {
+  return new THREE.Mesh(geometry, new THREE.MeshBasicMaterial({ color: 0x0b1f33, wireframe: true, transparent: true, opacity: 0.35 }));
 }
