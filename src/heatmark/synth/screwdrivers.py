@@ -48,7 +48,7 @@ def _build(rng: Rng, kind: str) -> Build:
     if kind == "precision":
         return Build(rng.uniform(75, 110), rng.uniform(3.5, 7.5), rng.uniform(0.9, 1.9), rng.uniform(35, 80))
     blade = rng.uniform(1.5, 4.2)
-    thick = rng.uniform(9.5, 14) * (0.75 + 0.08 * blade)
+    thick = rng.uniform(10.5, 17) * (0.75 + 0.08 * blade)
     reach = rng.uniform(150, 300) if kind == "long" else rng.uniform(60, 155)
     return Build(rng.uniform(80, 122) * (0.75 + 0.08 * blade), thick, blade, reach)
 

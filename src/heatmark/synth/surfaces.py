@@ -188,9 +188,10 @@ def metal(
     if finish in ("forged", "black"):
         layers.height += fine * 0.25
     if finish in ("satin", "bare", "zinc") and rng.random() < 0.6:  # ground: fine lines one way
-        lines = noise(rng, size, (3, 120) if rng.random() < 0.5 else (120, 3), 2)
-        layers.shade(lines, 0.12)
-        layers.rough += (lines - 0.5) * 0.15
+        h, w = size
+        lines = noise(rng, size, (6, w) if rng.random() < 0.5 else (h, 6), 1)
+        layers.shade(lines, 0.07)
+        layers.rough += (lines - 0.5) * 0.12
     marks = scratches(rng, size, int(20 + 160 * wear))
     layers.cover(marks * 0.5 * wear, (0.62, 0.61, 0.60), 0.3)
     grime = above(noise(rng, size, (4, 4), 5), 0.86 - 0.36 * wear, 0.25)
