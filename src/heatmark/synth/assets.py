@@ -20,6 +20,7 @@ MESHES = (".obj", ".ply", ".stl", ".glb")
 CREASE_DEG = 30.0  # faces that meet at a sharper angle keep an edge
 OFF_SURFACE = 0.02  # of the size: how far outside a landmark may lie
 PLAUSIBLE_M = (0.001, 100.0)  # a size outside this is a wrong unit
+MAX_TEXELS = 1024  # a texture is kept no larger: pictures do not show more
 DESCRIPTION = ("name", "unit", "landmarks", "bones", "mirror", "interchangeable", "parts", "sigmas")
 
 
@@ -343,6 +344,8 @@ def _material(path: Path, visual: Any) -> tuple[Material, np.ndarray | None]:
     if picture is None or uv is None:
         return Material((float(color[0]), float(color[1]), float(color[2])), rough, metal), uv
     try:
+        if max(picture.size) > MAX_TEXELS:
+            picture.thumbnail((MAX_TEXELS, MAX_TEXELS))
         texture = np.asarray(picture.convert("RGB"))
     except OSError as error:
         raise DataError(f"{path}: its texture is not readable: {error}") from error

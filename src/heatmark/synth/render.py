@@ -16,7 +16,7 @@ from . import lights
 from .scene import Camera, Scene
 from .stage import NOBODY, Stage, staged
 from .tracer import Tracer
-from .world import World, assemble
+from .world import World, assemble, blank
 
 VARIANTS = ("cuda_ad_rgb", "llvm_ad_rgb", "scalar_rgb")  # fastest first
 PROBE = """
@@ -111,13 +111,13 @@ class Renderer:
             require("pyoidn", to="denoise")
         self.size, self.samples, self.denoise = (int(size[0]), int(size[1])), samples, can_denoise(denoise)
         side = 1024 if max(size) <= 320 else 2048  # of the atlas: textures no finer than pixels can show
-        self.atlas = np.zeros((side, side, 7), np.float32)
+        self.atlas = blank(side)
         self.tracer = Tracer(self.variant, self.size, side, lights.SIZE)
 
     def __call__(self, scene: Scene) -> Layers:
         """Draws a scene. Raises a DataError if a file it names cannot be read."""
         stage = staged(scene)
-        world = assemble(stage.items, len(self.atlas), self.atlas)
+        world = assemble(stage.items, self.atlas)
         camera, (h, w) = scene.camera, self.size
         fov_x = 2 * np.rad2deg(np.arctan(w / 2 / focal(camera, self.size)))
         self.tracer.update(
@@ -127,14 +127,16 @@ class Renderer:
             self.tracer.trace(self.samples, scene.seed * 1_000_003 + scene.index & 0x7FFFFFFF)
         )
         picture, alpha = np.maximum(rgba[..., :3], 0), np.clip(rgba[..., 3], 0, 1)
-        if self.denoise:
-            picture = denoised(picture, *self._guides(world, camera))
+        if self.denoise and self.variant.startswith("scalar"):
+            picture = denoised(picture)
+        elif self.denoise:
+            picture = denoised(picture, *self.tracer.guides())
         seen = self.tracer.hits(np.array(camera.matrix)[:3, 3], rays(camera, self.size))
         ids = np.where(seen.face < 0, NOBODY, world.owner[seen.face]).reshape(h, w).astype(np.int16)
         instances = np.array([placed.instance for placed in scene.objects] + [0], np.uint8)  # the last for -1
         points, visibility = self._landmarks(scene, stage, world)
         return Layers(
-            picture=(picture + (1 - alpha[..., None]) * stage.background(self.size)).astype(np.float32),
+            picture=behind(picture, alpha, stage),
             alpha=alpha,
             ids=ids,
             mask=instances[np.maximum(ids, NOBODY)],
@@ -143,24 +145,6 @@ class Renderer:
             points=points,
             visibility=visibility,
         )
-
-    def _guides(self, world: World, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
-        """(albedo, normal), each (H, W, 3) float32: four rays a pixel, each through its own quarter of pixel and lens."""
-        matrix, (h, w) = np.array(camera.matrix), self.size
-        side = len(world.atlas)
-        albedo, normal = np.zeros((h * w, 3), np.float32), np.zeros((h * w, 3), np.float32)
-        for x, y in ((-1, -1), (1, -1), (-1, 1), (1, 1)):
-            lens = np.array([y, -x, 0]) * camera.aperture_m * 0.5
-            towards = (
-                rays(camera, self.size, (0.5 + x / 4, 0.5 + y / 4)) - matrix[:3, :3] @ lens / camera.focus_m
-            )
-            met = self.tracer.hits(matrix[:3, 3] + matrix[:3, :3] @ lens, towards)
-            there = np.flatnonzero(met.face >= 0)
-            corners, weights = world.faces[met.face[there]], met.weights[there, :, None]
-            texel = ((world.uv[corners] * weights).sum(1) * side).astype(np.int64).clip(0, side - 1)
-            albedo[there] += world.atlas[texel[:, 1], texel[:, 0], :3] / 4
-            normal[there] += (world.normals[corners] * weights).sum(1) / 4
-        return albedo.reshape(h, w, 3), normal.reshape(h, w, 3)
 
     def _landmarks(self, scene: Scene, stage: Stage, world: World) -> tuple[np.ndarray, np.ndarray]:
         """Points (N, K, 2) and visibility (N, K) of the labelled objects, in the order of their instances."""
@@ -200,6 +184,13 @@ class Renderer:
         )
 
 
+def behind(picture: np.ndarray, alpha: np.ndarray, stage: Stage) -> np.ndarray:
+    """The picture with the background where nothing solid covers it."""
+    if alpha.min() >= 1:
+        return picture
+    return (picture + (1 - alpha[..., None]) * stage.background(alpha.shape)).astype(np.float32)
+
+
 def focal(camera: Camera, size: tuple[int, int]) -> float:
     """The focal length in pixels."""
     return max(size) / 2 / np.tan(np.deg2rad(camera.fov_deg) / 2)
@@ -234,10 +225,11 @@ def can_denoise(wanted: bool | None) -> bool:
     return find_spec("pyoidn") is not None if wanted is None else wanted
 
 
-def denoised(picture: np.ndarray, albedo: np.ndarray, normal: np.ndarray) -> np.ndarray:
-    """A linear picture (H, W, 3) float32 without its noise, guided by albedo and normals of the same shape."""
+def denoised(
+    picture: np.ndarray, albedo: np.ndarray | None = None, normal: np.ndarray | None = None
+) -> np.ndarray:
+    """A linear picture (H, W, 3) float32 without its noise, guided by albedo and normals if there are any."""
     import pyoidn
 
-    arrays = (np.ascontiguousarray(a, np.float32) for a in (picture, albedo, normal))
-    color, albedo, normal = arrays
-    return np.maximum(pyoidn.denoise(color, albedo=albedo, normal=normal, hdr=True), 0)
+    planes = [None if a is None else np.ascontiguousarray(a, np.float32) for a in (picture, albedo, normal)]
+    return np.maximum(pyoidn.denoise(planes[0], albedo=planes[1], normal=planes[2], hdr=True), 0)

@@ -23,7 +23,8 @@ FINE, COARSE, PLANE = (
     128,
     512,
 )  # texels along a labelled object's texture, clutter's, a ground's; at 224 pixels
-REACH = 12  # tiles of ground in each direction
+GROUND_TILES = (-12, 13, -12, 13)  # first and last but one, along x and y
+WALL_TILES = (-2, 3, 0, 2)  # few: rays are slow among large slanting triangles
 
 
 @dataclass(frozen=True)
@@ -45,19 +46,21 @@ def staged(scene: Scene) -> Stage:
         for i, (placed, asset) in enumerate(zip(scene.objects, assets))
     ]
     if scene.ground is not None:
-        items.append(Item(plane(scene.ground), np.eye(4), GROUND, PLANE))
-    items += [Item(plane(wall.surface), upright(wall), GROUND, PLANE) for wall in scene.walls]
+        items.append(Item(plane(scene.ground, GROUND_TILES), np.eye(4), GROUND, PLANE))
+    items += [Item(plane(wall.surface, WALL_TILES), upright(wall), GROUND, PLANE) for wall in scene.walls]
     light = light_of(scene.light)
     skeletons = [a.skeleton for a, p in zip(assets, scene.objects) if p.instance]
     if not skeletons or skeletons[0] is None:
         raise UserError("a scene needs an object with landmarks")
-    return Stage(
-        items, light, partial(backdrop, scene.background, scene.camera, scene.light), assets, skeletons[0]
-    )
+    return Stage(items, light, partial(backdrop, scene.background, scene.camera, light), assets, skeletons[0])
 
 
-def plane(surface: Surface) -> Asset:
-    """A level plane of mirrored tiles about the origin, so that any texture goes on without a seam."""
+def plane(surface: Surface, tiles: tuple[int, int, int, int]) -> Asset:
+    """A level plane of mirrored tiles about the origin, so that any texture goes on without a seam.
+
+    Args:
+        tiles: first and last but one along x, then along y.
+    """
     if surface.kind == "photo":
         material = grounds.photo(Path(surface.path), surface.seed)
     elif surface.kind in grounds.GROUNDS:
@@ -66,12 +69,11 @@ def plane(surface: Surface) -> Asset:
         )
     else:
         raise unknown("ground", surface.kind, grounds.GROUNDS)
-    n = np.arange(-REACH, REACH)
-    column, row = (a.reshape(-1, 1) for a in np.meshgrid(n, n))
+    column, row = (a.reshape(-1, 1) for a in np.meshgrid(np.arange(*tiles[:2]), np.arange(*tiles[2:])))
     dx, dy = np.array([0, 1, 1, 0]), np.array([0, 0, 1, 1])
-    x, y = column + dx - 0.5, row + dy - 0.5
+    x, y = column + dx - 0.5, row + dy - (0.5 if tiles[2] < 0 else 0.0)
     u, v = np.where(column % 2, 1 - dx, dx), np.where(row % 2, 1 - dy, dy)
-    turn = np.deg2rad(surface.turn_deg)
+    turn = np.deg2rad(surface.turn_deg if tiles[2] < 0 else 0.0)  # a wall stays upright
     flat = np.stack([x.ravel(), y.ravel()], 1) * surface.tile_m
     flat = flat @ np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
     vertices = np.concatenate([flat, np.zeros((len(flat), 1))], 1)
@@ -87,7 +89,6 @@ def upright(wall: Wall) -> np.ndarray:
     a = np.deg2rad(wall.azimuth_deg)
     away = np.array([np.cos(a), np.sin(a), 0])
     matrix = np.eye(4)
-    matrix[:3, :3] = np.stack([np.array([-np.sin(a), np.cos(a), 0]), [0, 0, 1.0], -away], 1)
     matrix[:3, :3] = np.stack([np.cross([0, 0, 1.0], -away), [0, 0, 1.0], -away], 1)
     matrix[:3, 3] = away * wall.distance_m
     return matrix
@@ -112,20 +113,19 @@ def light_of(light: Light) -> np.ndarray:
     return lights.scaled(raw, light.strength).astype(np.float32)
 
 
-def backdrop(background: Background, camera: Camera, light: Light, size: tuple[int, int]) -> np.ndarray:
+def backdrop(background: Background, camera: Camera, light: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """(H, W, 3) float32 linear: what is seen where nothing stands."""
     h, w = size
     if background.kind == "photo":
         return photo_behind(Path(background.path), background.seed, size)
-    map_ = light_of(light)
     f = max(h, w) / 2 / np.tan(np.deg2rad(camera.fov_deg) / 2)
     x, y = np.meshgrid((np.arange(w) + 0.5 - w / 2) / f, (np.arange(h) + 0.5 - h / 2) / f)
     towards = np.stack([x, y, np.ones_like(x)], -1) @ np.array(camera.matrix)[:3, :3].T
     towards /= np.linalg.norm(towards, axis=-1, keepdims=True)
-    u = np.arctan2(towards[..., 1], towards[..., 0]) / (2 * np.pi) % 1 * map_.shape[1]
-    v = np.arccos(np.clip(towards[..., 2], -1, 1)) / np.pi * map_.shape[0]
+    u = np.arctan2(towards[..., 1], towards[..., 0]) / (2 * np.pi) % 1 * light.shape[1]
+    v = np.arccos(np.clip(towards[..., 2], -1, 1)) / np.pi * light.shape[0]
     return cv2.remap(
-        map_,
+        light,
         (u - 0.5).astype(np.float32),
         (v - 0.5).astype(np.float32),
         cv2.INTER_LINEAR,

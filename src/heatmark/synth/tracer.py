@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from .world import World
+from .world import PLANES, World
 
 MAX_DEPTH = 5  # of a path: four bounces
 LIGHT_TO_WORLD = np.array([[0, 0, -1, 0], [-1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 1.0]])  # Mitsuba's up is y
+NESTED = {"bump": "nested_texture"}  # what Mitsuba calls them, where it differs
 MITSUBA_CAMERA = np.diag([-1.0, -1.0, 1.0, 1.0])  # its camera: x left, y up, z forward
 
 
@@ -40,7 +41,8 @@ class Tracer:
         mi.set_variant(variant)
         self.mi, self.variant, self.size = mi, variant, size
         props: Any = mi.Properties()
-        props["mesh_bsdf"] = mi.load_dict(_surface(mi, side))
+        self.color = mi.load_dict(_plane(mi, side, 3))
+        props["mesh_bsdf"] = mi.load_dict(_surface(mi, side, self.color))
         mesh = mi.Mesh("world", 3, 1, props=props, has_vertex_normals=True, has_vertex_texcoords=True)
         corners = mi.traverse(mesh)
         corners["vertex_positions"], corners["faces"] = [0, 0, 0, 1, 0, 0, 0, 1, 0], [0, 1, 2]
@@ -64,6 +66,8 @@ class Tracer:
             "integrator": {"type": "path", "max_depth": MAX_DEPTH, "hide_emitters": True},
         })  # fmt: skip
         self.params = mi.traverse(self.scene)
+        keys = {name: f".{NESTED.get(name, name)}.data" for name in PLANES}
+        self.planes = {n: next(k for k in self.params.keys() if k.endswith(end)) for n, end in keys.items()}
 
     def update(
         self,
@@ -75,16 +79,12 @@ class Tracer:
         focus_m: float,
     ) -> None:
         """Puts a new world, light (H, W, 3) and camera (4, 4), see scene.py, in the place of the last."""
-        from_plane = {
-            "base_color": world.atlas[..., :3], "roughness": world.atlas[..., 3:4], "metallic": world.atlas[..., 4:5],
-            "clearcoat": world.atlas[..., 5:6],
-        }  # fmt: skip
         flat = {
             "vertex_positions": world.vertices, "vertex_normals": world.normals, "vertex_texcoords": world.uv,
             "faces": world.faces,
         }  # fmt: skip
-        for name, plane in from_plane.items():
-            self._set(f"{name}.data", plane)
+        for name, key in self.planes.items():
+            self._set(key, world.atlas[name])
         for name, array in flat.items():
             self._set(f"world.{name}", array.reshape(-1))
         mirrored = light[:, ::-1]
@@ -99,23 +99,33 @@ class Tracer:
         self.params.update()
 
     def _set(self, name: str, value: Any) -> None:
-        key = name if name in self.params else next(k for k in self.params.keys() if k.endswith("." + name))
-        old = self.params[key]
-        if isinstance(value, np.ndarray) and value.shape != (4, 4):
-            self.params[key] = type(old)(np.ascontiguousarray(value))
-        elif self.variant.startswith("scalar"):
-            self.params[key] = type(old)(value)
-        else:
+        new = type(self.params[name])(np.ascontiguousarray(value) if isinstance(value, np.ndarray) else value)
+        if not self.variant.startswith("scalar") and (np.ndim(value) == 0 or np.shape(value) == (4, 4)):
             import drjit as dr
 
-            opaque = type(old)(value)
-            dr.make_opaque(opaque)
-            self.params[key] = opaque
+            dr.make_opaque(new)
+        self.params[name] = new
 
     def trace(self, samples: int, seed: int) -> np.ndarray:
         """(H, W, 4) float32 linear RGB, multiplied by alpha, and alpha: what is solid, without the light behind."""
         picture = self.mi.render(self.scene, spp=samples, seed=seed)
         return np.array(picture, dtype=np.float32)
+
+    def guides(self) -> tuple[np.ndarray, np.ndarray]:
+        """(albedo, normal) for the denoiser, each (H, W, 3) float32: four rays a pixel, spread over pixel and lens."""
+        import drjit as dr
+
+        mi, (h, w) = self.mi, self.size
+        i = dr.arange(mi.UInt32, 4 * h * w)
+        pixel, quarter = i >> 2, i & 3
+        x, y = mi.Float(quarter & 1) * 0.5 + 0.25, mi.Float(quarter >> 1) * 0.5 + 0.25
+        film = mi.Point2f((mi.Float(pixel % w) + x) / w, (mi.Float(pixel // w) + y) / h)
+        ray, _ = self.scene.sensors()[0].sample_ray(0.0, 0.5, film, mi.Point2f(y, 1 - x))
+        met = self.scene.ray_intersect(ray)
+        color = self.color.eval(met, met.is_valid())
+        planes = (*color, *(dr.select(met.is_valid(), v, 0.0) for v in met.sh_frame.n))
+        means = [np.array(dr.block_sum(plane, 4)).reshape(h, w) / 4 for plane in planes]
+        return np.stack(means[:3], -1), np.stack(means[3:], -1)
 
     def hits(self, origins: np.ndarray, directions: np.ndarray) -> Hits:
         """Where rays from `origins` (N, 3) or (3,) along `directions` (N, 3) first meet the world."""
@@ -153,14 +163,14 @@ class Tracer:
         return distance, face, uv
 
 
-def _surface(mi: Any, side: int) -> dict[str, Any]:
+def _plane(mi: Any, side: int, channels: int) -> dict[str, Any]:
+    start = mi.TensorXf(np.full((side, side, channels), 0.5, np.float32))
+    return {"type": "bitmap", "raw": True, "wrap_mode": "clamp", "filter_type": "bilinear", "data": start}
+
+
+def _surface(mi: Any, side: int, color: Any) -> dict[str, Any]:
     """The one material: Disney's principled one, all of its numbers from the atlas."""
-
-    def plane(channels: int) -> dict[str, Any]:
-        start = mi.TensorXf(np.full((side, side, channels), 0.5, np.float32))
-        return {"type": "bitmap", "raw": True, "wrap_mode": "clamp", "filter_type": "bilinear", "data": start}
-
-    surface = {
-        "type": "principled", "base_color": plane(3), "roughness": plane(1), "metallic": plane(1), "clearcoat": plane(1),
-    }  # fmt: skip
-    return {"type": "twosided", "bsdf": surface}
+    numbers = {name: _plane(mi, side, 1) for name in ("roughness", "metallic", "clearcoat")}
+    surface = {"type": "principled", "base_color": color, **numbers}
+    bumped = {"type": "bumpmap", "bump": _plane(mi, side, 1), "nested": surface, "scale": 1.0}
+    return {"type": "twosided", "bsdf": bumped}

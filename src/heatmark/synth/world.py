@@ -11,15 +11,8 @@ import numpy as np
 
 from .assets import Asset, Material, Part
 
-PLANES = (
-    "red",
-    "green",
-    "blue",
-    "roughness",
-    "metallic",
-    "clearcoat",
-    "bump",
-)  # of the atlas; bump in metres
+Atlas = dict[str, np.ndarray]  # of (S, S, channels) float32, see PLANES
+PLANES = {"base_color": 3, "roughness": 1, "metallic": 1, "clearcoat": 1, "bump": 1}  # linear; bump in metres
 MAX_REPEATS = 8  # a texture that repeats more often than this over one part is squeezed
 
 
@@ -42,7 +35,7 @@ class World:
     uv: np.ndarray  # (V, 2) float32 in the atlas; (0, 0) is the corner of its first texel
     faces: np.ndarray  # (F, 3) uint32
     owner: np.ndarray  # (F,) int32, Item.owner
-    atlas: np.ndarray  # (S, S, 7) float32, linear; see PLANES
+    atlas: Atlas
 
 
 @dataclass
@@ -79,13 +72,14 @@ def linear(color: np.ndarray) -> np.ndarray:
     return np.where(color <= 0.04045, color / 12.92, ((np.maximum(color, 0) + 0.055) / 1.055) ** 2.4)
 
 
-def assemble(items: list[Item], side: int, out: np.ndarray | None = None) -> World:
-    """All items as one mesh, their textures in an atlas of `side` x `side` texels.
+def blank(side: int) -> Atlas:
+    """An empty atlas of `side` x `side` texels."""
+    return {name: np.zeros((side, side, channels), np.float32) for name, channels in PLANES.items()}
 
-    Args:
-        out: an atlas to write into, so that pictures share one; made when None.
-    """
-    atlas = np.zeros((side, side, len(PLANES)), np.float32) if out is None else out
+
+def assemble(items: list[Item], atlas: Atlas) -> World:
+    """All items as one mesh, their textures written into the atlas; what the atlas held before is lost."""
+    side = len(atlas["base_color"])
     parts = [(item, part.shaded) for item in items for part in item.asset.parts]
     wrapped = [_wrapped(part) for _, part in parts]
     shrink, places = 1.0, None
@@ -95,7 +89,7 @@ def assemble(items: list[Item], side: int, out: np.ndarray | None = None) -> Wor
     vertices, normals, uvs, faces, owner = [], [], [], [], []
     start = 0
     for (item, part), (uv, repeats), (h, w), (row, column) in zip(parts, wrapped, sizes, places):
-        _fill(atlas[row : row + h, column : column + w], part.material, repeats)
+        _fill({n: a[row : row + h, column : column + w] for n, a in atlas.items()}, part.material, repeats)
         turn = item.matrix[:3, :3] / np.cbrt(np.linalg.det(item.matrix[:3, :3]))
         vertices.append(part.vertices @ item.matrix[:3, :3].T.astype(np.float32) + item.matrix[:3, 3])
         normals.append(part.normals @ turn.T)
@@ -145,21 +139,21 @@ def _packed(sizes: list[tuple[int, int]], side: int) -> list[tuple[int, int]] | 
     return [places[i] for i in range(len(sizes))]
 
 
-def _fill(tile: np.ndarray, material: Material, repeats: tuple[int, int]) -> None:
-    """Writes a material into its place (h, w, 7) of the atlas."""
-    size = tile.shape[:2]
-    color = material.base_color
-    tile[..., :3] = (
-        LINEAR[_fitted(color, size, repeats)] if isinstance(color, np.ndarray) else linear(np.array(color))
-    )
-    for i, name in ((3, "roughness"), (4, "metallic")):
+def _fill(tile: Atlas, material: Material, repeats: tuple[int, int]) -> None:
+    """Writes a material into its place, (h, w, channels) each, of the atlas."""
+    size = tile["bump"].shape[:2]
+    color, bump = material.base_color, material.bump
+    textured = isinstance(color, np.ndarray)
+    tile["base_color"][:] = LINEAR[_fitted(color, size, repeats)] if textured else linear(np.array(color))
+    for name in ("roughness", "metallic"):
         value = getattr(material, name)
-        tile[..., i] = (
-            _fitted(value, size, repeats) / np.float32(255) if isinstance(value, np.ndarray) else value
-        )
-    tile[..., 5] = material.clearcoat
-    bump = material.bump
-    tile[..., 6] = 0 if bump is None else _fitted(bump, size, repeats) * np.float32(material.bump_m / 255)
+        if isinstance(value, np.ndarray):
+            value = _fitted(value, size, repeats)[..., None] * np.float32(1 / 255)
+        tile[name][:] = value
+    tile["clearcoat"][:] = material.clearcoat
+    tile["bump"][:] = (
+        0 if bump is None else _fitted(bump, size, repeats)[..., None] * np.float32(material.bump_m / 255)
+    )
 
 
 def _fitted(texture: np.ndarray, size: tuple[int, int], repeats: tuple[int, int]) -> np.ndarray:
