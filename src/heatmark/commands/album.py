@@ -100,16 +100,22 @@ def begin(out: Path, plan: Plan, card: dict[str, Any] | None) -> None:
 
 @contextmanager
 def journal(out: Path, part: int, parts: int) -> Iterator[TextIO]:
-    """This part's journal, for adding to; a line that was cut off by a crash is taken away first."""
+    """This part's journal, for adding to.
+
+    A line that was cut off by a crash is taken away first; when all has gone well the lines are put in order.
+    Raises a UserError if another process has it open.
+    """
     path = out / "journal" / f"{part}-of-{parts}.jsonl"
     path.parent.mkdir(exist_ok=True)
     with open(path, "a+b") as raw:
         _lock(raw, path)
         raw.seek(0)
         raw.truncate(raw.read().rfind(b"\n") + 1)
-    with open(path, "a", encoding="utf-8") as journal:
-        _lock(journal, path)
-        yield journal
+        with open(path, "a", encoding="utf-8") as adding:
+            yield adding
+        lines = [json.dumps(entry) for entry in _read(path)]
+        if (tidy := "".join(line + "\n" for line in lines).encode()) != read_bytes(path):
+            write_whole(path, tidy)
 
 
 def _lock(file: Any, path: Path) -> None:
@@ -125,24 +131,32 @@ def _lock(file: Any, path: Path) -> None:
 
 
 def entries(out: Path) -> dict[int, dict[str, Any]]:
-    """Picture number -> its line, from all journals, in order. A line that is not whole is passed over."""
+    """Picture number -> its line, from all journals, in order."""
     found = {}
     for path in sorted((out / "journal").glob("*.jsonl")):
-        for line in read_bytes(path).splitlines(keepends=True):
-            if line.endswith(b"\n"):
-                try:
-                    entry = json.loads(line)
-                    found[entry["number"]] = entry
-                except (ValueError, KeyError, TypeError) as error:
-                    raise DataError(f"{path}: a damaged line: {line[:60]!r}") from error
+        found.update({entry["number"]: entry for entry in _read(path)})
     return dict(sorted(found.items()))
 
 
+def _read(path: Path) -> list[dict[str, Any]]:
+    """A journal's lines in order of their numbers, the last of each. One that is not whole is passed over."""
+    found = {}
+    for text in read_bytes(path).splitlines(keepends=True):
+        if text.endswith(b"\n"):
+            try:
+                entry = json.loads(text)
+                found[entry["number"]] = entry
+            except (ValueError, KeyError, TypeError) as error:
+                raise DataError(f"{path}: a damaged line: {text[:60]!r}") from error
+    return [found[number] for number in sorted(found)]
+
+
 def finished(out: Path, plan: Plan) -> set[int]:
-    """The indices all of whose pictures are noted."""
+    """The indices all of whose pictures are noted and there."""
     noted: dict[int, int] = {}
     for entry in entries(out).values():
-        noted[entry["index"]] = noted.get(entry["index"], 0) + 1
+        if (out / "images" / entry["file"]).is_file():
+            noted[entry["index"]] = noted.get(entry["index"], 0) + 1
     return {index for index, pictures in noted.items() if pictures == plan.each}
 
 

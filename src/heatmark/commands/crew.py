@@ -13,7 +13,7 @@ import struct
 import subprocess
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 from ..errors import HeatmarkError, UserError
@@ -24,7 +24,7 @@ Work = Callable[[Any], Any]
 
 def worked(
     make: Callable[[], Work], jobs: Sequence[Any], workers: int = 1, recycled: int = RECYCLED
-) -> Iterator[Any]:
+) -> Generator[Any, None, None]:
     """The results of `make()(job)` for all jobs, in the order they come.
 
     Args:

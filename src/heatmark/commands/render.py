@@ -7,10 +7,9 @@ album).
 import errno
 import hashlib
 import json
-import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -107,14 +106,14 @@ def render(
             done = album.finished(out, plan)
             todo = [index for index in range(part, count, parts) if index not in done]
             _check_fits(out, done, count)
-            made = crew.worked(partial(_maker, plan, out, cutouts), todo, workers)
             mine = len(range(part, count, parts))
             label = f"{plan.method} {Path(str(scene)).name}" + (f" {shard}" if parts > 1 else "")
-            unit = "pictures" if plan.each == 1 else f"renderings (of {plan.each} pictures)"
-            for lines in track(made, mine, label, unit, done=mine - len(todo)):
-                journal.write("".join(json.dumps(line) + "\n" for line in lines))
-                journal.flush()
-            os.fsync(journal.fileno())
+            with closing(crew.worked(partial(Maker, plan, out, cutouts), todo, workers)) as made:
+                lines = (line for index in made for line in index)
+                before = (mine - len(todo)) * plan.each
+                for line in track(lines, mine * plan.each, label, done=before):
+                    journal.write(json.dumps(line) + "\n")
+                    journal.flush()
         pictures = album.folded(out, plan)
     return Rendered(out, pictures, round(time.monotonic() - start, 3), plan.variant)
 
@@ -197,10 +196,6 @@ def _check_fits(out: Path, done: set[int], count: int) -> None:
         raise UserError(
             f"{out}: holds {max(done) + 1} renderings already, {count} are asked for; take another folder"
         )
-
-
-def _maker(plan: Plan, out: Path, cutouts: Path | None) -> "Maker":
-    return Maker(plan, out, cutouts)
 
 
 class Maker:
