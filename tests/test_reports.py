@@ -94,7 +94,7 @@ def test_the_page_asks_nothing_of_other_hosts_and_escapes_names():
     assert not re.search(r"(https?:)?//[a-z]", text.replace("</", ""))
     assert "<script" not in text and "@import" not in text and "url(" not in text
     assert "<b>&.jpg" not in text and "&lt;b&gt;&amp;.jpg" in text and "<dd><i>" not in text
-    assert "1 of 2 correct" in text and "claw 30 px off (60 %)" in text
+    assert "1 of 2 correct" in text and "claw 30\u00a0px off (60\u00a0%)" in text
 
 
 def test_the_curve_names_every_landmark_and_ends_where_the_numbers_do():

@@ -393,7 +393,7 @@ def _apart(labels: list, least: float, top: float, bottom: float) -> list:
 def _off(case: Case, k: int) -> str:
     if not np.isfinite(case.distances[k]):
         return "not found"
-    return f"{case.distances[k]:.0f} px off ({100 * case.fractions[k]:.0f} %)"
+    return f"{case.distances[k]:.0f}\u00a0px off ({100 * case.fractions[k]:.0f}\u00a0%)"
 
 
 def _number(value: float) -> str:
