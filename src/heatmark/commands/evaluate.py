@@ -172,10 +172,11 @@ def evaluate(
     notes += more + bad + _remarks(result, kept)
     for text in notes:
         progress.note(text)
+    settings = {"boxes": str(boxes), "second look": "yes" if second_look else "no", "hidden landmarks": hidden}
     evaluation = Evaluation(
         predictor.card.task, _name(dataset), _name(model), result, _counts(kept, truth, result, len(bad)),
         predictor.card, tuple(kept), tuple(truth), tuple(found), tuple(notes),
-        {"boxes": str(boxes), "second look": "yes" if second_look else "no", "hidden": hidden, "seconds": seconds},
+        settings | {"seconds": seconds},
         Path(out) if out is not None else None,
     )  # fmt: skip
     if out is not None:
