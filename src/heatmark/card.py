@@ -54,6 +54,9 @@ class Card(BaseModel):
     input: str = INPUT
     enlarge: float = Field(1.25, gt=0)  # a given box grows by this before it is shown to the network
     second_look: float = Field(1.6, ge=1)  # the second look's window, in sides of the box around the points
+    precision: Literal["fp32", "fp16", "int8"] = (
+        "fp32"  # fp16: weights stored in half; int8: convolutions too
+    )
     recipe: dict[str, Any] = {}  # the resolved recipe it was trained with
     data: dict[str, Any] = {}  # what it was trained on
     results: dict[str, Any] = {}  # what was measured with it, and on what

@@ -64,7 +64,7 @@ def test_one_file_that_needs_nothing_beside_it_and_answers_alike(tmp_path, ihm56
     source, card = ihm56
     result = export(source, out=tmp_path / "out" / "wrench.onnx")
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["wrench.onnx"]
-    assert result.max_shift_px < 0.01 and result.metric_change is None and result.views == 16
+    assert result.max_shift_px < 0.01 and result.metric_change is None and result.views == 4
     assert json.loads(json.dumps(result.to_dict()))["out"] == str(tmp_path / "out" / "wrench.onnx")
     fast, slow = load(result.out, threads=1), load(source, threads=1)
     assert fast.card == card
@@ -85,6 +85,9 @@ def test_lower_precisions_are_smaller_and_pass_the_same_gate(precision, tmp_path
         full = export(source, out=tmp_path / "full.onnx")
         small = export(full.out, out=tmp_path / "small.onnx", precision=precision, gate_px=1e9)
     assert small.bytes < 0.85 * full.bytes and small.precision == precision
+    assert load(small.out).card.precision == precision
+    with pytest.raises(UserError, match=f"stored in {precision}; export from the fp32 model"):
+        export(small.out, out=tmp_path / "again.onnx")
     scores = [load(r.out, threads=1)(spots((64, 64), *PLACES)).scores for r in (full, small)]
     np.testing.assert_allclose(scores[0], scores[1], atol={"fp16": 1e-3, "int8": 0.05}[precision])
 

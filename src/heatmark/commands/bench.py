@@ -157,10 +157,8 @@ def _files(name: str, aside: Path) -> dict[str, Path]:
 def _random(name: str, path: Path) -> Path:
     """A network with random weights as a model file, for its speed. `name`: NETWORK or NETWORK/BACKBONE."""
     require("torch", "safetensors", to="measure a network without a model file")
-    from safetensors.torch import save_file
-
-    from ..card import KEY
     from ..models import MODELS, create
+    from ..training.state import write_model
 
     network, _, backbone = name.partition("/")
     if network not in MODELS:
@@ -169,7 +167,7 @@ def _random(name: str, path: Path) -> Path:
     options = {"weights": None} | ({"backbone": backbone} if backbone else {})
     net: Any = create(network, points=len(skeleton), **options)
     facts = {"name": name, "skeleton": skeleton, "size": (224, 224), "model": network, "options": options}
-    save_file(net.state_dict(), path, metadata={KEY: Card(**facts, strides=net.strides).to_json()})
+    write_model(path, net, Card(**facts, strides=net.strides))
     return path
 
 

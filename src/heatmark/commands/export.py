@@ -95,7 +95,7 @@ def export(
             gate may well refuse int8: where two places of a map are nearly as high, rounding picks the other
             one.
         pictures: what the gate looks at: a dataset (its labelled boxes), a folder of pictures, or one
-            picture; by default the photographs that heatmark ships.
+            picture; by default the photographs that heatmark ships, of the model's own kind if there are any.
         gate_px: the farthest a landmark may move, network pixels. Of an interchangeable group the places
             count, not who holds them.
         gate_pck: the most that PCK@0.1 may change, in points of 100, where `pictures` have labels.
@@ -115,8 +115,10 @@ def export(
     source = _source(model)
     target = _target(source, out, to)
     reference, card = opened(source)
+    if card.precision != "fp32":
+        raise UserError(f"{source}: stored in {card.precision}; export from the fp32 model")
     views = _views(pictures, card)
-    graph = _graph_of(source)
+    graph, card = _graph_of(source), card.model_copy(update={"precision": precision})
     if precision == "fp16":
         graph = half_weights(graph)
     elif precision == "int8":
@@ -322,7 +324,8 @@ def write(graph: "onnx.ModelProto", card: Card, path: Path, to: str = "onnx") ->
 def _views(pictures: str | Path | None, card: Card) -> list[View]:
     """What the gate looks at, at most MOST: labelled boxes of a dataset, or whole pictures."""
     if pictures is None:
-        return [_whole(path, card) for path in zoo.photographs()]
+        kind = card.skeleton_of().name
+        return [_whole(path, card) for path in zoo.photographs(kind if kind in zoo.DETECTORS else None)]
     path = Path(pictures)
     if path.suffix == ".json" or (path / "annotations.json").is_file():
         return _labelled(path, card)

@@ -43,12 +43,12 @@ def with_onnxruntime(path: Path, threads: int | None = None) -> tuple[Engine, Ca
     """The default: an .onnx file in ONNX Runtime on the CPU."""
     import onnxruntime
 
-    data = _bytes(path, ".onnx", "onnxruntime")
+    _check_start(path, ".onnx")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads or cores(), 1
     options.log_severity_level = 3  # errors only
     try:
-        session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its exceptions have no common parent of their own
         raise DataError(f"{path}: not an ONNX file, or a damaged one ({_line(error)})") from error
     card = _card(path, session.get_modelmeta().custom_metadata_map.get(KEY))
@@ -66,7 +66,7 @@ def with_openvino(path: Path, threads: int | None = None) -> tuple[Engine, Card]
     import openvino
 
     if path.suffix != ".xml":
-        _bytes(path, ".onnx", "openvino")
+        _check_start(path, ".onnx")
     core = openvino.Core()
     try:
         model = core.read_model(path)
@@ -148,7 +148,7 @@ def network(path: Path) -> "tuple[nn.Module, Card]":
 
     from .. import models
 
-    _bytes(path, ".safetensors", "torch")
+    _check_start(path, ".safetensors")
     try:
         with safe_open(path, framework="pt") as file:
             header = file.metadata() or {}
@@ -190,19 +190,19 @@ def with_points(net: "nn.Module", card: Card) -> "nn.Module":
     return Whole().eval()
 
 
-def _bytes(path: Path, suffix: str, engine: str) -> bytes:
-    """A model file's contents. Raises DataError if it is empty or something else by its first bytes."""
+def _check_start(path: Path, suffix: str) -> None:
+    """Raise a DataError for a model file that is empty, unreadable or, by its first bytes, something else."""
     if not path.is_file():
         raise UserError(f"{path}: no such model file")
     try:
-        data = path.read_bytes()
+        with open(path, "rb") as file:
+            start = file.read(200)
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error
-    if not data:
+    if not start:
         raise DataError(f"{path}: the file is empty")
-    if data[:200].lstrip().lower().startswith((b"<!doctype", b"<html", b"<?xml", b"version https://git-lfs")):
-        raise DataError(f"{path}: not a {suffix} file; it begins with {data[:16]!r}")
-    return data
+    if start.lstrip().lower().startswith((b"<!doctype", b"<html", b"<?xml", b"version https://git-lfs")):
+        raise DataError(f"{path}: not a {suffix} file; it begins with {start[:16]!r}")
 
 
 def _card(path: Path, text: str | None) -> Card:
