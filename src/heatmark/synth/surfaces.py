@@ -23,6 +23,21 @@ DARK: tuple[tuple[float, float, float], ...] = (
     (0.07, 0.07, 0.075), (0.13, 0.13, 0.14), (0.22, 0.22, 0.23), (0.05, 0.08, 0.16), (0.30, 0.30, 0.30),
 )  # fmt: skip
 
+BRANDS = (
+    "PROFI",
+    "FORGE",
+    "STRONG",
+    "HEAVY DUTY",
+    "ANVIL",
+    "KRAFT",
+    "EX-TOOL",
+    "MASTER",
+    "HICKORY",
+    "ATLAS",
+    "TITAN",
+    "WORKS",
+)
+
 
 def bright(rng: np.random.Generator) -> np.ndarray:
     """A strong colour, (3,) sRGB."""
@@ -291,27 +306,3 @@ def dots(size: tuple[int, int], down: int, across: int, radius: float = 0.3) -> 
     x = x + 0.5 * (np.floor(y) % 2)
     distance = np.hypot(y % 1 - 0.5, x % 1 - 0.5)
     return np.clip((radius - distance) / 0.12 + 0.5, 0, 1)
-
-
-def waffle(size: tuple[int, int], cells: int) -> np.ndarray:
-    """A grid of grooves (0) between squares (1): the face of a framing hammer, or knurling."""
-    h, w = size
-    y, x = np.mgrid[0:h, 0:w].astype(np.float32)
-    groove = np.maximum(np.abs(np.sin(np.pi * cells * y / h)), 0) * np.abs(np.sin(np.pi * cells * x / w))
-    return np.clip((groove - 0.15) * 4, 0, 1)
-
-
-BRANDS = (
-    "PROFI",
-    "FORGE",
-    "STRONG",
-    "HEAVY DUTY",
-    "ANVIL",
-    "KRAFT",
-    "EX-TOOL",
-    "MASTER",
-    "HICKORY",
-    "ATLAS",
-    "TITAN",
-    "WORKS",
-)

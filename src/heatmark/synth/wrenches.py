@@ -353,9 +353,11 @@ def _finish(rng: Rng, shape: Any, ends: tuple[End, End], shank: Shank, span: flo
     )
     if finish in ("forged", "black"):
         layers.cover(both(rub) * (0.3 + 0.7 * wear), (0.58, 0.57, 0.55), 0.3, 1.0)
-    ink = rng.uniform(0.2, 0.75)
+    raised = rng.random() < 0.35  # forged letters stand out, stamped ones are dark
+    ink = rng.uniform(0.0, 0.15) if raised else rng.uniform(0.2, 0.75)
     upper = np.concatenate([stamp, _stamp(rng, half, ends, shank, span) if rng.random() < 0.8 else stamp * 0])
-    layers.cover(upper * ink, (0.08, 0.08, 0.08), 0.5, height=-1.0)
+    layers.cover(upper * ink, (0.08, 0.08, 0.08), 0.5)
+    layers.height += upper * (1.0 if raised else -1.0)
     if rng.random() < 0.3:
         layers = surfaces.rusted(rng, layers, float(rng.beta(1.0, 3.0)) * 0.8)
     return layers.material(bump_m=0.0004)
