@@ -184,6 +184,7 @@ def mobilenet_v2(weights: str | None) -> Parts:
     if weights is not None:
         hub = torchvision.models.MobileNet_V2_Weights.IMAGENET1K_V1
         state = _state("mobilenet_v2", weights, lambda: hub.get_state_dict(progress=False))
+        state = {key: value for key, value in state.items() if key.startswith("features.")}  # no classifier
         _load_in_order(features, state, weights)
     return Parts(imagenet(), features, strides, channels)
 

@@ -125,7 +125,7 @@ def decoded(entries: Sequence[Entry], cache_mb: int) -> dict[str, np.ndarray]:
 
 
 class Order(Sampler):
-    """Batches of (epoch, index): a new order each epoch, from the batch `start` on, shared by the processes."""
+    """Batches of (epoch, index): a new order each epoch, from the batch `start` on, shared by processes."""
 
     def __init__(self, length: int, recipe: Recipe, rank: int = 0, ranks: int = 1):
         self.length, self.recipe, self.rank, self.ranks = length, recipe, rank, ranks
