@@ -1,6 +1,5 @@
 """The network is a stand-in that finds coloured squares by their mean position; all around it is real."""
 
-import io
 import json
 
 import numpy as np
@@ -207,14 +206,3 @@ def test_a_safetensors_file_is_scored_alike(tmp_path, spots_onnx, spots_safetens
     one, other = evaluate(spots_onnx, folder), evaluate(spots_safetensors, folder)
     assert one.counts == other.counts
     np.testing.assert_allclose(one.result.distances, other.result.distances, atol=0.01)
-
-
-def test_a_terminal_gets_a_table(tmp_path):
-    from rich.console import Console
-
-    console = Console(width=140, record=True, file=io.StringIO())
-    console.print(evaluate(predictor(), dataset(tmp_path / "d"), out=tmp_path / "r"))
-    text = console.export_text()
-    assert (
-        "landmark" in text and "12 landmarks of 4 instances in 3 pictures" in text and "report.html" in text
-    )

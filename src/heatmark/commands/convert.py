@@ -25,10 +25,6 @@ class Converted:
     instances: int
     landmarks: tuple[str, ...]
 
-    def __str__(self) -> str:
-        what = f"{self.pictures} pictures, {self.instances} instances, landmarks {', '.join(self.landmarks)}"
-        return f"{self.out}: {what} ({self.read_as} to {self.written_as})"
-
     def to_dict(self) -> dict[str, Any]:
         """The `--json` form."""
         return asdict(self) | {"landmarks": list(self.landmarks)}
@@ -38,7 +34,7 @@ def convert(
     source: str | Path,
     target: str | Path,
     *,
-    to: str | None = None,
+    to: str = "coco",
     form: str | None = None,
     category: str | None = None,
 ) -> Converted:
@@ -47,14 +43,13 @@ def convert(
     Args:
         source: a folder or file: COCO, YOLO-pose, CVAT, Label Studio, labelme or DeepLabCut.
         target: a folder that is not there yet, or is empty. It is there whole in the end, or not at all.
-        to: "coco" (our own, and what None means) or "yolo".
+        to: "coco" (our own) or "yolo".
         form: the source's format, a key of data.formats.READERS; found out when None.
         category: which class of the source, or what to call the object where the format does not say.
 
     Raises:
         UserError: no such source or format, or a target in use. DataError: what is wrong in the source.
     """
-    to = to or "coco"
     if to not in WRITERS:
         raise unknown("format to write", to, WRITERS)
     target = Path(target)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -23,9 +23,6 @@ from ..metrics.boxes import overlaps
 from ..metrics.pck import ALPHAS, PCK, Policy, pck
 from ..types import ABSENT, HIDDEN, SEEN, Poses, Sample, Skeleton
 from . import progress
-
-if TYPE_CHECKING:
-    from rich.table import Table
 
 TOGETHER = 8  # pictures decoded and shown to the network at once
 OVERLAP = 0.3  # IoU from which a box of a file is taken for a labelled instance
@@ -69,23 +66,6 @@ class Evaluation:
     @property
     def per_landmark(self) -> dict[str, dict[str, float | None]]:
         return self.result.to_dict()["per_landmark"]
-
-    def __rich__(self) -> "Table":
-        """The table a terminal shows."""
-        from rich.table import Table
-
-        from .. import reports
-
-        head, *body = reports.rows(self.result)
-        counts = self.counts
-        says = f"{counts['landmarks']} landmarks of {counts['instances']} instances in {counts['pictures']}"
-        where = f"\n{self.out / 'report.html'}" if self.out else ""
-        table = Table(title=f"{self.model} on {self.dataset}", caption=f"{says} pictures, in per cent{where}")
-        for i, name in enumerate(head):
-            table.add_column(name, justify="right" if i else "left")
-        for i, row in enumerate(body):
-            table.add_row(*row, style="bold" if i == len(body) - 1 else None)
-        return table
 
     def where(self, n: int) -> tuple[int, int]:
         """The picture and the instance in it of instance n of all."""
@@ -172,7 +152,8 @@ def evaluate(
     notes += more + bad + _remarks(result, kept)
     for text in notes:
         progress.note(text)
-    settings = {"boxes": str(boxes), "second look": "yes" if second_look else "no", "hidden landmarks": hidden}
+    looks = "yes" if second_look else "no"
+    settings = {"boxes": str(boxes), "second look": looks, "hidden landmarks": hidden}
     evaluation = Evaluation(
         predictor.card.task, _name(dataset), _name(model), result, _counts(kept, truth, result, len(bad)),
         predictor.card, tuple(kept), tuple(truth), tuple(found), tuple(notes),
