@@ -7,6 +7,7 @@ import json
 import math
 import os
 import re
+import shlex
 import struct
 import threading
 from dataclasses import dataclass
@@ -47,8 +48,8 @@ def landmarks(
     if not guard.has_screen():
         print(f"From elsewhere: ssh -L {port}:127.0.0.1:{port} THIS_MACHINE, then open that address there.")
     guard.run(app_of(picker), listener, url, open_browser)
-    if picker.out.is_file():
-        print(f"\n{picker.out} is saved. Next: heatmark render {picker.mesh} --count 10 --out pictures")
+    if picker.out.is_file() and out is None:
+        print(f"\nNext: heatmark render {shlex.quote(str(picker.mesh))} --count 10 --out pictures")
     return picker.out
 
 
