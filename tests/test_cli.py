@@ -274,3 +274,22 @@ def test_python_m_heatmark_is_the_command_line():
         [sys.executable, "-m", "heatmark", "--version"], capture_output=True, text=True, timeout=60
     )
     assert done.stdout == f"heatmark {heatmark.__version__}\n"
+
+
+def test_evaluate_prints_a_table_and_says_where_the_report_is(run, monkeypatch, tmp_path):
+    from heatmark.metrics.pck import pck
+    from heatmark.types import Poses, Skeleton
+
+    room = importlib.import_module("heatmark.commands.evaluate")
+    truth = Poses(Skeleton("hammer", ("face", "claw")), np.ones((1, 2, 2)), boxes=np.array([[0.0, 0, 9, 9]]))
+
+    class Scored:
+        result = pck([truth], [truth])
+
+    monkeypatch.setattr(room, "evaluate", lambda *_, **__: Scored())
+    monkeypatch.setenv("COLUMNS", "140")
+    code, out, _ = run("evaluate", "hammer", "photos", "--out", str(tmp_path))
+    lines = out.splitlines()
+    assert code == 0 and lines[0].split()[:2] == ["landmark", "labelled"]
+    assert [line.split()[0] for line in lines[1:4]] == ["face", "claw", "all"]
+    assert str(tmp_path / "report.html") in lines[-1]
