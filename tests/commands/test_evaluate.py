@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from heatmark.card import Card
+from heatmark.commands.convert import convert
 from heatmark.commands.evaluate import evaluate, in_common
 from heatmark.errors import DataError, UserError
 from heatmark.runtime.predictor import Predictor
@@ -27,7 +28,8 @@ def centroids(pictures):
 
 
 def predictor(skeleton=TOOL, engine=centroids):
-    return Predictor(engine, Card(name="tool", skeleton=skeleton, size=(96, 96), model="ihm56", strides=(4,)))
+    facts = {"name": "tool", "skeleton": skeleton, "size": (96, 96), "model": "ihm56", "strides": (4,)}
+    return Predictor(engine, Card(**facts))
 
 
 def dataset(folder, names=("red", "green", "blue"), instances=(1, 1, 2), visibility=2, **image):
@@ -201,8 +203,26 @@ def test_an_onnx_file_is_scored_without_more_ado(tmp_path, spots_onnx):
     assert (tmp_path / "r" / "report.html").is_file()
 
 
-def test_a_safetensors_file_is_scored_alike(tmp_path, spots_onnx, spots_safetensors):
+def test_of_several_categories_the_models_own_is_scored(tmp_path):
+    def more(raw):
+        raw["categories"].append({"id": 2, "name": "cup", "keypoints": ["rim"], "skeleton": []})
+
+    assert evaluate(predictor(), edited(dataset(tmp_path / "d"), more)).metrics["PCK@0.02"] == 1.0
+    other = predictor(Skeleton("spoon", ("red",)))
+    with pytest.raises(UserError, match="several categories"):
+        evaluate(other, tmp_path / "d")
+    assert evaluate(other, tmp_path / "d", category="tool").counts["landmarks"] == 4
+
+
+def test_a_dataset_of_another_form_is_scored_as_it_is(tmp_path):
+    convert(dataset(tmp_path / "d"), tmp_path / "yolo", to="yolo")
+    assert evaluate(predictor(), tmp_path / "yolo").metrics["PCK@0.02"] == 1.0
+
+
+def test_a_safetensors_file_or_its_run_is_scored_alike(tmp_path, spots_onnx, spots_safetensors):
     folder = dataset(tmp_path / "d")
-    one, other = evaluate(spots_onnx, folder), evaluate(spots_safetensors, folder)
+    (tmp_path / "run").mkdir()
+    spots_safetensors.rename(tmp_path / "run" / "best.safetensors")
+    one, other = evaluate(spots_onnx, folder), evaluate(tmp_path / "run", folder)
     assert one.counts == other.counts
     np.testing.assert_allclose(one.result.distances, other.result.distances, atol=0.01)

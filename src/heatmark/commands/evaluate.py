@@ -25,6 +25,7 @@ from ..types import ABSENT, HIDDEN, SEEN, Poses, Sample, Skeleton
 from . import progress
 
 TOGETHER = 8  # pictures decoded and shown to the network at once
+BEST = "best.safetensors"  # a run's model
 OVERLAP = 0.3  # IoU from which a box of a file is taken for a labelled instance
 
 
@@ -116,7 +117,7 @@ def evaluate(
     """Score a model on labelled pictures.
 
     Args:
-        model: a model file, the name of a shipped one, or a loaded predictor.
+        model: a model file, a run's folder, the name of a shipped one, or a loaded predictor.
         dataset: a folder or annotation file in any format we read, or an opened one.
         boxes: where to look. "truth": in each labelled instance's box, enlarged as the model's card says (a
             quarter). "whole": in the whole picture; only pictures with exactly one instance and nothing
@@ -196,6 +197,8 @@ def _predictor(model: "str | Path | Detector", engine: str, threads: int | None)
     if isinstance(model, (str, Path)):
         from ..runtime import load
 
+        if (Path(model) / BEST).is_file():  # a run's folder
+            model = Path(model) / BEST
         return load(model, engine=engine, threads=threads)
     return model
 
