@@ -208,7 +208,7 @@ def test_of_several_categories_the_models_own_is_scored(tmp_path):
         raw["categories"].append({"id": 2, "name": "cup", "keypoints": ["rim"], "skeleton": []})
 
     assert evaluate(predictor(), edited(dataset(tmp_path / "d"), more)).metrics["PCK@0.02"] == 1.0
-    other = predictor(Skeleton("spoon", ("red",)))
+    other = predictor(Skeleton("spoon", ("red", "x", "y")))
     with pytest.raises(UserError, match="several categories"):
         evaluate(other, tmp_path / "d")
     assert evaluate(other, tmp_path / "d", category="tool").counts["landmarks"] == 4
