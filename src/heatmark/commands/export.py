@@ -178,11 +178,14 @@ def _target(source: Path, out: str | Path | None, to: str) -> Path:
 
 def _graph_of(source: Path) -> "onnx.ModelProto":
     """The model as it is, as a graph."""
-    if source.suffix == ".onnx":
-        import onnx
+    return onnx_of(source) if source.suffix == ".onnx" else to_onnx(*network(source))
 
-        return onnx.load(source)
-    return to_onnx(*network(source))
+
+def onnx_of(path: Path) -> "onnx.ModelProto":
+    """The graph in an .onnx file."""
+    import onnx
+
+    return onnx.load(path)
 
 
 def to_onnx(net: "nn.Module", card: Card) -> "onnx.ModelProto":

@@ -1,16 +1,13 @@
-"""Toy model files, made once."""
+"""What many tests share: the toy model of toys.py as files, made once."""
 
-import sys
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # toys.py lies beside the rooms' folders
-
 
 @pytest.fixture(scope="session")
 def spots_onnx(tmp_path_factory) -> Path:
-    import toys
+    import toys  # it lies beside this file
 
     return toys.write_onnx(tmp_path_factory.mktemp("toys") / "spots.onnx")
 
