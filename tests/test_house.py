@@ -17,10 +17,12 @@ FLOORS = {
     "models": 3, "synth": 3, "data": 3,
     "training": 4, "runtime": 4, "reports": 4,
     "commands": 5,
-    "cli": 6, "web": 6, "__main__": 7,
+    "web": 6,
+    "cli": 7,
+    "__main__": 8,
 }  # fmt: skip
 DOORS = {  # a foreign library -> the only rooms or files that may name it
-    "mitsuba": ("synth", "commands/doctor.py"), "drjit": ("synth",), "trimesh": ("synth",), "manifold3d": ("synth",), "oidn": ("synth",),
+    "mitsuba": ("synth", "commands/doctor.py"), "drjit": ("synth",), "trimesh": ("synth",), "manifold3d": ("synth",), "pyoidn": ("synth",),
     "accelerate": ("training/fit.py",), "safetensors": ("training", "models", "runtime"),
     "onnxruntime": ("runtime", "commands/export.py", "commands/doctor.py"), "openvino": ("runtime", "commands"),
     "onnx": ("commands/export.py",), "onnxscript": ("commands/export.py",), "matplotlib": ("reports.py",),
