@@ -239,7 +239,7 @@ def _soft(rng: Rng, build: Build) -> tuple[float, tuple[Part, ...]]:
         *_end_rows(rng, rng.uniform(0.7, 0.95), build),
         [rng.uniform(0.24, 0.42), 1.0, 1.0],
         [waist_at, waist, rng.uniform(0.2, 0.8)],
-        [0.92, rng.uniform(waist, 0.98), 0.0],
+        [0.92, rng.uniform(waist, 1.08), 0.0],
         [0.985, rng.uniform(0.5, 0.8), 0.0],
         [1.0, 0.45, 0.0],
     ]

@@ -43,18 +43,19 @@ def wrench(rng: Rng) -> Asset:
     """A double open-ended wrench; mostly one size up from end to end."""
     nut = _nut(rng)
     other = nut + rng.choice([1, 2, 3]) * (1 if rng.random() < 0.8 else 0)
-    long = (8.0 * other + 55) * rng.uniform(0.62, 1.15)
+    stout = rng.random() < 0.4  # short, with big heads and a broad shank
+    long = (8.0 * other + 55) * (rng.uniform(0.58, 0.85) if stout else rng.uniform(0.65, 1.15))
     turn = 15.0 if rng.random() < 0.75 else rng.uniform(0, 24)
     signs = (1, 1) if rng.random() < 0.75 else (1, -1)
     if rng.random() < 0.5:
         signs = (-signs[0], -signs[1])
-    style = _jaw_style(rng)
+    style = _jaw_style(rng, stout)
     reach = long / 2 - 0.5 * (nut + other) / 2
     ends = (
         _jaw(rng, nut, (-reach, 0.0), 180 + signs[0] * turn, style),
         _jaw(rng, other, (reach, 0.0), signs[1] * turn, style),
     )
-    return _asset(rng, WRENCH, ends)
+    return _asset(rng, WRENCH, ends, rng.uniform(0.8, 1.25) if stout else rng.uniform(0.58, 1.0))
 
 
 def combination_wrench(rng: Rng) -> Asset:
@@ -64,7 +65,9 @@ def combination_wrench(rng: Rng) -> Asset:
     turn = 15.0 if rng.random() < 0.8 else rng.uniform(0, 22)
     reach = long / 2 - 0.6 * nut
     jaw = _jaw(rng, nut, (-reach, 0.0), 180 + turn * rng.choice([-1, 1]), _jaw_style(rng))
-    return _asset(rng, COMBINATION_WRENCH, (jaw, _ring(rng, nut, (reach, 0.0), jaw.half)))
+    return _asset(
+        rng, COMBINATION_WRENCH, (jaw, _ring(rng, nut, (reach, 0.0), jaw.half)), rng.uniform(0.58, 1.05)
+    )
 
 
 def _nut(rng: Rng) -> float:
@@ -85,13 +88,13 @@ class JawStyle:
     thick: float
 
 
-def _jaw_style(rng: Rng) -> JawStyle:
+def _jaw_style(rng: Rng, stout: bool = False) -> JawStyle:
     return JawStyle(
-        girth=rng.uniform(0.98, 1.2),
+        girth=rng.uniform(1.05, 1.28) if stout else rng.uniform(0.98, 1.2),
         stretch=rng.uniform(0.88, 1.12),
         back=rng.uniform(0.0, 0.22),
-        tip=rng.uniform(0.40, 0.66),
-        slant=rng.uniform(-8, 38),
+        tip=rng.uniform(0.15, 0.5) if stout else rng.uniform(0.36, 0.66),
+        slant=rng.uniform(-5, 50) if stout else rng.uniform(-8, 38),
         throat=rng.uniform(0.5, 0.62),
         corner=rng.choice([rng.uniform(0.08, 0.2), rng.uniform(0.3, 0.49)]),
         thick=rng.uniform(0.24, 0.36),
@@ -176,10 +179,10 @@ class Shank:
     soft: float  # radius of its edges
 
 
-def _shank(rng: Rng, ends: tuple[End, End]) -> Shank:
+def _shank(rng: Rng, ends: tuple[End, End], wide: float) -> Shank:
+    """A bar from nut to nut, `wide` nuts broad, mostly with a pressed field along it."""
     a, b = ends
     xa, xb = float(a.centre[0]), float(b.centre[0])
-    wide = rng.uniform(0.58, 0.95)
     wa, wb = (np.clip(wide * e.nut * (0.92 if e.is_ring else 1.0), 4.5, None) / 2 for e in ends)
     waist = rng.uniform(0.78, 1.0)
     x = np.linspace(xa, xb, 25)
@@ -192,7 +195,7 @@ def _shank(rng: Rng, ends: tuple[End, End]) -> Shank:
         x1 = xa + a.radius * rng.uniform(1.25, 1.7)
         x2 = xb - b.radius * rng.uniform(1.3, 1.9)
         if x2 - x1 > 12:
-            keep = rng.uniform(0.5, 0.8)
+            keep = rng.uniform(0.5, 0.86)
             inner = np.interp(np.linspace(x1, x2, 9), x, half) * keep
             xs = np.linspace(x1, x2, 9)
             field = section(
@@ -203,10 +206,10 @@ def _shank(rng: Rng, ends: tuple[End, End]) -> Shank:
     return Shank(outline, thick, panel, press, thick * rng.uniform(0.25, 0.95))
 
 
-def _asset(rng: Rng, skeleton: Skeleton, ends: tuple[End, End]) -> Asset:
-    shank = _shank(rng, ends)
+def _asset(rng: Rng, skeleton: Skeleton, ends: tuple[End, End], wide: float) -> Asset:
+    shank = _shank(rng, ends, wide)
     small = min(e.nut for e in ends)
-    body = rounded(ends[0].outer + shank.outline + ends[1].outer, inside=small * rng.uniform(0.5, 1.6))
+    body = rounded(ends[0].outer + shank.outline + ends[1].outer, inside=small * rng.uniform(0.35, 1.3))
     tips = (
         rounded(body - ends[0].hole, outside=small * rng.uniform(0.02, 0.07)) if not ends[0].is_ring else body
     )
