@@ -51,9 +51,9 @@ class Models:
         from rich.table import Table
         from rich.text import Text
 
-        table = Table(
-            "detector", "landmarks", "sees", "network", "measured", "MB", "licence", title="shipped detectors"
-        )
+        table = Table(title="shipped detectors")
+        for column in ("detector", "landmarks", "sees", "network", "measured", "MB", "licence"):
+            table.add_column(column, no_wrap=column == "detector")
         for shipped in self.detectors:
             if shipped.card is None:
                 table.add_row(shipped.name, shipped.fault)
