@@ -28,6 +28,7 @@ from .solids import (
     section,
     squircle,
     sweep,
+    translation,
 )
 
 Rng = np.random.Generator
@@ -445,6 +446,32 @@ def _strip(rng: Rng) -> tuple[Part, ...]:
     return (part(plate(flat, height, -height, uv, uv), _steel(rng)),)
 
 
+def _adjustable(rng: Rng) -> tuple[Part, ...]:
+    """An adjustable spanner: two jaws, a worm, a hole in the handle's end."""
+    long, jaw, turn = rng.uniform(120, 230), rng.uniform(16, 26), rng.uniform(15, 30)
+    gape, stem = rng.uniform(6, 22), jaw * rng.uniform(0.35, 0.5)
+    blocks = [
+        (-0.2, 0.9, -1.1, 0.9),
+        (0.6, 2.1, 0.35, 1.0),
+        (0.6, 2.0, 0.15 - gape / jaw, -0.15 - gape / jaw),
+    ]
+    head = disc(0, 0, jaw, 1.15)
+    for x1, x2, y1, y2 in blocks:
+        corners = np.array([(x1, min(y1, y2)), (x2, min(y1, y2)), (x2, max(y1, y2)), (x1, max(y1, y2))])
+        head = head + section([corners * jaw])
+    window = section([np.array([(-0.25, -0.45), (0.35, -0.45), (0.35, -0.1), (-0.25, -0.1)]) * jaw])
+    half = np.array([(-long, -stem * 1.15), (0, -stem), (0, stem), (-long, stem * 1.15)])
+    body = (head - window).rotate(turn) + (section([half]) + disc(-long, 0, stem * 1.2))
+    body = body - window.rotate(turn) - disc(-long, 0, stem * rng.uniform(0.4, 0.7))
+    flat = plan(body, long / 80, rims=(0.6, 1.5))
+    thick = np.where(np.linalg.norm(flat.points, axis=1) < 1.6 * jaw, jaw * 0.3, jaw * 0.2)
+    height = thick - 1.2 * np.clip(1 - flat.depth / 1.5, 0, 1) ** 2
+    uv = flat.points / (2 * long) + 0.5
+    worm = lathe(np.array([-0.24, 0.34]) * jaw, [0.2 * jaw] * 2, 16)
+    worm = worm.moved(rotation("z", turn) @ translation(0, -0.27 * jaw))
+    return part(plate(flat, height, -height, uv, uv), _steel(rng)), part(worm, _steel(rng))
+
+
 def _socket(rng: Rng) -> tuple[Part, ...]:
     r, long = rng.uniform(8, 18), rng.uniform(20, 70)
     x = np.array([0, 0.8, long * 0.4, long * 0.55, long - 0.8, long])
@@ -474,5 +501,6 @@ PIECES: dict[str, Callable[[Rng], tuple[Part, ...]]] = {
     "cloth": _cloth,
     "blob": _blob,
     "strip": _strip,
+    "adjustable": _adjustable,
     "socket": _socket,
 }
