@@ -125,10 +125,18 @@ def test_boxes_of_a_file_are_given_to_the_instances_they_overlap(tmp_path):
     assert again.metrics["PCK@0.02"] == 1.0
 
 
-@pytest.mark.parametrize(
-    "text, error",
-    [("[{}]", "entry 0: bbox"), ("{", "is no JSON"), ('[{"bbox": [1, 1, 0, 5]}]', "have an area")],
-)
+FAULTY = {
+    "[{}]": "entry 0: bbox",
+    "{": "is no JSON",
+    '[{"bbox": [1, 1, 0, 5]}]': "with an area",
+    '[{"bbox": "all"}]': "not as COCO writes it",
+    '{"images": 7}': "not as COCO writes it",
+    '[{"bbox": [1, 1, 5, 5], "image_id": []}]': "not as COCO writes it",
+    "7": "wanted a list of results or COCO annotations, got a int",
+}
+
+
+@pytest.mark.parametrize("text, error", FAULTY.items())
 def test_a_faulty_box_file_is_named(tmp_path, text, error):
     (tmp_path / "boxes.json").write_text(text)
     with pytest.raises(DataError, match=error):

@@ -86,6 +86,11 @@ CASES = [
     (label(keypoints=[5, 6, 2, 41, 10, 1, 0, 0, 0]), "annotation 10: keypoints.claw", "(41, 10) with v=1"),
     (label(keypoints=[5, float("nan"), 2, 20, 10, 1, 0, 0, 0]), "annotation 10: keypoints.face", "finite"),
     (label(keypoints=[5, "6", 2, 20, 10, 1, 0, 0, 0]), "annotation 10: keypoints.face", "finite numbers"),
+    (label(image_id=[1]), "annotation 10: image_id", "no image has the id [1]"),
+    (label(category_id={}), "annotation 10: category_id", "no category has the id {}"),
+    (label(keypoints=[5, 6, [2], 20, 10, 1, 0, 0, 0]), "annotation 10: keypoints.face", "got [2]"),
+    (label(keypoints=[5, 10**400, 2, 20, 10, 1, 0, 0, 0]), "annotation 10: keypoints.face", "finite numbers"),
+    (category(id=[1]), "category 'hammer': id", "whole number"),
     (label(num_keypoints=3), "annotation 10: num_keypoints", "says 3, but 2 have v > 0"),
     (category(skeleton=[[1, 4]]), "category 'hammer': skeleton", "[1, 4] is outside 1..3"),
     (category(skeleton=[[0, 1]]), "category 'hammer': skeleton", "counted from 1"),
@@ -123,7 +128,7 @@ def test_what_the_reader_refuses_has_a_fault(tmp_path, change, where, what):
     folder = saved(tmp_path, raw)
     try:
         data.open_dataset(folder)
-    except DataError:
+    except (DataError, TypeError, OverflowError):
         assert told(folder)
 
 

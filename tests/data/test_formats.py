@@ -232,6 +232,19 @@ def test_a_file_of_something_else_is_refused_in_one_line(tmp_path, name):
     assert "\n" not in str(error.value) and name in str(error.value)
 
 
+@pytest.mark.parametrize("form", ["label-studio", "labelme"])
+@pytest.mark.parametrize("value", [None, 7, "x", [], [[1]]])
+def test_json_of_another_shape_is_refused_with_its_place(tmp_path, form, value):
+    FORMS[form](tmp_path)
+    file = next(tmp_path.glob("*.json"))
+    raw = json.loads(file.read_text())
+    region = raw["shapes"] if form == "labelme" else raw[0]["annotations"][1]["result"]
+    region[1] = value
+    file.write_text(json.dumps(raw))
+    with pytest.raises(DataError, match=file.name):
+        formats.read(tmp_path, form)
+
+
 def test_a_folder_without_a_dataset_says_what_was_looked_for(tmp_path):
     with pytest.raises(UserError, match="no dataset in it; looked for annotations.json"):
         formats.read(tmp_path)

@@ -48,7 +48,7 @@ def check(dataset: str | Path, *, images: str | Path | None = None, threads: int
     Args:
         dataset: a folder or file in any format we read.
         images: of COCO, the pictures' folder, where it is neither `images` beside the file nor its own.
-        threads: how many pictures to unpack at a time; as many as there are cores when None.
+        threads: how many pictures to unpack at a time; as many as there are cores, at most 8, when None.
 
     Raises:
         UserError: there is no such dataset.

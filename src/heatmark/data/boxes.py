@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError, UserError
+from .pictures import shaped
 from .records import Record
 
 
@@ -23,23 +24,26 @@ def read(path: Path, records: Sequence[Record]) -> dict[int, np.ndarray]:
         raise UserError(f"boxes must be 'truth', 'whole' or a file: {path}: {error.strerror}") from error
     except ValueError as error:
         raise DataError(f"{path}: is no JSON ({error})") from error
+    with shaped(str(path), "COCO"):
+        return _by_id(raw, path, records)
+
+
+def _by_id(raw: Any, path: Path, records: Sequence[Record]) -> dict[int, np.ndarray]:
     ids: dict[Any, int] = {r.id: r.id for r in records}
     rows = raw
     if isinstance(raw, dict):
         by_name = {r.name: r.id for r in records}
-        images = raw.get("images") or []
-        ids = {i.get("id"): by_name.get(Path(str(i.get("file_name"))).name, -1) for i in images}
-        rows = raw.get("annotations")
+        ids = {i["id"]: by_name.get(Path(str(i["file_name"])).name, -1) for i in raw["images"]}
+        rows = raw["annotations"]
     if not isinstance(rows, list):
         raise DataError(f"{path}: wanted a list of results or COCO annotations, got a {type(raw).__name__}")
     boxes: dict[int, list[list[float]]] = {}
     for i, row in enumerate(rows):
-        box = row.get("bbox") if isinstance(row, dict) else None
-        try:
-            x, y, w, h = (float(v) for v in box or ())
-        except (TypeError, ValueError) as error:
-            raise DataError(f"{path}: entry {i}: bbox: wanted x, y, w, h, got {box!r}") from error
-        if not (np.isfinite([x, y, w, h]).all() and w > 0 and h > 0):
-            raise DataError(f"{path}: entry {i}: bbox: must be finite and have an area, got {box!r}")
+        box = np.array(row.get("bbox") if isinstance(row, dict) else None, np.float64)
+        if box.shape != (4,) or not np.isfinite(box).all() or (box[2:] <= 0).any():
+            raise DataError(
+                f"{path}: entry {i}: bbox: wanted finite x, y, w, h with an area, got {box.tolist()}"
+            )
+        x, y, w, h = box.tolist()
         boxes.setdefault(ids.get(row.get("image_id"), -1), []).append([x, y, x + w, y + h])
     return {key: np.array(some) for key, some in boxes.items()}

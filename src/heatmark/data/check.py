@@ -5,7 +5,6 @@ the numbers that its author wrote (COCO pixels, counted from 0). Pictures are un
 """
 
 import json
-import math
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -33,7 +32,7 @@ def faults(
         path: a folder with annotations.json, or the annotation file itself.
         images: the folder of the pictures; by default `images` beside the file, or the file's own folder.
         track: shows progress over the pictures, (items, total) -> items.
-        threads: how many pictures to unpack at a time; as many as there are cores when None.
+        threads: how many pictures to unpack at a time; as many as there are cores, at most 8, when None.
 
     Returns:
         The faults in the file's order, pictures last; counts of pictures, instances and landmarks.
@@ -50,16 +49,16 @@ def faults(
     sizes = _pictures(raw["images"], file.name, found)
     _annotations(raw["annotations"], file.name, sizes, skeletons, found)
     found += _unread(file, folder, found)
-    of_picture = Counter(a.get("image_id") for a in raw["annotations"] if _plain(a))
+    of_picture = Counter(_key(a, "image_id") for a in raw["annotations"] if _plain(a))
     jobs = [
-        (folder, p, of_picture[p.get("id")])
+        (folder, p, of_picture[_key(p, "id")])
         for p in raw["images"]
         if _plain(p) and _named(p) and not _leaves(p["file_name"])
     ]
-    with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
+    with ThreadPoolExecutor(threads or min(os.cpu_count() or 1, 8)) as pool:
         for some in track(pool.map(lambda job: _picture(*job), jobs), len(jobs)):
             found += some
-    flags = Counter(v for a in raw["annotations"] if _plain(a) for v in _flags(a) if v in (0, 1, 2))
+    flags = Counter(v for a in raw["annotations"] if _plain(a) for v in _flags(a) if _flag(v))
     counts = Counter(pictures=len(raw["images"]), instances=len(raw["annotations"]))
     return found, counts + Counter(seen=flags[2], hidden=flags[1], absent=flags[0])
 
@@ -71,7 +70,7 @@ def faults_of(
 ) -> tuple[list[Fault], Counter[str]]:
     """The same for a dataset that a reader of any format has opened: its pictures, points and boxes."""
     found: list[Fault] = []
-    with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
+    with ThreadPoolExecutor(threads or min(os.cpu_count() or 1, 8)) as pool:
         for some in track(pool.map(_record, dataset.records), len(dataset)):
             found += some
     states = Counter(int(v) for record in dataset for v in record.poses.visibility.flat)
@@ -103,6 +102,8 @@ def _unread(file: Path, folder: Path, found: list[Fault]) -> list[Fault]:
         refused = examine(file, images=folder)[1]
     except UserError as error:  # several categories, none chosen
         return [Fault(file.name, "", "categories", str(error).removeprefix(f"{file.name}: "))]
+    except (TypeError, OverflowError):  # a value of a kind the reader never expects: named above
+        return []
     return [f for f in refused if f.where not in told and not f.message.endswith("is missing")]
 
 
@@ -152,7 +153,7 @@ def _parsed(annotations: Path) -> tuple[dict[str, list] | None, list[Fault]]:
 def _categories(categories: list, file: str, found: list[Fault]) -> Iterator[tuple[Any, Skeleton | None]]:
     """(id, skeleton) of each category; a skeleton that cannot be built is None, and its faults are noted."""
     for category in filter(_plain, categories):
-        key = category.get("id")
+        key = _key(category, "id")
         where = f"category {key!r}" if "name" not in category else f"category {category['name']!r}"
 
         def fault(field: str, what: str, where: str = where) -> None:
@@ -277,16 +278,17 @@ def _annotations(annotations: list, file: str, sizes: dict, skeletons: dict, fou
 
         if not isinstance(one.get("id"), int):
             fault("id", f"wanted a whole number, got {one.get('id')!r}")
-        if one.get("image_id") not in sizes:
+        image, category = _key(one, "image_id"), _key(one, "category_id")
+        if image not in sizes:
             fault("image_id", f"no image has the id {one.get('image_id')!r}")
-        size = sizes.get(one.get("image_id"))
+        size = sizes.get(image)
         _box(one, size, fault)
-        if one.get("category_id") not in skeletons:
+        if category not in skeletons:
             fault(
                 "category_id",
                 f"no category has the id {one.get('category_id')!r}; there are: {_ids(skeletons)}",
             )
-        elif (skeleton := skeletons[one["category_id"]]) is not None:
+        elif (skeleton := skeletons[category]) is not None:
             _keypoints(one, skeleton, size, fault)
     for twice in _repeated(a.get("id") for a in annotations if _plain(a)):
         found.append(Fault(file, f"annotation {twice!r}", "id", "is used twice"))
@@ -318,7 +320,7 @@ def _keypoints(one: dict, skeleton: Skeleton, size: tuple | None, fault: Callabl
         return
     for landmark, x, y, v in zip(skeleton.landmarks, flat[0::3], flat[1::3], flat[2::3]):
         field = f"keypoints.{landmark}"
-        if v not in (0, 1, 2):
+        if not _flag(v):
             fault(field, f"visibility must be 0 (absent), 1 (hidden) or 2 (seen), got {v!r}")
         elif not (_number(x) and _number(y)):
             if v or not all(isinstance(c, (int, float)) or c is None for c in (x, y)):
@@ -328,7 +330,7 @@ def _keypoints(one: dict, skeleton: Skeleton, size: tuple | None, fault: Callabl
                 fault(
                     field, f"({x:g}, {y:g}) with v={v} lies outside the picture's {size[1]:g} x {size[0]:g}"
                 )
-    labelled = sum(v in (1, 2) for v in flat[2::3])
+    labelled = sum(_flag(v) and v > 0 for v in flat[2::3])
     if one.get("num_keypoints", labelled) != labelled:
         fault("num_keypoints", f"says {one['num_keypoints']!r}, but {labelled} have v > 0")
 
@@ -405,7 +407,17 @@ def _named(picture: dict) -> bool:
 
 
 def _number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e18  # NaN is not
+
+
+def _flag(value: object) -> bool:
+    return _number(value) and value in (0, 1, 2)
+
+
+def _key(item: dict, field: str) -> Any:
+    """An id to look up: as it is, or as text where it is of a kind that cannot be one."""
+    value = item.get(field)
+    return value if value is None or isinstance(value, (int, str)) else repr(value)
 
 
 def _flags(annotation: dict) -> list:

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..errors import DataError, UserError, unknown
 from ..types import ABSENT, HIDDEN, SEEN, Skeleton
-from .pictures import beside, poses_of, size_of
+from .pictures import beside, poses_of, shaped, size_of
 from .records import Dataset, Record, read_bytes
 
 Instance = dict[str, tuple[float, float, int]]
@@ -43,7 +43,10 @@ def read(path: str | Path, category: str | None = None) -> Dataset:
         )
         raise DataError(f"{file}: wanted 'CVAT for images 1.1', {hint or f'got <{root.tag}>'}")
     label = _label(root, category, file)
-    pages = [(image, *_instances(image, label, file)) for image in root.iter("image")]
+    pages = []
+    for image in root.iter("image"):
+        with shaped(f"{file}: {image.get('name')}", "CVAT"):
+            pages.append((image, *_instances(image, label, file)))
     names = _sublabels(root, label) if label else []
     names = list(dict.fromkeys([*names, *(n for _, found, _ in pages for one in found for n in one)]))
     if not names:

@@ -15,7 +15,7 @@ import yaml
 
 from ..errors import DataError, UserError
 from ..types import SEEN, Skeleton
-from .pictures import poses_of, size_of
+from .pictures import poses_of, shaped, size_of
 from .records import Dataset, Record, read_bytes
 
 
@@ -34,7 +34,10 @@ def read(path: str | Path, category: str | None = None) -> Dataset:
         raise UserError(
             f"{path}: no CollectedData*.csv (the .h5 beside it holds the same labels and is not read)"
         )
-    rows = {picture: row for file in files for picture, row in _frames(file).items()}
+    rows = {}
+    for file in files:
+        with shaped(str(file), "DeepLabCut"):
+            rows |= _frames(file)
     names = dict.fromkeys(name for instances in rows.values() for one in instances.values() for name in one)
     if not names:
         raise DataError(f"{path}: no body part is labelled")
@@ -103,6 +106,6 @@ def _skeleton(folder: Path, names: tuple[str, ...], category: str | None) -> Ske
             settings = yaml.safe_load(read_bytes(config)) or {}
         except yaml.YAMLError as error:
             raise DataError(f"{config}: not valid YAML ({str(error).splitlines()[0]})") from error
-    bones = [tuple(b) for b in settings.get("skeleton") or [] if isinstance(b, list) and len(b) == 2]
-    bones = tuple(b for b in bones if set(b) <= set(names))
-    return Skeleton(category or str(settings.get("Task") or folder.resolve().name), names, bones)
+    with shaped(str(config), "DeepLabCut"):
+        bones = tuple((a, b) for a, b in settings.get("skeleton") or [] if a in names and b in names)
+        return Skeleton(category or str(settings.get("Task") or folder.resolve().name), names, bones)

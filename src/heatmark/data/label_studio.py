@@ -13,7 +13,7 @@ import numpy as np
 
 from ..errors import DataError, UserError
 from ..types import SEEN, Skeleton
-from .pictures import beside, poses_of, size_of
+from .pictures import beside, poses_of, shaped, size_of
 from .records import Dataset, Record, read_bytes
 
 KINDS = ("keypointlabels", "rectanglelabels")
@@ -33,11 +33,10 @@ def read(path: str | Path, category: str | None = None) -> Dataset:
     found = []
     for i, task in enumerate(tasks):
         where = f"{file}: task {task.get('id', i)}" if isinstance(task, dict) else f"{file}: entry {i}"
-        if not isinstance(task, dict) or not isinstance(task.get("data"), dict):
-            raise DataError(f"{where}: wanted an object with data and annotations, got {task!r:.60}")
-        picture = beside(file, _picture(task["data"], where))
-        size = size_of(picture)
-        found.append((picture, size, *_instances(_results(task), size, where)))
+        with shaped(where, "Label Studio"):
+            picture = beside(file, _picture(task["data"], where))
+            size = size_of(picture)
+            found.append((picture, size, *_instances(_results(task), size, where)))
     names = dict.fromkeys(name for _, _, instances, _, _ in found for one in instances for name in one)
     if not names:
         raise DataError(f"{file}: no task has keypoints")
@@ -109,17 +108,17 @@ def _instances(
     for region in (r for r in results if r["type"] == "rectanglelabels"):
         x, y, w, h = _numbers(region, ("x", "y", "width", "height"), where)
         boxes[region.get("id")] = [*((x, y) * scale).tolist(), *((x + w, y + h) * scale).tolist()]
-        labels += region["value"].get("rectanglelabels") or []
+        labels += map(str, region["value"].get("rectanglelabels") or [])
     groups: dict[str | None, dict[str, tuple[float, float, int]]] = {box: {} for box in boxes}
     for region in (r for r in results if r["type"] == "keypointlabels"):
-        said = region["value"].get("keypointlabels") or [None]
+        said = [str(name) for name in region["value"].get("keypointlabels") or ["point"]]
         x, y = np.array(_numbers(region, ("x", "y"), where)) * scale
         group = _holder(region, float(x), float(y), boxes, where, said[0])
         if said[0] in groups.setdefault(group, {}):
             raise DataError(
                 f"{where}: two points are called {said[0]!r} in one instance; draw a rectangle around each"
             )
-        groups[group][str(said[0])] = (float(x), float(y), SEEN)
+        groups[group][said[0]] = (float(x), float(y), SEEN)
     kept = [(group, points) for group, points in groups.items() if points]
     return [points for _, points in kept], [boxes.get(group) for group, _ in kept], labels
 

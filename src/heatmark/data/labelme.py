@@ -13,7 +13,7 @@ import numpy as np
 
 from ..errors import DataError, UserError
 from ..types import HIDDEN, SEEN, Skeleton
-from .pictures import beside, poses_of, size_of
+from .pictures import beside, poses_of, shaped, size_of
 from .records import Dataset, Record, read_bytes
 
 HIDING = ("hidden", "occluded")
@@ -33,7 +33,10 @@ def read(path: str | Path, category: str | None = None) -> Dataset:
     pages = {file: page for file in files if (page := _page(file)) is not None}
     if not pages:
         raise UserError(f"{path}: no labelme JSON file (one with shapes and imagePath)")
-    found = {file: _instances(page, file) for file, page in pages.items()}
+    found = {}
+    for file, page in pages.items():
+        with shaped(str(file), "labelme"):
+            found[file] = _instances(page, file)
     names = dict.fromkeys(name for instances, _ in found.values() for one in instances for name in one)
     if not names:
         raise DataError(f"{path}: no shape of the type point")
@@ -62,6 +65,8 @@ def _instances(page: dict[str, Any], file: Path) -> tuple[list[dict], list]:
     points: dict[Any, dict[str, tuple[float, float, int]]] = {}
     boxes: dict[Any, list[float]] = {}
     for i, shape in enumerate(page["shapes"]):
+        if not isinstance(shape, dict):
+            raise DataError(f"{file}: shape {i}: wanted an object, got {shape!r:.60}")
         kind, group, label = shape.get("shape_type"), shape.get("group_id"), str(shape.get("label"))
         xy = np.array(shape.get("points"), np.float64) if kind in ("point", "rectangle") else None
         if xy is None:
