@@ -246,7 +246,7 @@ def test_json_of_another_shape_is_refused_with_its_place(tmp_path, form, value):
 
 
 def test_a_folder_without_a_dataset_says_what_was_looked_for(tmp_path):
-    with pytest.raises(UserError, match="no dataset in it; looked for annotations.json"):
+    with pytest.raises(UserError, match="no dataset: no annotations.json"):
         formats.read(tmp_path)
     with pytest.raises(UserError, match="did you mean 'yolo'"):
         formats.read(tmp_path, "yollo")

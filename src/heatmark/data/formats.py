@@ -61,10 +61,8 @@ def _of_folder(folder: Path) -> str:
     for file in sorted(folder.rglob("*.json"))[:20]:
         if (form := _of_json(file)) is not None:
             return form
-    ours = "annotations.json (COCO), YAML with kpt_shape (YOLO), annotations.xml (CVAT)"
-    raise UserError(
-        f"{folder}: no dataset in it; looked for {ours}, DLC's CSV, labelme's and Label Studio's JSON"
-    )
+    ours = "no annotations.json (COCO), no YAML with kpt_shape (YOLO), no annotations.xml (CVAT)"
+    raise UserError(f"{folder}: no dataset: {ours}, no CSV of DLC, no JSON of labelme or Label Studio")
 
 
 def _of_json(file: Path) -> str | None:
