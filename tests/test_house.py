@@ -29,9 +29,10 @@ DOORS = {  # a foreign library -> the only rooms or files that may name it
     "fastapi": ("web",), "uvicorn": ("web",), "ray": ("commands/spread.py",),
     "torch": ("heatmaps", "models", "training", "runtime/engines.py", "commands"),
     "typer": ("cli.py",),
+    "pickle": ("commands/crew.py",),  # between its own processes; never a file
 }  # fmt: skip
 NO_TORCH = ("imaging", "metrics", "grouping", "card", "types", "geometry", "errors", "synth", "data", "zoo", "reports", "web")
-FORBIDDEN = {"albumentations", "imgaug", "lightning", "pytorch_lightning", "hydra", "pycocotools", "ultralytics", "pickle", "bpy"}
+FORBIDDEN = {"albumentations", "imgaug", "lightning", "pytorch_lightning", "hydra", "pycocotools", "ultralytics", "bpy"}
 VAGUE = {"utils", "core", "helpers", "common", "misc", "util", "helper"}
 FACE = {
     "Boxes", "DataError", "Frame", "GateError", "HeatmarkError", "Poses", "Sample", "Skeleton", "UserError",
