@@ -19,7 +19,7 @@ PIN = Skeleton("pin", ("head", "point"))
 
 
 class Sketch:
-    """Stands in for the Studio: noise with a landmark, at once. A function of (seed, index), as it must be."""
+    """Stands in for the Studio: noise with a landmark, at once. A function of (seed, index), as all are."""
 
     made: list[int] = []
 

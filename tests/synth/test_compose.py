@@ -10,6 +10,7 @@ from heatmark.synth.compose import (
     cut_and_paste,
     cut_out,
     develop,
+    metered,
     pasted,
     with_background,
     with_occluder,
@@ -75,6 +76,12 @@ def test_effects_do_what_they_say(layers):
     for blurred in (Effects(seed=seed, blur_px=2.0), Effects(seed=seed, motion_px=(4.0, 3.0))):
         picture = develop(layers, blurred).picture.astype(int)
         assert abs(np.diff(picture[..., 0], axis=0)).max() < abs(np.diff(plain[..., 0], axis=0)).max()
+
+
+def test_a_picture_too_dark_or_too_bright_is_exposed_anew(layers):
+    assert metered(layers.picture) == 1.0
+    assert metered(np.full((4, 4, 3), 0.01)) == pytest.approx(5.0)
+    assert metered(np.full((4, 4, 3), 0.9)) == pytest.approx(0.5)
 
 
 def test_develop_is_a_function_of_its_arguments(layers):

@@ -27,6 +27,7 @@ BLEND_WEIGHTS = {
     "poisson": 0.25,
     "laplacian": 0.25,
 }  # the paper says random
+METERED = 0.05, 0.45  # mean light between which a camera leaves the exposure as it is; 0.18 is mid grey
 STRETCHED, MOST_STRETCH = 0.25, 1.3  # how often a picture is stretched, and by how much at most
 COVERED = 0.6  # most of the object's visible area that a pasted thing may cover
 TINY = 30  # pixels of an object below which its background is not replaced
@@ -67,6 +68,12 @@ def develop(layers: Layers, effects: Effects, name: str = "") -> Sample:
         sample = _stretched(sample, rng)
     quality = int(rng.integers(35, 98))
     return replace(sample, picture=transforms.jpeg(sample.picture, quality)) if rng.random() < 0.6 else sample
+
+
+def metered(light: np.ndarray) -> float:
+    """What a camera multiplies linear light (H, W, 3) by, so that its logarithmic mean comes within METERED."""
+    mean = float(np.exp(np.log(np.clip(light @ transforms.LUMA, 1e-4, 4.0)).mean()))
+    return float(np.clip(mean, *METERED) / mean)
 
 
 def copied(
