@@ -315,14 +315,6 @@ def cut(solid: Solid, *cutters: Solid) -> Solid:
     return _solid(body)
 
 
-def united(*solids: Solid) -> Solid:
-    """The union: nothing inside is left. Texture coordinates are kept."""
-    body = _manifold(solids[0])
-    for other in solids[1:]:
-        body = body + _manifold(other)
-    return _solid(body)
-
-
 # finishing
 
 
