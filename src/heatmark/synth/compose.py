@@ -71,7 +71,8 @@ def develop(layers: Layers, effects: Effects, name: str = "") -> Sample:
 
 
 def metered(light: np.ndarray) -> float:
-    """What a camera multiplies linear light (H, W, 3) by, so that its logarithmic mean comes within METERED."""
+    """What a camera multiplies linear light (H, W, 3) by, so that its logarithmic mean comes within
+    METERED."""
     mean = float(np.exp(np.log(np.clip(light @ transforms.LUMA, 1e-4, 4.0)).mean()))
     return float(np.clip(mean, *METERED) / mean)
 
