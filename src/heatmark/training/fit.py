@@ -90,13 +90,12 @@ def fit(
     if resume and state.saved(folder):
         note(state.resume(folder, net, f.optimiser.optimizer, progress))
     loader = training_loader(training, order)
-    log = Log(folder, progress.step, active=leads)
 
     def save() -> None:
         if leads:
             state.save(folder, net, f.optimiser.optimizer, progress)
 
-    with interruptible() as interrupted:
+    with Log(folder, progress.step, active=leads) as log, interruptible() as interrupted:
         saved_at = time.monotonic()
         while progress.epoch < recipe.epochs and not stalled(progress.losses, recipe.early_stop):
             order.epoch, order.start = progress.epoch, progress.batches
@@ -124,7 +123,6 @@ def fit(
                 + ", ".join(f"{k} {v:.4g}" for k, v in results.items())
                 + " *" * better
             )
-    log.close()
     accelerator.wait_for_everyone()
     if not math.isfinite(progress.best):
         raise DataError(f"no epoch had a finite validation loss; {progress.nonfinite} steps were left out")
@@ -133,6 +131,11 @@ def fit(
 
 def prepared(recipe: Recipe, task: Task, net: nn.Module, training: Samples) -> Fitting:
     """The network and its optimiser where they will run; chance set by the recipe's seed."""
+    strides: Any = net.strides
+    if recipe.level_weights is not None and len(recipe.level_weights) != len(strides):
+        raise UserError(
+            f"{recipe.model} has {len(strides)} levels, level_weights has {len(recipe.level_weights)}"
+        )
     AcceleratorState._reset_state()  # or the precision of an earlier run in this process would stay
     try:
         accelerator = Accelerator(mixed_precision=precision(recipe.precision))
@@ -142,7 +145,6 @@ def prepared(recipe: Recipe, task: Task, net: nn.Module, training: Samples) -> F
     net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # a third faster, also on CPUs
     wrapped, optimiser = accelerator.prepare(net, optimiser_for(recipe, net))
     progress = Progress(data=state.fingerprint([e.record.name for e in training.entries]))
-    strides: Any = net.strides
     return Fitting(recipe, task, training.skeleton, wrapped, strides, optimiser, accelerator, progress)
 
 

@@ -50,7 +50,10 @@ class Log:
                 if isinstance(value, float):
                     self.board.add_scalar(f"{kind}/{name}", value, line["step"])
 
-    def close(self) -> None:
+    def __enter__(self) -> "Log":
+        return self
+
+    def __exit__(self, *_: object) -> None:
         if self.active:
             self.file.close()
             if self.board:

@@ -158,7 +158,10 @@ def validated(raw: Mapping[str, Any], source: str) -> Recipe:
     try:
         return Recipe.model_validate(raw)
     except ValidationError as error:
-        fault = error.errors()[0]
+        faults = error.errors()
+        fault = next(
+            (f for f in faults if f["type"] == "extra_forbidden"), faults[0]
+        )  # the cause of a missing one
         place = [str(p) for p in fault["loc"]]
         if fault["type"] == "extra_forbidden":
             raise UserError(f"{source}: {unknown('recipe field', place[-1], Recipe.model_fields)}") from error

@@ -1,0 +1,125 @@
+"""Samples: a function of (seed, epoch, index) alone; what is cut out; what is kept apart."""
+
+import numpy as np
+import pytest
+import torch
+
+from heatmark.data import open_dataset
+from heatmark.data.records import Dataset, Record
+from heatmark.errors import DataError
+from heatmark.training import loader, recipe
+from heatmark.types import Poses, Skeleton
+
+TOOL = Skeleton("tool", ("a", "b"))
+
+
+def samples(folder, tiny, **settings):
+    dataset = open_dataset(folder)
+    return loader.Samples(
+        loader.entries(dataset, dataset.skeleton), dataset.skeleton, recipe.validated(tiny | settings, "tiny")
+    )
+
+
+def epoch(found, workers, number=1, start=0):
+    order = loader.Order(len(found), found.recipe.model_copy(update={"workers": workers}))
+    order.epoch, order.start = number, start
+    found.recipe = order.recipe
+    return list(loader.training_loader(found, order))
+
+
+def same(one, other):
+    return all(
+        torch.equal(getattr(one, n).nan_to_num(-1), getattr(other, n).nan_to_num(-1)) for n in loader.TENSORS
+    )
+
+
+def test_workers_change_nothing(sticks, tiny):
+    found = samples(sticks, tiny)
+    alone, shared = epoch(found, 0), epoch(found, 2)
+    assert len(alone) == len(shared) == 3 and all(map(same, alone, shared))
+
+
+def test_an_epoch_taken_up_later_goes_on_with_the_same_batches(sticks, tiny):
+    found = samples(sticks, tiny)
+    assert all(map(same, epoch(found, 0)[2:], epoch(found, 0, start=2)))
+
+
+def test_every_sample_once_an_epoch_in_an_order_of_its_own(sticks, tiny):
+    found = samples(sticks, tiny)
+    first, second = ([n for b in epoch(found, 0, e) for n in b.names] for e in (0, 1))
+    assert sorted(first) == sorted(second) == sorted(e.record.name for e in found.entries) and first != second
+
+
+def test_processes_share_an_epoch(tiny):
+    settings = recipe.validated(tiny | {"batch": 2}, "tiny")
+    shares = [[i for b in loader.Order(11, settings, rank, 2) for _, i in b] for rank in (0, 1)]
+    assert not set(shares[0]) & set(shares[1]) and len(shares[0]) == len(shares[1]) == 5
+
+
+def test_a_last_batch_of_one_is_left_out(tiny):
+    order = loader.Order(9, recipe.validated(tiny, "tiny"))
+    assert [len(b) for b in order] == [4, 4] and len(order) == 2
+
+
+def test_epochs_and_seeds_vary_a_sample_and_validation_does_not(sticks, tiny):
+    found = samples(sticks, tiny)
+    assert same(found[1, 0], found[1, 0]) and not same(found[1, 0], found[2, 0])
+    assert not same(found[1, 0], samples(sticks, tiny, seed=1)[1, 0])
+    assert same(found[None, 0], samples(sticks, tiny, augmentation="none")[None, 0])
+
+
+def test_points_stay_on_their_pixels(sticks, tiny):
+    for item in (samples(sticks, tiny)[3, 2], samples(sticks, tiny, whole=1.0)[None, 2]):
+        for point, channel in zip(item.points, (0, 2)):  # a red end and a blue end
+            if torch.isfinite(point).all():
+                x, y = (int(v) for v in point)
+                assert item.pictures[channel, y, x] > 150 > item.pictures[1, y, x]
+
+
+def test_whole_pictures_or_boxes(sticks, tiny):
+    whole, box = (
+        samples(sticks, tiny, whole=1.0)[None, 0],
+        samples(sticks, tiny, whole=0.0, enlarge=1.0)[None, 0],
+    )
+    assert whole.sides < 50 and box.sides == pytest.approx(64)
+
+
+def test_a_small_cache_decodes_each_time_and_gives_the_same(sticks, tiny):
+    kept, opened = samples(sticks, tiny), samples(sticks, tiny, cache_mb=0)
+    assert len(kept.pictures) == 12 and not opened.pictures and same(kept[0, 3], opened[0, 3])
+
+
+def record(tmp_path, points, visibility=None, boxes=None, index=0):
+    return Record(
+        tmp_path / "x.jpg", (40, 50), Poses(TOOL, points, visibility=visibility, boxes=boxes), index
+    )
+
+
+def test_a_box_that_is_missing_is_drawn_around_the_points(tmp_path):
+    nan = np.nan
+    points = np.array(
+        [[[10, 10], [30, 20]], [[5, 5], [nan, nan]], [[nan, nan], [nan, nan]], [[9, 9], [8, 8]]]
+    )
+    visible = np.array([[2, 1], [2, 0], [0, 0], [0, 1]])
+    found = loader.entries(Dataset(tmp_path, TOOL, (record(tmp_path, points, visible),)), TOOL)
+    assert [e.box.tolist() for e in found] == [[10, 10, 30, 20], [0, 0, 50, 40], [0, 0, 50, 40]]
+    assert (
+        np.isnan(found[2].points[0]).all() and not found[0].alone
+    )  # labelled absent, whatever its coordinates
+
+
+def test_landmarks_come_in_the_order_asked_for(tmp_path):
+    points = np.array([[[10.0, 10], [30, 20]]])
+    found = loader.entries(Dataset(tmp_path, TOOL, (record(tmp_path, points),)), Skeleton("t", ("b", "a")))
+    assert found[0].points.tolist() == [[30, 20], [10, 10]]
+
+
+def test_copies_of_a_scene_are_kept_apart_together(sticks):
+    kept, apart = loader.split(open_dataset(sticks), 0.3, seed=0)
+    scenes = [{r.extra["index"] for r in side} for side in (kept, apart)]
+    assert len(kept) == 8 and len(apart) == 4 and not scenes[0] & scenes[1]
+
+
+def test_nothing_to_learn_from_is_said():
+    with pytest.raises(DataError, match="nowhere: no object with a labelled landmark"):
+        loader.worth_training([], [], "nowhere")
