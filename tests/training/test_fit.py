@@ -19,9 +19,10 @@ def run(folder, data, settings, resume=False, track=lambda items, **_: items, ta
     resolved = recipe.validated(settings, "tiny")
     dataset = open_dataset(data)
     skeleton = dataset.skeleton
-    sides = [
-        loader.Samples(loader.entries(d, skeleton), skeleton, resolved) for d in loader.split(dataset, 0.3, 0)
-    ]
+    learn, check = (
+        loader.Samples(loader.entries(side, skeleton), skeleton, resolved)
+        for side in loader.split(dataset, 0.3, 0)
+    )
     torch.manual_seed(1)
     net = create(resolved.model, 2, **resolved.options)
     card = Card.model_validate(
@@ -35,7 +36,7 @@ def run(folder, data, settings, resume=False, track=lambda items, **_: items, ta
     )
     folder.mkdir(exist_ok=True)
     note = (notes if notes is not None else []).append
-    return fit.fit(resolved, task, net, *sides, folder, card, resume, track, note)
+    return fit.fit(resolved, task, net, learn, check, folder, card, resume, track, note)
 
 
 def lines(folder, kind):

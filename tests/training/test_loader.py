@@ -89,10 +89,8 @@ def test_a_small_cache_decodes_each_time_and_gives_the_same(sticks, tiny):
     assert len(kept.pictures) == 12 and not opened.pictures and same(kept[0, 3], opened[0, 3])
 
 
-def record(tmp_path, points, visibility=None, boxes=None, index=0):
-    return Record(
-        tmp_path / "x.jpg", (40, 50), Poses(TOOL, points, visibility=visibility, boxes=boxes), index
-    )
+def record(tmp_path, points, **more):
+    return Record(tmp_path / "x.jpg", (40, 50), Poses(TOOL, points, **more))
 
 
 def test_a_box_that_is_missing_is_drawn_around_the_points(tmp_path):
@@ -101,7 +99,7 @@ def test_a_box_that_is_missing_is_drawn_around_the_points(tmp_path):
         [[[10, 10], [30, 20]], [[5, 5], [nan, nan]], [[nan, nan], [nan, nan]], [[9, 9], [8, 8]]]
     )
     visible = np.array([[2, 1], [2, 0], [0, 0], [0, 1]])
-    found = loader.entries(Dataset(tmp_path, TOOL, (record(tmp_path, points, visible),)), TOOL)
+    found = loader.entries(Dataset(tmp_path, TOOL, (record(tmp_path, points, visibility=visible),)), TOOL)
     assert [e.box.tolist() for e in found] == [[10, 10, 30, 20], [0, 0, 50, 40], [0, 0, 50, 40]]
     assert (
         np.isnan(found[2].points[0]).all() and not found[0].alone

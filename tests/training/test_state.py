@@ -1,6 +1,7 @@
 """What is saved is whole, checked, finite, and gives back exactly what was there."""
 
 import json
+from typing import Any
 
 import pytest
 import torch
@@ -16,7 +17,7 @@ from heatmark.types import Skeleton
 
 def learner(seed=0):
     torch.manual_seed(seed)
-    net = create("ihm56", points=1, backbone="tiny", width=0.02).train()
+    net: Any = create("ihm56", points=1, backbone="tiny", width=0.02).train()
     optimiser = torch.optim.Adam([p for p in net.parameters() if p.requires_grad], 0.01, fused=True)
     return net, optimiser
 
@@ -24,7 +25,7 @@ def learner(seed=0):
 def stepped(net, optimiser, count=2):
     for _ in range(count):
         optimiser.zero_grad()
-        sum(m.mean() for m in net(torch.full((2, 3, 32, 32), 0.5))).backward()
+        torch.stack([m.mean() for m in net(torch.full((2, 3, 32, 32), 0.5))]).sum().backward()
         optimiser.step()
     return {k: v.clone() for k, v in net.state_dict().items()}
 
