@@ -81,11 +81,11 @@ def test_stopped_anywhere_and_gone_on_with_it_is_the_same_folder(tmp_path, monke
     small(tmp_path / "whole")
     write, left = album.write_whole, [4]
 
-    def stopping(path, data):
+    def stopping(path, data, alone=False):
         if left[0] == 0:
             raise KeyboardInterrupt
         left[0] -= 1
-        write(path, data)
+        write(path, data, alone)
 
     with monkeypatch.context() as patch:
         for module in ("render", "album"):
@@ -135,7 +135,7 @@ def test_other_settings_in_the_same_folder_are_refused_by_name(tmp_path):
         small(tmp_path / "d", size=(32, 32))
     with pytest.raises(UserError, match="copies was 1, is 0"):
         small(tmp_path / "d", copies=0)
-    with pytest.raises(UserError, match="scene.clutter.hand was 0.15, is 0.5"):
+    with pytest.raises(UserError, match="scene.clutter.hand was 0.*, is 0.5"):
         small(tmp_path / "d", settings={"clutter": {"hand": 0.5}})
     with pytest.raises(UserError, match="variant was 'scalar_rgb', is 'llvm_ad_rgb'"):
         small(tmp_path / "d", variant="llvm_ad_rgb")
@@ -230,8 +230,7 @@ def test_killed_and_started_again_it_is_the_same_folder(tmp_path):
     Sketch.made = []
     assert small(out, count=12).pictures == 24
     assert 0 < len(Sketch.made) < 12
-    kept = {n: b for n, b in files(out).items() if not n.endswith(".part")}
-    assert kept == files(tmp_path / "whole")
+    assert files(out) == files(tmp_path / "whole")
 
 
 class TestWithTheRenderer:

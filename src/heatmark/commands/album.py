@@ -7,6 +7,7 @@ parts become annotations.json. So a folder that was killed ten times holds the s
 
 import json
 import math
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -115,7 +116,7 @@ def journal(out: Path, part: int, parts: int) -> Iterator[TextIO]:
             yield adding
         lines = [json.dumps(entry) for entry in _read(path)]
         if (tidy := "".join(line + "\n" for line in lines).encode()) != read_bytes(path):
-            write_whole(path, tidy)
+            write_whole(path, tidy, alone=True)
 
 
 def _lock(file: Any, path: Path) -> None:
@@ -128,6 +129,25 @@ def _lock(file: Any, path: Path) -> None:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         raise UserError(f"{path.parent.parent}: another process renders this part of the folder") from error
+
+
+@contextmanager
+def alone(out: Path) -> Iterator[None]:
+    """While the files of the whole folder are written: other parts wait. What a killed one left unfinished
+    goes."""
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    folder = os.open(out, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        for left in out.glob(".*.part"):
+            left.unlink()
+        yield
+    finally:
+        os.close(folder)
 
 
 def entries(out: Path) -> dict[int, dict[str, Any]]:
@@ -185,25 +205,17 @@ def _array(values: list, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def folded(out: Path, plan: Plan) -> int:
-    """annotations.json, the card and the sheet from all journals; again while other parts are still
-    adding."""
-    pictures = -1
-    while len(noted := entries(out)) != pictures:
-        pictures = len(noted)
-        if not noted:
-            continue
-        records = [_record(out, entry) for entry in noted.values()]
-        skeletons = {r.poses.skeleton for r in records}
-        if len(skeletons) > 1:
-            names = ", ".join(sorted(str(s.landmarks) for s in skeletons))
-            raise DataError(f"{out}: the objects of a scene must have the same landmarks, got {names}")
+    """annotations.json, the card and the sheet, from all journals. The number of pictures noted so far."""
+    noted = list(entries(out).values())
+    if noted:
+        records = [_record(out, entry) for entry in noted]
         skeleton = records[0].poses.skeleton
         coco.write(
             out, skeleton, records, {"description": f"{skeleton.name}, made by heatmark", "seed": plan.seed}
         )
-        _write_card(out, plan, skeleton, _counts(list(noted.values())))
+        _write_card(out, plan, skeleton, _counts(noted))
         write_whole(out / "sheet.jpg", encode_jpeg(_sheet(records), 85))
-    return pictures
+    return len(noted)
 
 
 def _record(out: Path, entry: Mapping[str, Any]) -> Record:

@@ -101,7 +101,9 @@ def render(
         scene, seed, size, samples, method, variant, copies, settings, format, planes, card
     )
     with _disk(out):
-        album.begin(out, plan, card)
+        out.mkdir(parents=True, exist_ok=True)
+        with album.alone(out):
+            album.begin(out, plan, card)
         with album.journal(out, part, parts) as journal:
             done = album.finished(out, plan)
             todo = [index for index in range(part, count, parts) if index not in done]
@@ -114,7 +116,8 @@ def render(
                 for line in track(lines, mine * plan.each, label, done=before):
                     journal.write(json.dumps(line) + "\n")
                     journal.flush()
-        pictures = album.folded(out, plan)
+        with album.alone(out):
+            pictures = album.folded(out, plan)
     return Rendered(out, pictures, round(time.monotonic() - start, 3), plan.variant)
 
 
@@ -227,13 +230,13 @@ class Maker:
 
     def _write(self, made: Sample, stem: str) -> None:
         data = encode_png(made.picture) if self.plan.format == "png" else encode_jpeg(made.picture, QUALITY)
-        write_whole(self.out / "images" / f"{stem}.{self.plan.format}", data)
+        write_whole(self.out / "images" / f"{stem}.{self.plan.format}", data, alone=True)
         if self.plan.planes and made.mask is not None:
-            write_whole(self.out / "masks" / f"{stem}.png", encode_png(made.mask))
+            write_whole(self.out / "masks" / f"{stem}.png", encode_png(made.mask), alone=True)
         if self.plan.planes and made.depth is not None:
             millimetres = np.where(np.isfinite(made.depth), made.depth * 1000, 0)
             plane = np.clip(millimetres + 0.5, 0, 65535).astype(np.uint16)
-            write_whole(self.out / "depth" / f"{stem}.png", encode_png(plane))
+            write_whole(self.out / "depth" / f"{stem}.png", encode_png(plane), alone=True)
 
 
 def read_cutouts(folder: Path) -> list[Any]:

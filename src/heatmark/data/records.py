@@ -114,10 +114,15 @@ def sample(record: Record, planes: bool = False, limit: int = LIMIT) -> Sample:
     return Sample(picture, record.poses, record.name, mask, depth)
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file so that it is there whole or not at all, even when the power goes. Makes its folder."""
+def write_whole(path: Path, data: bytes, alone: bool = False) -> None:
+    """Write a file so that it is there whole or not at all, even when the power goes. Makes its folder.
+
+    Args:
+        alone: nobody else writes this file. Then a process that is killed meanwhile leaves its unfinished
+            file under a name that the next one takes again, so that none lies about.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    beside = path.with_name(f".{path.name}.part" if alone else f".{path.name}.{os.getpid()}.part")
     try:
         with open(beside, "wb") as file:
             file.write(data)
