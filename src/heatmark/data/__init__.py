@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from . import coco as coco
+from . import formats as formats
 from .records import Dataset as Dataset
 from .records import Fault as Fault
 from .records import Record as Record
@@ -10,11 +11,10 @@ from .records import sample as sample
 
 
 def open_dataset(path: str | Path, category: str | None = None) -> Dataset:
-    """A dataset in any format we read: a folder with annotations.json, or an annotation file (COCO
-    keypoints).
+    """A dataset in any format of formats.READERS, which is found from the path and the contents.
 
     Raises:
-        UserError: there is no such path, or it must be said which category.
+        UserError: there is no such path, its format cannot be told, or it must be said which category.
         DataError: the first thing that is wrong in it, with the file and the field.
     """
-    return coco.read(path, category)
+    return formats.read(path, category=category)
