@@ -35,7 +35,7 @@ class Material:
     )  # sRGB in [0, 1], or (H, W, 3) uint8 sRGB
     roughness: float | np.ndarray = 0.5  # in [0, 1], or (H, W) uint8 with 255 = 1
     metallic: float | np.ndarray = 0.0  # in [0, 1], or (H, W) uint8 with 255 = 1
-    specular: float = 0.5  # strength of the highlight of what is not metal
+    specular: float = 0.5  # highlight of what is not metal; below 0.5 it is drawn as a duller one
     clearcoat: float = 0.0  # a layer of varnish over all of it, in [0, 1]
     bump: np.ndarray | None = None  # (H, W) uint8: height, 255 highest
     bump_m: float = 0.0005  # metres from 0 to 255 of bump

@@ -168,7 +168,7 @@ def framed(
     middle, radius = (points.min(0) + points.max(0)) / 2, np.ptp(points, axis=0).max()
     unit = 2 * half.min()
     distance, aim = radius / (unit * extent), middle.copy()
-    for _ in range(8):
+    for _ in range(14):
         eye = aim + towards * distance
         matrix = looking(eye, aim, roll_deg)
         if ((points - eye) @ matrix[:3, 2]).min() < 0.05 * radius:

@@ -21,7 +21,7 @@ from .lights import SUFFIXES
 from .settings import SceneSettings as SceneSettings
 from .settings import Strict, first_fault
 from .settings import settings_of as settings_of
-from .things import build, families
+from .things import build, families, outline
 
 Vector = tuple[float, float, float]
 Matrix = tuple[tuple[float, float, float, float], ...]  # (4, 4), rows
@@ -94,9 +94,9 @@ class Wall(Strict):
 class Background(Strict):
     """What is seen where nothing stands."""
 
-    kind: Literal["photo", "environment"]
-    path: str = ""
-    seed: int = 0  # chooses the part of the photograph
+    kind: Literal["photo", "invented", "environment"]
+    path: str = ""  # of the photograph
+    seed: int = 0  # of the part of it that is seen, or of what is invented
 
 
 class Effects(Strict):
@@ -155,7 +155,7 @@ def invent(settings: SceneSettings, seed: int, index: int, aspect: float = 1.0) 
     kind = "family" if what in families() else "mesh"
     draw = int(rng.integers(settings.object.draws or 2**31)) if kind == "family" else 0
     source = Source(kind=kind, name=what, seed=draw)
-    points = placing.outline(build(source.kind, source.name, source.seed))
+    points = outline(source.kind, source.name, source.seed)
     how = _pick(rng, settings.object.poses)
     rotation = placing.posed(rng, how, points, settings.object.lean_deg)
     floats = how == "air" and rng.random() < settings.ground.none_in_air
@@ -164,6 +164,8 @@ def invent(settings: SceneSettings, seed: int, index: int, aspect: float = 1.0) 
     solid = placing.carried(matrix, points)
     camera, view_m = _camera(rng, settings, solid, aspect, anywhere=floats)
     clutter = _clutter(rng, settings, what, solid, camera, view_m, aspect, floats)
+    if rng.random() < settings.clutter.hand:
+        clutter = (*_hand(rng, source, matrix, floats), *clutter)
     background, walls = _background(rng, settings, camera, view_m)
     return Scene(
         seed=seed,
@@ -210,36 +212,51 @@ def _camera(
     rng: np.random.Generator, settings: SceneSettings, solid: np.ndarray, aspect: float, anywhere: bool
 ) -> tuple[Camera, float]:
     """A camera that sees the solid (M, 3) as the settings want, and how many metres the picture covers there."""
+    for _ in range(12):  # some draws cannot be had: the eye would be under the ground, or inside the object
+        fov, matrix, good = _viewed(rng, settings, solid, aspect, anywhere)
+        if good:
+            break
+    depths = (solid - matrix[:3, 3]) @ matrix[:3, 2]
+    distance = float((depths.min() + depths.max()) / 2)
+    opened = rng.random() < settings.camera.depth_of_field
+    blur = rng.uniform(*settings.camera.defocus_px) if opened else 0.0
+    aperture = 2 * distance * blur / (112 / np.tan(np.deg2rad(fov) / 2))
+    focus = float(rng.uniform(depths.min(), depths.max())) if opened else distance
+    camera = Camera(matrix=_rows(matrix), fov_deg=fov, aperture_m=aperture, focus_m=max(focus, 1e-3))
+    return camera, float(2 * _half(fov, aspect).min() * distance)
+
+
+def _half(fov_deg: float, aspect: float) -> np.ndarray:
+    """(2,) half the picture's width and height at distance 1."""
+    return np.array([1, 1 / aspect] if aspect >= 1 else [aspect, 1]) * np.tan(np.deg2rad(fov_deg) / 2)
+
+
+def _viewed(
+    rng: np.random.Generator, settings: SceneSettings, solid: np.ndarray, aspect: float, anywhere: bool
+) -> tuple[float, np.ndarray, bool]:
+    """(field of view in degrees, camera (4, 4), whether it sees the solid as it was meant to)."""
     wanted, ours = settings.object, settings.camera
     fov = rng.uniform(*ours.fov_deg)
-    down = rng.random() < ours.top_down
-    elevation = rng.uniform(75, 90) if down else rng.uniform(*ours.elevation_deg)
+    elevation = rng.uniform(75, 90) if rng.random() < ours.top_down else rng.uniform(*ours.elevation_deg)
     elevation = rng.uniform(-60, 90) if anywhere else elevation
     roll = rng.uniform(*(ours.roll_deg if elevation > 70 else ours.tilt_deg))
     azimuth, e = rng.uniform(0, 2 * np.pi), np.deg2rad(elevation)
     towards = np.array([np.cos(e) * np.cos(azimuth), np.cos(e) * np.sin(azimuth), np.sin(e)])
-    half = np.array([1, 1 / aspect] if aspect >= 1 else [aspect, 1]) * np.tan(np.deg2rad(fov) / 2)
+    half = _half(fov, aspect)
+    unit = 2 * half.min()
     extent = rng.uniform(*(wanted.small_extent if rng.random() < wanted.small else wanted.extent))
     matrix = placing.framed(solid, towards, roll, half, extent, np.zeros(2))
-    flat = placing.seen(matrix, solid) / (2 * half.min())
-    room = np.maximum(half / (2 * half.min()) - np.ptp(flat, axis=0) / 2, 0)  # to the edge on either side
+    side = np.ptp(placing.seen(matrix, solid), axis=0) / unit
+    room = np.maximum(half / unit - side / 2, 0)  # to the edge on either side
     centre = rng.uniform(-0.95, 0.95, 2) * room
     if rng.random() < wanted.truncated:
-        side = rng.integers(2)
-        centre[side] = rng.choice([-1, 1]) * (
-            room[side] + rng.uniform(0.05, 0.4) * np.ptp(flat, axis=0)[side]
-        )
+        axis = rng.integers(2)
+        centre[axis] = rng.choice([-1, 1]) * (room[axis] + rng.uniform(0.05, 0.35) * side[axis])
     matrix = placing.framed(solid, towards, roll, half, extent, centre)
-    if matrix[2, 3] < 0.01 and not anywhere:
-        matrix[2, 3] = 0.01
-    depths = (solid - matrix[:3, 3]) @ matrix[:3, 2]
-    distance = float((depths.min() + depths.max()) / 2)
-    opened = rng.random() < ours.depth_of_field
-    blur = rng.uniform(*ours.defocus_px) if opened else 0.0
-    aperture = 2 * distance * blur / (112 / np.tan(np.deg2rad(fov) / 2))
-    focus = float(rng.uniform(depths.min(), depths.max())) if opened else distance
-    camera = Camera(matrix=_rows(matrix), fov_deg=fov, aperture_m=aperture, focus_m=max(focus, 1e-3))
-    return camera, float(2 * half.min() * distance)
+    flat = placing.seen(matrix, solid) / unit
+    low, high = flat.min(0), flat.max(0)
+    as_meant = np.abs((low + high) / 2 - centre).max() < 0.05 and 0.85 < (high - low).max() / extent < 1.15
+    return fov, matrix, bool(as_meant and (anywhere or matrix[2, 3] > 0.02))
 
 
 def _surface(rng: np.random.Generator, settings: SceneSettings, view_m: float) -> Surface:
@@ -264,6 +281,8 @@ def _background(
     if kind == "photo" and ours.folder:
         shown = files(ours.folder, PICTURES)
         return Background(kind="photo", path=shown[rng.integers(len(shown))], seed=seed), ()
+    if kind == "invented":
+        return Background(kind="invented", seed=seed), ()
     walls = []
     if kind == "walls":
         forward = np.array(camera.matrix)[:2, 2]
@@ -330,11 +349,11 @@ def _clutter(
 ) -> tuple[Placed, ...]:
     """Pieces that lie about in what the camera sees; none cuts into the object, few hide much of it."""
     ours, matrix = settings.clutter, np.array(camera.matrix)
-    half = np.tan(np.deg2rad(camera.fov_deg) / 2) * np.array([1, 1 / aspect] if aspect >= 1 else [aspect, 1])
+    half = _half(camera.fov_deg, aspect)
     taken, pieces = [solid], []
     for _ in range(rng.integers(ours.count[0], ours.count[1] + 1)):
         source = _piece(rng, settings, what)
-        points = placing.outline(build(source.kind, source.name, source.seed))
+        points = outline(source.kind, source.name, source.seed)
         how = "air" if floats else _pick(rng, {"lying": 0.75, "rolled": 0.15, "standing": 0.1})
         rotation = placing.posed(rng, how, points, (10, 60))
         for _ in range(8):
@@ -357,13 +376,45 @@ def _clutter(
     return tuple(pieces)
 
 
+def _hand(rng: np.random.Generator, source: Source, matrix: np.ndarray, floats: bool) -> tuple[Placed, ...]:
+    """A hand round the object's handle; none if every way to hold it would reach through the ground."""
+    held, points = (
+        build(source.kind, source.name, source.seed),
+        outline(source.kind, source.name, source.seed),
+    )
+    axis, middle = placing.long_axis(points), points.mean(0)
+    along = (points - middle) @ axis
+    ends = [n for n in (held.skeleton.landmarks if held.skeleton else ()) if "handle" in n]
+    if ends and held.skeleton:
+        end = np.sign((held.landmarks[held.skeleton.index(ends[0])] - middle) @ axis) or 1.0
+        part = rng.uniform(0.12, 0.35)
+    else:
+        end, part = rng.choice([-1, 1]), rng.uniform(0.2, 0.5)
+    at = (along.max() if end > 0 else along.min()) - end * part * np.ptp(along)
+    near = points[np.argsort(np.abs(along - at))[:24]]
+    across = np.eye(3) - np.outer(axis, axis)
+    spot = middle + at * axis + across @ ((near.min(0) + near.max(0)) / 2 - middle)
+    hand = Source(kind="hand", seed=int(rng.integers(60)))
+    shape = outline(hand.kind, hand.name, hand.seed)
+    for _ in range(6):
+        grip = np.eye(4)
+        grip[:3, :3] = placing.turn(axis, rng.uniform(-180, 180)) @ placing.onto(
+            np.array([1.0, 0, 0]), axis * end
+        )
+        grip[:3, 3] = spot
+        there = matrix @ grip
+        if floats or placing.carried(there, shape)[:, 2].min() > -0.002:
+            return (Placed(source=hand, matrix=_rows(there)),)
+    return ()
+
+
 def _piece(rng: np.random.Generator, settings: SceneSettings, what: str) -> Source:
     """What one piece of clutter is: never of the object's own family, nor of one that shares parts with it."""
     ours, seed = settings.clutter, int(rng.integers(settings.clutter.draws))
     own = {name for name in settings.objects} | {Path(what).stem}
     others = [name for name in families() if not any(name in o or o in name for o in own)]
     if others and rng.random() < ours.tools:
-        return Source(kind="family", name=others[rng.integers(len(others))], seed=seed)
+        return Source(kind="family", name=others[rng.integers(len(others))], seed=seed % 24)
     if ours.meshes and rng.random() < 0.5:
         return Source(kind="mesh", name=ours.meshes[rng.integers(len(ours.meshes))])
     return Source(kind="clutter", seed=seed)

@@ -75,7 +75,7 @@ class GroundSettings(Strict):
 
 
 class BackgroundSettings(Strict):
-    kinds: Weights = {"photo": 2.0, "environment": 1.0, "walls": 1.0}
+    kinds: Weights = {"photo": 3.0, "invented": 0.7, "environment": 1.0, "walls": 0.7}
     folder: str | None = None  # of photographs, for "photo"
 
 
@@ -83,8 +83,8 @@ class ClutterSettings(Strict):
     count: tuple[int, int] = (0, 8)
     tools: float = 0.3  # how often a piece is a tool of another family
     meshes: tuple[str, ...] = ()  # meshes of your own to lie about, without landmarks
-    draws: int = 200  # how many different pieces there are
-    hand: float = 0.15  # how often a hand holds the object
+    draws: int = 200  # how many different pieces there are, at most 1000
+    hand: float = 0.2  # how often a hand holds the object, where the ground leaves room for one
 
 
 class EffectSettings(Strict):

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import UserError, unknown
 from ..types import Skeleton
-from . import grounds, lights
+from . import grounds, lights, scraps
 from .assets import Asset, Part
 from .scene import Background, Camera, Light, Scene, Surface, Wall
 from .things import build
@@ -116,6 +116,8 @@ def light_of(light: Light) -> np.ndarray:
 def backdrop(background: Background, camera: Camera, light: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """(H, W, 3) float32 linear: what is seen where nothing stands."""
     h, w = size
+    if background.kind == "invented":
+        return LINEAR[scraps.invented(np.random.default_rng([background.seed, 23]), size)]
     if background.kind == "photo":
         return photo_behind(Path(background.path), background.seed, size)
     f = max(h, w) / 2 / np.tan(np.deg2rad(camera.fov_deg) / 2)

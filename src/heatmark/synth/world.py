@@ -150,6 +150,10 @@ def _fill(tile: Atlas, material: Material, repeats: tuple[int, int]) -> None:
         if isinstance(value, np.ndarray):
             value = _fitted(value, size, repeats)[..., None] * np.float32(1 / 255)
         tile[name][:] = value
+    if (
+        material.specular < 0.5
+    ):  # the renderer has one strength of highlight: a weaker one is drawn as a wider one
+        tile["roughness"][:] = 1 - (1 - tile["roughness"]) * np.float32(material.specular / 0.5)
     tile["clearcoat"][:] = material.clearcoat
     tile["bump"][:] = (
         0 if bump is None else _fitted(bump, size, repeats)[..., None] * np.float32(material.bump_m / 255)
