@@ -276,9 +276,8 @@ def read_parts(path: Path, scale: float = 1.0) -> tuple[Part, ...]:
     try:
         loaded = trimesh.load(path, process=False)
     except Exception as error:  # trimesh raises whatever its readers meet
-        raise DataError(
-            f"{path}: not readable as a {path.suffix[1:].upper()} mesh: {error or type(error).__name__}"
-        ) from error
+        said = " ".join(str(error).split()) or type(error).__name__
+        raise DataError(f"{path}: not readable as a {path.suffix[1:].upper()} mesh: {said}") from error
     meshes = loaded.dump() if isinstance(loaded, trimesh.Scene) else [loaded]
     parts = []
     for mesh in meshes if isinstance(meshes, (list, tuple)) else [meshes]:
@@ -355,20 +354,28 @@ def _material(path: Path, visual: Any) -> tuple[Material, np.ndarray | None]:
 
 
 def _textures_exist(path: Path) -> None:
-    """Raises a DataError if an OBJ names a material file, or that a texture, which is not there."""
+    """Raises a DataError if an OBJ names a material file or a texture that is not there, or is not one."""
+    from PIL import Image, UnidentifiedImageError
+
     if path.suffix.lower() != ".obj":
         return
     for line in _lines(path, "mtllib"):
         library = path.parent / line
         if not library.is_file():
             raise DataError(f"{path}: 'mtllib' names {line!r}, which is not there")
-        for field in ("map_Kd", "map_kd"):
-            for words in _lines(library, field):
-                name = (
-                    words if (path.parent / words).is_file() else words.split()[-1]
-                )  # options stand before the name
-                if not (path.parent / name).is_file():
-                    raise DataError(f"{library}: '{field}' names the texture {name!r}, which is not there")
+        for words in [*_lines(library, "map_Kd"), *_lines(library, "map_kd")]:
+            name = (
+                words if (path.parent / words).is_file() else words.split()[-1]
+            )  # options stand before the name
+            picture = path.parent / name
+            if not picture.is_file():
+                raise DataError(f"{library}: 'map_Kd' names the texture {name!r}, which is not there")
+            try:
+                Image.open(picture).close()
+            except (OSError, UnidentifiedImageError) as error:
+                raise DataError(
+                    f"{picture}: is named as a texture by {library.name} and is not a picture"
+                ) from error
 
 
 def _lines(path: Path, keyword: str) -> list[str]:
