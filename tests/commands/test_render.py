@@ -275,6 +275,10 @@ class TestWithTheRenderer:
         dataset = open_dataset(tmp_path / "d")
         assert dataset.skeleton == PIN and all(r.extra["kind"] == "pasted" for r in dataset)
 
+    def test_a_scene_that_does_not_exist_is_named_with_its_nearest(self, tmp_path):
+        with pytest.raises(UserError, match="no family or mesh is called 'hamer' .did you mean 'hammer'"):
+            render("hamer", count=1, out=tmp_path / "d")
+
     def test_a_faulty_mesh_is_named_before_the_folder_is_begun(self, tmp_path):
         mesh = tmp_path / "thing.obj"
         mesh.write_text("v 0 0 0\nv 1 0 0\nv 0 1 0\n")

@@ -100,6 +100,8 @@ def render(
     plan, cutouts = _planned(
         scene, seed, size, samples, method, variant, copies, settings, format, planes, card
     )
+    if card and (differing := album.differences(card["plan"], json.loads(json.dumps(asdict(plan))))):
+        raise UserError(f"{out}: begun with other settings: {'; '.join(differing)}. Take another folder")
     with _disk(out):
         out.mkdir(parents=True, exist_ok=True)
         with album.alone(out):
@@ -160,10 +162,6 @@ def _planned(scene, seed, size, samples, method, variant, copies, settings, form
         format=format,
         planes=planes,
     )
-    if card and (differing := album.differences(card["plan"], json.loads(json.dumps(asdict(plan))))):
-        raise UserError(
-            f"the folder was begun with other settings: {'; '.join(differing)}. Take another folder"
-        )
     return plan, cutouts
 
 

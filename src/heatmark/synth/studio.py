@@ -114,6 +114,8 @@ def check_objects(settings: SceneSettings) -> None:
     """
     skeletons = {}
     for name in settings.objects:
+        if name not in families() and not Path(name).exists():
+            raise unknown("family or mesh", name, families())
         skeletons[name] = build("family" if name in families() else "mesh", name, 0).skeleton
     first = settings.objects[0]
     for name, skeleton in skeletons.items():
