@@ -1,5 +1,6 @@
 """What several networks are built from."""
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -96,9 +97,12 @@ class MapHead(nn.Module):
     Low precision in this last step makes ties between neighbouring cells, and so moves the maximum.
     """
 
-    def __init__(self, inputs: int, points: int):
+    def __init__(self, inputs: int, points: int, prior: float = 0.5):
         super().__init__()
+        if not 0 < prior < 1:
+            raise UserError(f"prior is a map's value before training, in (0, 1), got {prior}")
         self.draw = nn.Conv2d(inputs, points, 1)
+        nn.init.constant_(self.draw.bias, math.log(prior / (1 - prior)))  # type: ignore[arg-type]
 
     def forward(self, x: Tensor) -> Tensor:
         if not torch.is_autocast_enabled(x.device.type):

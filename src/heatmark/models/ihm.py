@@ -29,6 +29,7 @@ class IHM(nn.Module):
         heads: Literal["all", "last"] = "all",
         width: float = 1.0,
         dropout: float = 0.2,
+        prior: float = 0.05,
     ):
         super().__init__()
         self.backbone = seen_by
@@ -37,7 +38,7 @@ class IHM(nn.Module):
         inputs = [seen_by.channels[-1], *filters]
         self.ups = nn.ModuleList(Up(i, s, f, dropout) for i, s, f in zip(inputs, skips, filters))
         drawing = range(blocks) if heads == "all" else range(blocks - 1, blocks)
-        self.heads = nn.ModuleDict({str(k): MapHead(filters[k], points) for k in drawing})
+        self.heads = nn.ModuleDict({str(k): MapHead(filters[k], points, prior) for k in drawing})
         self.strides = tuple(STRIDES[-1] // 2 ** (k + 1) for k in drawing)
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, ...]:
@@ -61,9 +62,10 @@ def ihm224(
     trainable_from: str | None = None,
     width: float = 1.0,
     dropout: float = 0.2,
+    prior: float = 0.05,
 ) -> IHM:
     """Five blocks, a head after each: 14 ... 224 cells for 224 pixels. Options: see `ihm56`."""
-    return IHM(points, backbones.backbone(backbone, weights, trainable_from), 5, "all", width, dropout)
+    return IHM(points, backbones.backbone(backbone, weights, trainable_from), 5, "all", width, dropout, prior)
 
 
 def ihm56(
@@ -73,6 +75,7 @@ def ihm56(
     trainable_from: str | None = None,
     width: float = 1.0,
     dropout: float = 0.2,
+    prior: float = 0.05,
 ) -> IHM:
     """Three blocks, a head after each: 14, 28, 56 cells for 224 pixels; the best of the paper's three.
 
@@ -83,8 +86,11 @@ def ihm56(
         trainable_from: the backbone's layer from which on it learns too; None: all of it is frozen, as in the
         paper. width: multiplies the numbers of filters.
         dropout: share of values dropped after each convolution of the upsampling blocks.
+        prior: what the heads draw everywhere before they have learnt anything. The paper is silent; from 0.5,
+        Keras's
+            default, the first hundreds of steps go into learning that maps are mostly empty.
     """
-    return IHM(points, backbones.backbone(backbone, weights, trainable_from), 3, "all", width, dropout)
+    return IHM(points, backbones.backbone(backbone, weights, trainable_from), 3, "all", width, dropout, prior)
 
 
 def hm(
@@ -94,6 +100,9 @@ def hm(
     trainable_from: str | None = None,
     width: float = 1.0,
     dropout: float = 0.2,
+    prior: float = 0.05,
 ) -> IHM:
     """Five blocks, a head after the last only: 224 cells for 224 pixels. Options: see `ihm56`."""
-    return IHM(points, backbones.backbone(backbone, weights, trainable_from), 5, "last", width, dropout)
+    return IHM(
+        points, backbones.backbone(backbone, weights, trainable_from), 5, "last", width, dropout, prior
+    )

@@ -118,11 +118,10 @@ def fit(
             log.epoch(end_epoch(progress, results, better), picture)
             save()
             saved_at = time.monotonic()
-            note(
-                f"epoch {progress.epoch}: "
-                + ", ".join(f"{k} {v:.4g}" for k, v in results.items())
-                + " *" * better
-            )
+            said = ", ".join(f"{name} {value:.4g}" for name, value in results.items())
+            note(f"epoch {progress.epoch}: {said}{' *' if better else ''}")
+            if interrupted():
+                raise KeyboardInterrupt
     accelerator.wait_for_everyone()
     if not math.isfinite(progress.best):
         raise DataError(f"no epoch had a finite validation loss; {progress.nonfinite} steps were left out")

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
@@ -162,8 +163,14 @@ def training_loader(samples: Samples, order: Order) -> DataLoader:
         collate_fn=collate,
         num_workers=workers,
         persistent_workers=workers > 0,
+        worker_init_fn=_one_thread if workers else None,
         generator=torch.Generator(),  # its own, or the loader would draw from the one that drops values out
     )
+
+
+def _one_thread(worker: int) -> None:
+    """OpenCV's threads do not survive a fork, and each worker is one core's work."""
+    cv2.setNumThreads(0)
 
 
 def validation_batches(samples: Samples, rank: int = 0, ranks: int = 1) -> Iterator[Batch]:

@@ -62,6 +62,7 @@ class Recipe(BaseModel, extra="forbid", frozen=True):
     targets: Literal["area", "max", "regenerate"] = "area"  # how the levels are made from the full size
     snap: bool = False  # draw bumps from the middle of the landmark's pixel, as the paper
     level_weights: tuple[float, ...] | None = None  # of the levels in the loss, coarse to fine; None: 1 each
+    foreground: float = Field(0.0, ge=0)  # an error where the target is y weighs 1 + foreground * y
 
     whole: float = Field(
         0.0, ge=0, le=1

@@ -81,7 +81,7 @@ def draw(batch: Batch, strides: Sequence[int], skeleton: Skeleton, recipe: Recip
 
 
 def compare(maps: Sequence[Tensor], targets: Targets, recipe: Recipe) -> Tensor:
-    return level_sum(maps, targets.levels, recipe.level_weights, targets.counted)
+    return level_sum(maps, targets.levels, recipe.level_weights, targets.counted, recipe.foreground)
 
 
 def read_finest(maps: Sequence[Tensor], strides: Sequence[int], skeleton: Skeleton) -> tuple[Tensor, Tensor]:
