@@ -80,6 +80,11 @@ def test_the_maps_of_a_picture_do_not_depend_on_its_neighbours(net):
         torch.testing.assert_close(a[1:2], b)
 
 
+def test_before_training_maps_are_nearly_empty():
+    maps = drawn("ihm56").eval()(torch.rand(1, 3, 64, 64))
+    assert all(0.01 < m.mean() < 0.2 for m in maps)
+
+
 def test_the_last_step_stays_in_float32_in_low_precision(net):
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert all(m.dtype == torch.float32 for m in net.eval()(torch.rand(1, 3, 64, 64)))
@@ -93,6 +98,7 @@ def test_the_last_step_stays_in_float32_in_low_precision(net):
         ("ihm56", {"backbone": "resnet5", "weights": None}, "did you mean 'resnet50'"),
         ("ihm56", TINY | {"trainable_from": "9"}, "no layer of the backbone is called '9'"),
         ("ihm56", TINY | {"dropout": 1.0}, "dropout is a share"),
+        ("ihm56", TINY | {"prior": 0.0}, "prior is a map's value"),
         ("ihm56", TINY | {"points": 0}, "at least 1 map"),
     ],
 )

@@ -33,3 +33,11 @@ def test_with_every_map_counted_it_is_the_plain_loss():
 def test_levels_that_do_not_agree_are_an_error():
     with pytest.raises(ValueError, match="2 levels, 1 targets"):
         level_sum([torch.zeros(1, 1, 2, 2)] * 2, [torch.zeros(1, 1, 2, 2)])
+
+
+def test_foreground_weighs_errors_on_bumps_more():
+    maps, target = torch.tensor([[[[0.5, 0.5]]]]), torch.tensor([[[[1.0, 0.0]]]])
+    assert level_sum([maps], [target]).item() == pytest.approx(0.25)
+    assert level_sum([maps], [target], foreground=3.0).item() == pytest.approx((4 * 0.25 + 0.25) / 2)
+    one = level_sum([maps], [target], counted=torch.tensor([[True]]), foreground=3.0)
+    assert one.item() == pytest.approx((4 * 0.25 + 0.25) / 2)
