@@ -22,7 +22,7 @@ def outline(asset: Asset, count: int = 300) -> np.ndarray:
 def rests(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Ways to lie at rest: (R, 3) downward unit vectors in the object's coordinates, and (R,) how likely each is.
 
-    A side of the hull is a rest if the middle of the hull stands above it; larger sides are likelier.
+    A side of the hull is a rest if the middle of the hull stands above it; large and low ones are likelier.
     """
     try:
         hull = ConvexHull(points)
@@ -42,7 +42,7 @@ def rests(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         below = middle - normal * (normal @ middle - height)
         if any(_within(below, corners[facet], normal) for facet in facets):
             found.append(normal)
-            weights.append(areas[facets].sum())
+            weights.append(areas[facets].sum() / (height - normal @ middle) ** 2)
     if not found:
         best = areas.argmax()
         return normals[best : best + 1], np.ones(1)

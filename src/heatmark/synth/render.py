@@ -127,7 +127,7 @@ class Renderer:
             self.tracer.trace(self.samples, scene.seed * 1_000_003 + scene.index & 0x7FFFFFFF)
         )
         picture, alpha = np.maximum(rgba[..., :3], 0), np.clip(rgba[..., 3], 0, 1)
-        if self.denoise and self.variant.startswith("scalar"):
+        if self.denoise and self.tracer.one_by_one:
             picture = denoised(picture)
         elif self.denoise:
             picture = denoised(picture, *self.tracer.guides())

@@ -39,15 +39,30 @@ class Tracer:
         import mitsuba as mi
 
         mi.set_variant(variant)
-        self.mi, self.variant, self.size = mi, variant, size
-        props: Any = mi.Properties()
+        self.mi, self.size, self.light_size = mi, size, light_size
+        self.one_by_one = variant.startswith("scalar")
         self.color = mi.load_dict(_plane(mi, side, 3))
-        props["mesh_bsdf"] = mi.load_dict(_surface(mi, side, self.color))
-        mesh = mi.Mesh("world", 3, 1, props=props, has_vertex_normals=True, has_vertex_texcoords=True)
+        self.surface = mi.load_dict(_surface(mi, side, self.color))
+        self._make(np.eye(3, dtype=np.float32), np.arange(3, dtype=np.uint32))
+
+    def _make(self, vertices: np.ndarray, faces: np.ndarray) -> None:
+        """The Mitsuba scene, round a mesh of so many vertices and faces."""
+        mi, (h, w), props = self.mi, self.size, self.mi.Properties()
+        props["mesh_bsdf"] = self.surface
+        mesh = mi.Mesh(
+            "world",
+            vertices.size // 3,
+            faces.size // 3,
+            props,
+            has_vertex_normals=True,
+            has_vertex_texcoords=True,
+        )
         corners = mi.traverse(mesh)
-        corners["vertex_positions"], corners["faces"] = [0, 0, 0, 1, 0, 0, 0, 1, 0], [0, 1, 2]
+        corners["vertex_positions"], corners["faces"] = vertices.ravel().tolist(), faces.ravel().tolist()
         corners.update()
-        h, w = size
+        numbered = np.tile(
+            np.arange(self.light_size[1], dtype=np.float32)[None, :, None], (self.light_size[0], 1, 3)
+        )
         film = {
             "type": "hdrfilm", "width": w, "height": h, "rfilter": {"type": "box"}, "pixel_format": "rgba",
             "component_format": "float32",
@@ -56,7 +71,7 @@ class Tracer:
             "type": "scene",
             "world": mesh,
             "light": {
-                "type": "envmap", "bitmap": mi.Bitmap(np.ones((*light_size, 3), np.float32)),
+                "type": "envmap", "bitmap": mi.Bitmap(numbered),
                 "to_world": mi.ScalarTransform4f(LIGHT_TO_WORLD),
             },
             "sensor": {
@@ -66,6 +81,9 @@ class Tracer:
             "integrator": {"type": "path", "max_depth": MAX_DEPTH, "hide_emitters": True},
         })  # fmt: skip
         self.params = mi.traverse(self.scene)
+        self.columns = np.array(self.params["light.data"])[0, :, 0].astype(
+            int
+        )  # some stand twice, to wrap round
         keys = {name: f".{NESTED.get(name, name)}.data" for name in PLANES}
         self.planes = {n: next(k for k in self.params.keys() if k.endswith(end)) for n, end in keys.items()}
 
@@ -79,6 +97,8 @@ class Tracer:
         focus_m: float,
     ) -> None:
         """Puts a new world, light (H, W, 3) and camera (4, 4), see scene.py, in the place of the last."""
+        if self.one_by_one:  # there, arrays of another length cannot take the place of the last
+            self._make(world.vertices, world.faces)
         flat = {
             "vertex_positions": world.vertices, "vertex_normals": world.normals, "vertex_texcoords": world.uv,
             "faces": world.faces,
@@ -87,8 +107,7 @@ class Tracer:
             self._set(key, world.atlas[name])
         for name, array in flat.items():
             self._set(f"world.{name}", array.reshape(-1))
-        mirrored = light[:, ::-1]
-        self._set("light.data", np.concatenate([mirrored, mirrored[:, :1]], 1))
+        self._set("light.data", light[:, ::-1][:, self.columns])  # its columns run clockwise
         self._set("sensor.to_world", camera @ MITSUBA_CAMERA)
         for name, number in (
             ("x_fov", fov_x_deg),
@@ -100,7 +119,7 @@ class Tracer:
 
     def _set(self, name: str, value: Any) -> None:
         new = type(self.params[name])(np.ascontiguousarray(value) if isinstance(value, np.ndarray) else value)
-        if not self.variant.startswith("scalar") and (np.ndim(value) == 0 or np.shape(value) == (4, 4)):
+        if not self.one_by_one and (np.ndim(value) == 0 or np.shape(value) == (4, 4)):
             import drjit as dr
 
             dr.make_opaque(new)
@@ -131,7 +150,7 @@ class Tracer:
         """Where rays from `origins` (N, 3) or (3,) along `directions` (N, 3) first meet the world."""
         origins = np.broadcast_to(origins, directions.shape).astype(np.float32)
         directions = directions.astype(np.float32)
-        found = self._one_by_one if self.variant.startswith("scalar") else self._at_once
+        found = self._singly if self.one_by_one else self._at_once
         distance, face, uv = found(origins, directions)
         met = np.isfinite(distance)
         weights = np.concatenate([1 - uv.sum(1, keepdims=True), uv], 1).astype(np.float32)
@@ -148,7 +167,7 @@ class Tracer:
         t, valid = np.array(met.t), np.array(met.is_valid())
         return np.where(valid, t, np.inf), np.array(met.prim_index), np.array(met.prim_uv).T
 
-    def _one_by_one(
+    def _singly(
         self, origins: np.ndarray, directions: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         distance, face, uv = (

@@ -1,0 +1,152 @@
+"""A scene is a function of settings, seed and index, and holds what the settings promise."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from heatmark import DataError, UserError
+from heatmark.synth import placing
+from heatmark.synth.scene import Scene, SceneSettings, invent
+from heatmark.synth.settings import merged, settings_of, to_yaml
+from heatmark.synth.things import outline
+
+FEW = {"clutter": {"count": [0, 3], "draws": 4, "tools": 0.0}}
+
+
+def of(bar: str, **changes) -> SceneSettings:
+    return settings_of(bar, merged(FEW, changes))
+
+
+def shown(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
+    """(lowest, highest) corner of the labelled object's box in the picture, in parts of its width."""
+    thing, camera = scene.objects[0], scene.camera
+    points = outline(thing.source.kind, thing.source.name, thing.source.seed)
+    flat = placing.seen(np.array(camera.matrix), placing.carried(np.array(thing.matrix), points))
+    flat = flat / (2 * np.tan(np.deg2rad(camera.fov_deg) / 2)) + 0.5
+    return flat.min(0), flat.max(0)
+
+
+def test_a_scene_depends_on_settings_seed_and_index_alone(bar):
+    settings = of(bar)
+    first = [invent(settings, 3, i) for i in range(4)]
+    again = [invent(settings, 3, i) for i in (3, 1, 0, 2)]
+    assert first == [again[2], again[1], again[3], again[0]]
+    assert invent(settings, 4, 0) != first[0] and len({s.to_json() for s in first}) == 4
+
+
+def test_a_scene_survives_json(bar):
+    scene = invent(of(bar), 0, 5)
+    assert Scene.from_json(scene.to_json()) == scene
+    with pytest.raises(DataError, match="not a scene: seed: Field required"):
+        Scene.from_json("{}")
+    with pytest.raises(Exception, match="frozen"):
+        scene.seed = 3  # type: ignore[misc]
+
+
+def test_the_object_fills_as_much_of_the_picture_as_was_asked(bar):
+    settings = of(
+        bar, object={"extent": [0.5, 0.7], "small": 0.0, "truncated": 0.0}, clutter={"count": [0, 0]}
+    )
+    for index in range(25):
+        low, high = shown(invent(settings, 0, index))
+        assert 0.42 < (high - low).max() < 0.81
+        assert low.min() > -0.06 and high.max() < 1.06
+
+
+def test_a_truncated_object_crosses_the_edge_and_is_not_lost(bar):
+    settings = of(bar, object={"truncated": 1.0}, clutter={"count": [0, 0]})
+    for index in range(15):
+        low, high = shown(invent(settings, 0, index))
+        assert low.min() < 0.05 or high.max() > 0.95
+        left = np.minimum(high, 1) - np.maximum(low, 0)
+        assert np.prod(left) > 0.5 * np.prod(high - low)
+
+
+@pytest.mark.parametrize("how", ["lying", "rolled", "leaning", "standing"])
+def test_what_is_not_in_the_air_touches_the_ground(bar, how):
+    for index in range(6):
+        scene = invent(of(bar, object={"poses": {how: 1.0}}), 1, index)
+        for thing in scene.objects:
+            points = outline(thing.source.kind, thing.source.name, thing.source.seed)
+            if thing.source.kind != "hand":
+                assert placing.carried(np.array(thing.matrix), points)[:, 2].min() == pytest.approx(
+                    0, abs=1e-6
+                )
+        assert scene.ground is not None and scene.camera.matrix[2][3] > 0
+
+
+def test_a_bar_lies_on_a_broad_side_and_stands_on_its_end(bar):
+    points = outline("mesh", bar, 0)
+    rng = np.random.default_rng(0)
+    lying = [np.ptp(points @ placing.posed(rng, "lying", points, (0, 0)).T, axis=0)[2] for _ in range(40)]
+    assert 0.019 < min(lying) and max(lying) < 0.041 and np.median(lying) < 0.021
+    standing = [
+        np.ptp(points @ placing.posed(rng, "standing", points, (0, 0)).T, axis=0)[2] for _ in range(9)
+    ]
+    assert min(standing) > 0.19
+
+
+def test_clutter_keeps_clear_of_the_object(bar):
+    pieces = 0
+    for index in range(12):
+        first, *others = invent(of(bar, clutter={"count": [3, 3], "hand": 0.0}), 2, index).objects
+        solid = placing.carried(
+            np.array(first.matrix), outline(first.source.kind, first.source.name, first.source.seed)
+        )
+        for other in others:
+            points = outline(other.source.kind, other.source.name, other.source.seed)
+            assert placing.free(placing.carried(np.array(other.matrix), points), [solid])
+            assert other.instance == 0
+            pieces += 1
+    assert pieces > 12
+
+
+def test_settings_go_to_yaml_and_back(bar, tmp_path):
+    settings = of(bar, camera={"fov_deg": [30, 31]})
+    path = tmp_path / "scene.yaml"
+    path.write_text(to_yaml(settings))
+    assert settings_of(path) == settings
+    assert settings_of(path, {"camera": {"fov_deg": [40, 41]}}).camera.fov_deg == (40, 41)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("objects: hammer\ncamra: {}", "scene.yaml: camra: Extra inputs"),
+        ("objects: hammer\ncamera: {fov: [1, 2]}", "camera.fov: Extra inputs"),
+        ("objects: hammer\ncamera: {fov_deg: [50, 20]}", "camera.fov_deg: .*low <= high"),
+        ("objects: hammer\nlight: {kinds: {sky: -1}}", "light.kinds: .*weights must be >= 0"),
+        ("camera: {}", "objects: Field required"),
+        ("[1, 2", "not readable as YAML"),
+        ("just words", "must hold the fields of a scene"),
+    ],
+)
+def test_a_fault_in_a_scene_file_is_named(tmp_path, text, words):
+    path = tmp_path / "scene.yaml"
+    path.write_text(text)
+    with pytest.raises(DataError, match=words) as caught:
+        settings_of(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_is_not_there_is_the_users_mistake(bar, tmp_path):
+    with pytest.raises(UserError, match="no such scene file"):
+        settings_of(tmp_path / "scene.yaml")
+    with pytest.raises(UserError, match="hamer"):
+        invent(settings_of("hamer"), 0, 0)
+    with pytest.raises(UserError, match="scene settings: objcts: Extra"):
+        settings_of(bar, {"objcts": 1})
+    with pytest.raises(UserError, match="must be a folder with .exr, .hdr files"):
+        invent(of(bar, light={"kinds": {"file": 1}, "folder": str(tmp_path)}), 0, 0)
+    with pytest.raises(UserError, match="the only kind wanted is 'photo'"):
+        invent(of(bar, background={"kinds": {"photo": 1}}), 0, 0)
+
+
+def test_folders_of_photographs_are_used(bar, tmp_path):
+    for name in ("a.jpg", "b.png"):
+        Image.new("RGB", (40, 30)).save(tmp_path / name)
+    folder = {"kinds": {"photo": 1}, "folder": str(tmp_path)}
+    settings = of(bar, background=folder, ground=folder, object={"poses": {"lying": 1}})
+    scenes = [invent(settings, 0, i) for i in range(8)]
+    assert {s.background.path for s in scenes} == {str(tmp_path / "a.jpg"), str(tmp_path / "b.png")}
+    assert all(s.ground and s.ground.kind == "photo" and s.ground.path for s in scenes)
