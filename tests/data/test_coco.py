@@ -22,7 +22,7 @@ WRENCH = Skeleton(
 
 @pytest.fixture
 def folder(tmp_path):
-    """Two pictures of 40 x 30, the first with two wrenches, the second with none, written by our own writer."""
+    """Two pictures of 40 x 30, the first with two wrenches, the second with none, by our own writer."""
     records = []
     for n in range(2):
         path = tmp_path / "images" / f"{n}.jpg"
