@@ -123,6 +123,7 @@ def test_a_box_keeps_its_edges_and_a_ball_is_smooth():
     assert len(flat.vertices) == 24 and np.abs(flat.normals).max(1) == pytest.approx(1)
     smooth = assets.Part(ball.vertices, ball.faces).shaded
     assert len(smooth.vertices) == len(ball.vertices)
+    assert smooth.normals is not None
     np.testing.assert_allclose(smooth.normals, smooth.vertices, atol=0.02)
 
 

@@ -1,7 +1,7 @@
 """What is put into pictures: meshes with materials and named landmarks, built or read from a folder.
 
 Lengths are metres, colours are sRGB, uv (0, 0) is the bottom left of a texture. An asset may lie anywhere and
-point anywhere in its own coordinates: scenes move it. A landmark lies on the surface, or inside the solid near it.
+point anywhere in its own coordinates: scenes move it. A landmark lies on the surface, or inside the solid.
 """
 
 import json
@@ -300,7 +300,7 @@ def _part(path: Path, mesh: Any, vertices: np.ndarray) -> Part:
         return Part(vertices, mesh.faces, None, replace(material, base_color=_mean_color(material)))
     if len(uv) != len(vertices) or not np.isfinite(uv).all():
         raise DataError(
-            f"{path}: texture coordinates must be finite and one per vertex, got {len(uv)} for {len(vertices)}"
+            f"{path}: texture coordinates must be finite, one per vertex; got {len(uv)} for {len(vertices)}"
         )
     return Part(vertices, mesh.faces, uv, material)
 
@@ -454,7 +454,7 @@ def depth_outside(asset: Asset) -> np.ndarray:
 
 
 def winding(triangles: np.ndarray, point: np.ndarray) -> float:
-    """How often the triangles (F, 3, 3) go round a point: 1 inside, 0 outside, between for a mesh with holes."""
+    """How often triangles (F, 3, 3) go round a point: 1 inside, 0 outside, between for a mesh with holes."""
     a, b, c = (triangles - point).transpose(1, 0, 2)
     la, lb, lc = (np.linalg.norm(v, axis=1) for v in (a, b, c))
     above = (a * np.cross(b, c)).sum(1)

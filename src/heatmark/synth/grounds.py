@@ -1,4 +1,4 @@
-"""Ground textures: (rng, metres the texture covers, texels) -> Material whose textures repeat without a seam."""
+"""Ground textures: (rng, metres that the texture covers, texels) -> Material, its textures square."""
 
 import colorsys
 from collections.abc import Callable
@@ -14,8 +14,8 @@ from .assets import Material
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 
 
-def clouds(rng: np.random.Generator, size: int, cells: tuple[float, float], octaves: int = 4) -> np.ndarray:
-    """(size, size) noise about 0 with deviation about 1 that repeats over its borders; bumps down and across."""
+def clouds(rng: np.random.Generator, size: int, cells: tuple[float, ...], octaves: int = 4) -> np.ndarray:
+    """(size, size) float32 noise about 0, deviation 1, that repeats over its borders; bumps down, across."""
     total = np.zeros((size, size), np.float32)
     for octave in range(octaves):
         ny, nx = (int(np.clip(round(c * 2**octave), 1, size)) for c in cells)

@@ -1,6 +1,7 @@
 """Environment maps: light from all sides as (H, W, 3) float32 linear RGB, z up, never negative.
 
-Row 0 is straight up, the last row straight down; columns go round from azimuth 0 (along +x), anticlockwise from above.
+Row 0 is straight up, the last row straight down; columns go round from azimuth 0 (along +x),
+anticlockwise seen from above.
 """
 
 from pathlib import Path
@@ -35,7 +36,7 @@ def irradiance(light: np.ndarray) -> float:
 
 
 def scaled(light: np.ndarray, strength: float) -> np.ndarray:
-    """The light such that a white floor appears `strength` bright; light from below alone is kept as it is."""
+    """The light, such that a white floor appears `strength` bright; dimmer if it comes from below alone."""
     whole = max(irradiance(light), float(light.mean()) * 0.2, 1e-9)
     return light * np.float32(strength / whole)
 

@@ -3,6 +3,8 @@
 Matrices are (4, 4), object or camera -> world, metres, z up.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy.spatial import ConvexHull, QhullError
 
@@ -10,7 +12,7 @@ from .assets import Asset
 
 
 def outline(asset: Asset, count: int = 300) -> np.ndarray:
-    """(M, 3) vertices of an asset that are extreme in some of `count` directions: near enough its convex hull."""
+    """(M, 3) vertices of an asset extreme in some of `count` directions: near enough its convex hull."""
     vertices = np.concatenate([part.vertices for part in asset.parts]).astype(np.float64)
     i = np.arange(count) + 0.5
     z, a = 1 - 2 * i / count, np.pi * (1 + 5**0.5) * i
@@ -20,7 +22,7 @@ def outline(asset: Asset, count: int = 300) -> np.ndarray:
 
 
 def rests(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Ways to lie at rest: (R, 3) downward unit vectors in the object's coordinates, and (R,) how likely each is.
+    """Ways to lie at rest: (R, 3) what points down, in the object's coordinates, and (R,) how likely each is.
 
     A side of the hull is a rest if the middle of the hull stands above it; large and low ones are likelier.
     """
@@ -54,7 +56,7 @@ def _within(point: np.ndarray, triangle: np.ndarray, normal: np.ndarray) -> bool
     return bool((sides >= -1e-12).all() or (sides <= 1e-12).all())
 
 
-def turn(axis: np.ndarray, degrees: float) -> np.ndarray:
+def turn(axis: np.ndarray | Sequence[float], degrees: float) -> np.ndarray:
     """(3, 3) right-handed rotation about an axis."""
     axis = np.asarray(axis, np.float64) / np.linalg.norm(axis)
     k = np.array([[0, -axis[2], axis[1]], [axis[2], 0, -axis[0]], [-axis[1], axis[0], 0]])
@@ -115,7 +117,7 @@ def posed(
 
 
 def placed(rotation: np.ndarray, points: np.ndarray, xy: np.ndarray, height: float = 0.0) -> np.ndarray:
-    """(4, 4) that turns an object with this outline, sets it `height` above the ground, its middle above `xy`."""
+    """(4, 4) that turns an object of this outline, sets it `height` over the ground, its middle at `xy`."""
     turned = points @ rotation.T
     matrix = np.eye(4)
     matrix[:3, :3] = rotation
@@ -129,7 +131,7 @@ def carried(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 
 def looking(eye: np.ndarray, target: np.ndarray, roll_deg: float = 0.0) -> np.ndarray:
-    """(4, 4) camera (x right, y down, z forward) at `eye` that looks at `target`; roll turns the camera clockwise."""
+    """(4, 4) camera (x right, y down, z forward) at `eye`, looking at `target`; roll turns it clockwise."""
     forward = (target - eye) / np.linalg.norm(target - eye)
     up = np.array([0, 0, 1.0]) if abs(forward[2]) < 0.999 else np.array([0, 1.0, 0])
     right = np.cross(forward, up)

@@ -63,7 +63,7 @@ def works(variant: str) -> str:
 
 @lru_cache
 def probe_variant(wanted: str | None = None) -> str:
-    """The fastest variant that works here, or `wanted` if it does. Raises a UserError if that one does not."""
+    """The fastest variant that works here, or `wanted` if it works. Raises a UserError if it does not."""
     require("mitsuba", to="render")
     if wanted is None:
         return next(variant for variant in VARIANTS if variant == VARIANTS[-1] or not works(variant))

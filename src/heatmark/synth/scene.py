@@ -1,7 +1,7 @@
 """What is in a picture, as data: the ranges (SceneSettings, one YAML file) and one draw from them (Scene).
 
-A Scene names what to build by (kind, name, seed) and says where it lies; it holds no mesh and no pixel, so it can be
-saved as JSON, compared, and drawn again. `invent(settings, seed, index)` depends on its arguments alone.
+A Scene names what to build by (kind, name, seed) and says where it lies; it holds no mesh or pixel, so it
+can be saved as JSON, compared, and drawn again. `invent(settings, seed, index)` depends on its arguments alone.
 
 World: metres, z up, the ground is z = 0. Camera: x right, y down, z forward, so that
 `pixel = (f X/Z + W/2, f Y/Z + H/2)` with X, Y, Z in the camera's coordinates and no lens distortion.
@@ -138,9 +138,6 @@ class Scene(Strict):
             raise DataError(f"not a scene: {first_fault(error)}") from error
 
 
-# --- drawing one ----------------------------------------------------------------------------------------------
-
-
 def invent(settings: SceneSettings, seed: int, index: int, aspect: float = 1.0) -> Scene:
     """One draw from the settings: a function of its arguments alone.
 
@@ -211,7 +208,7 @@ def _kind(rng: np.random.Generator, weights: dict[str, float], folder: str | Non
 def _camera(
     rng: np.random.Generator, settings: SceneSettings, solid: np.ndarray, aspect: float, anywhere: bool
 ) -> tuple[Camera, float]:
-    """A camera that sees the solid (M, 3) as the settings want, and how many metres the picture covers there."""
+    """A camera that sees the solid (M, 3) as the settings want, and how many metres the picture covers."""
     for _ in range(12):  # some draws cannot be had: the eye would be under the ground, or inside the object
         fov, matrix, good = _viewed(rng, settings, solid, aspect, anywhere)
         if good:
@@ -409,7 +406,7 @@ def _hand(rng: np.random.Generator, source: Source, matrix: np.ndarray, floats: 
 
 
 def _piece(rng: np.random.Generator, settings: SceneSettings, what: str) -> Source:
-    """What one piece of clutter is: never of the object's own family, nor of one that shares parts with it."""
+    """What one piece of clutter is: never of the object's own family, nor of one that looks like it."""
     ours, seed = settings.clutter, int(rng.integers(settings.clutter.draws))
     own = {name for name in settings.objects} | {Path(what).stem}
     others = [name for name in families() if not any(name in o or o in name for o in own)]

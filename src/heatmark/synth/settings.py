@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import yaml
-from pydantic import AfterValidator, BaseModel, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, field_validator
 
 from ..errors import DataError, UserError
 
@@ -27,8 +27,10 @@ Range = Annotated[tuple[float, float], AfterValidator(_rising)]
 Weights = Annotated[dict[str, float], AfterValidator(_weights)]
 
 
-class Strict(BaseModel, extra="forbid", frozen=True):
+class Strict(BaseModel):
     """A value that refuses unknown fields and never changes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class ObjectSettings(Strict):
@@ -66,8 +68,8 @@ class LightSettings(Strict):
 
 class GroundSettings(Strict):
     kinds: Weights = {
-        "wood": 2.0, "concrete": 1.5, "metal": 1.0, "fabric": 1.0, "cardboard": 0.7, "painted": 1.5, "paper": 1.0,
-        "photo": 2.0,
+        "wood": 2.0, "concrete": 1.5, "metal": 1.0, "fabric": 1.0, "cardboard": 0.7, "painted": 1.5,
+        "paper": 1.0,        "photo": 2.0,
     }  # fmt: skip
     folder: str | None = None  # of photographs, for "photo"
     tile_views: Range = (1.0, 2.5)  # how much a texture covers, in widths of what the picture shows
@@ -133,7 +135,7 @@ def settings_of(scene: str | Path, changes: dict[str, Any] | None = None) -> Sce
         changes: fields that replace those of the file, nested as in it.
 
     Raises:
-        UserError: no such family or file, or an unknown field in `changes`. DataError: a fault in the YAML file.
+        UserError: no such family or file, or an unknown field in `changes`. DataError: a fault in the file.
     """
     raw: dict[str, Any] = {"objects": [str(scene)]}
     path = Path(scene)

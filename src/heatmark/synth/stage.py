@@ -146,4 +146,4 @@ def photo_behind(path: Path, seed: int, size: tuple[int, int]) -> np.ndarray:
     if rng.random() < 0.5:
         cut = cut[:, ::-1]
     how = cv2.INTER_AREA if ch > h else cv2.INTER_LINEAR
-    return LINEAR[cv2.resize(np.ascontiguousarray(cut), (w, h), interpolation=how)]
+    return LINEAR[np.asarray(cv2.resize(np.ascontiguousarray(cut), (w, h), interpolation=how), np.uint8)]

@@ -1,7 +1,7 @@
 """Mitsuba behind one door: one mesh, one material, one environment map, one camera, all changed in place.
 
-Everything that differs between scenes reaches Mitsuba as an array or an opaque number, never as a literal, because a
-new literal is a new kernel (0.2 to 0.7 s).
+Everything that differs between scenes reaches Mitsuba as an array or an opaque number, never as a literal:
+a new literal is a new kernel (0.2 to 0.7 s).
 """
 
 from dataclasses import dataclass
@@ -75,8 +75,8 @@ class Tracer:
                 "to_world": mi.ScalarTransform4f(LIGHT_TO_WORLD),
             },
             "sensor": {
-                "type": "thinlens", "fov": 40.0, "aperture_radius": 1e-6, "focus_distance": 1.0, "near_clip": 1e-3,
-                "film": film, "sampler": {"type": "independent"},
+                "type": "thinlens", "fov": 40.0, "aperture_radius": 1e-6, "focus_distance": 1.0,
+                "near_clip": 1e-3, "film": film, "sampler": {"type": "independent"},
             },
             "integrator": {"type": "path", "max_depth": MAX_DEPTH, "hide_emitters": True},
         })  # fmt: skip
@@ -126,12 +126,12 @@ class Tracer:
         self.params[name] = new
 
     def trace(self, samples: int, seed: int) -> np.ndarray:
-        """(H, W, 4) float32 linear RGB, multiplied by alpha, and alpha: what is solid, without the light behind."""
+        """(H, W, 4) float32 linear RGB, times alpha, and alpha: what is solid, without the light behind."""
         picture = self.mi.render(self.scene, spp=samples, seed=seed)
         return np.array(picture, dtype=np.float32)
 
     def guides(self) -> tuple[np.ndarray, np.ndarray]:
-        """(albedo, normal) for the denoiser, each (H, W, 3) float32: four rays a pixel, spread over pixel and lens."""
+        """(albedo, normal) for the denoiser, each (H, W, 3) float32: four rays a pixel."""
         import drjit as dr
 
         mi, (h, w) = self.mi, self.size
