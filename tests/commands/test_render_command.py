@@ -203,11 +203,11 @@ def test_pngs_lose_nothing_and_a_copied_folder_goes_on(tmp_path):
 SCRIPT = """
 import sys, time
 sys.path[:0] = {paths!r}
-import test_render
+import test_render_command
 from heatmark.commands.render import render
 from heatmark.synth import studio
 import heatmark.synth.render
-class Slow(test_render.Sketch):
+class Slow(test_render_command.Sketch):
     def __call__(self, index):
         time.sleep(0.05)
         return super().__call__(index)
