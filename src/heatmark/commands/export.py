@@ -41,6 +41,8 @@ FORMATS = ("onnx", "openvino")
 MOST = 200  # views the gate looks at; of more, evenly spread ones
 CALIBRATION = 64  # of them set the ranges of int8
 BATCH = 8
+# Left out of this list, a ReLU's input would be rounded over a range of which it then throws most away.
+WHOLE = ("Conv", "Relu", "Clip", "LeakyRelu", "Add", "MaxPool", "Concat", "Resize")
 
 
 @dataclass(frozen=True)
@@ -284,7 +286,7 @@ def whole_numbers(graph: "onnx.ModelProto", views: list[View]) -> "onnx.ModelPro
                 int8,
                 Reader(),
                 quant_format=quantization.QuantFormat.QDQ,
-                op_types_to_quantize=["Conv", "Add", "MaxPool", "Concat", "Resize"],
+                op_types_to_quantize=list(WHOLE),
                 per_channel=True,
                 activation_type=quantization.QuantType.QUInt8,
                 weight_type=quantization.QuantType.QInt8,
