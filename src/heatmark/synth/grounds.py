@@ -148,6 +148,15 @@ def painted(rng: np.random.Generator, metres: float, size: int) -> Material:
     )
 
 
+def plain(rng: np.random.Generator, metres: float, size: int) -> Material:
+    """A photographer's sweep, as in a catalogue: white mostly, else grey, black or one colour, without a mark."""
+    which = rng.random()
+    grey = rng.uniform(0.9, 1.0) if which < 0.6 else rng.uniform(0.02, 0.7)
+    base = np.full(3, grey) if which < 0.8 else np.asarray(colour(rng))
+    shade = clouds(rng, size, (metres * 1.5,) * 2, 2)
+    return Material(as_bytes(tone(base, shade, rng.uniform(0.0, 0.02))), float(rng.uniform(0.5, 1.0)), 0.0)
+
+
 def paper(rng: np.random.Generator, metres: float, size: int) -> Material:
     """Sheets lying over one another: print, drawings, newspaper, graph paper."""
     color = np.asarray(tone(colour(rng), clouds(rng, size, (metres * 8,) * 2), 0.05)).astype(np.float32)
@@ -227,7 +236,7 @@ def dirtied(rng: np.random.Generator, color: np.ndarray, metres: float, amount: 
 
 GROUNDS: dict[str, Callable[[np.random.Generator, float, int], Material]] = {
     "wood": wood, "concrete": concrete, "metal": metal, "fabric": fabric, "cardboard": cardboard,
-    "painted": painted, "paper": paper,
+    "painted": painted, "plain": plain, "paper": paper,
 }  # fmt: skip
 
 

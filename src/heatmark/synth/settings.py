@@ -69,7 +69,7 @@ class LightSettings(Strict):
 class GroundSettings(Strict):
     kinds: Weights = {
         "wood": 2.0, "concrete": 1.5, "metal": 1.0, "fabric": 1.0, "cardboard": 0.7, "painted": 1.5,
-        "paper": 1.0,        "photo": 2.0,
+        "plain": 2.0, "paper": 1.0, "photo": 2.0,
     }  # fmt: skip
     folder: str | None = None  # of photographs, for "photo"
     tile_views: Range = (1.0, 2.5)  # how much a texture covers, in widths of what the picture shows
