@@ -75,14 +75,17 @@ def train(
     sources = [data] if isinstance(data, str | Path) else list(data)
     skeleton, learn, check = _entries(resolved, sources, validation)
     worth_training(learn, check, ", ".join(map(str, sources)))
+    leads = int(os.environ.get("RANK", 0)) == 0  # torchrun numbers its processes
     folder = _folder(resolved, out, resume)
     torch.manual_seed(resolved.seed)  # what the new layers start from
     net = create(resolved.model, len(skeleton.channels), **resolved.options)
     card = _card(resolved, skeleton, net, sources, len(learn), len(check))
-    _begin(folder, resolved, resume)
-    note(f"{folder}: {len(learn)} objects to learn from, {len(check)} to validate on")
+    if leads:
+        _begin(folder, resolved, resume)
+        note(f"{folder}: {len(learn)} objects to learn from, {len(check)} to validate on")
     training, checking = Samples(learn, skeleton, resolved), Samples(check, skeleton, resolved)
-    ended = fit(resolved, SINGLE, net, training, checking, folder, card, resume, track, note)
+    shown = {"track": track, "note": note} if leads else {}
+    ended = fit(resolved, SINGLE, net, training, checking, folder, card, resume, **shown)
     return Run(folder, ended.model, ended.epochs, ended.best_loss, ended.nonfinite)
 
 
@@ -111,6 +114,8 @@ def _entries(
 def _folder(recipe: "Recipe", out: str | Path | None, resume: bool) -> Path:
     if out is not None:
         return Path(out)
+    if "RANK" in os.environ:  # each process would name its own by the clock
+        raise UserError("with several processes, say where the run's folder is to be (out)")
     if resume:
         dated = re.compile(re.escape(recipe.name) + r"-\d{8}-\d{6}")
         runs = [p for p in Path("runs").glob(f"{recipe.name}-*") if dated.fullmatch(p.name)]

@@ -137,7 +137,8 @@ def prepared(recipe: Recipe, task: Task, net: nn.Module, training: Samples) -> F
         )
     AcceleratorState._reset_state()  # or the precision of an earlier run in this process would stay
     try:
-        accelerator = Accelerator(mixed_precision=precision(recipe.precision))
+        cpu = not torch.accelerator.is_available()  # or several processes on CPUs would not find each other
+        accelerator = Accelerator(mixed_precision=precision(recipe.precision), cpu=cpu)
     except ValueError as error:
         raise UserError(f"precision {recipe.precision} does not work on this machine: {error}") from error
     torch.manual_seed(recipe.seed + accelerator.process_index)  # what dropout draws from
