@@ -159,3 +159,9 @@ def test_a_killed_run_resumes_and_ends_as_one_that_was_not(tmp_path, wrenches):
     one, other = state.read(resumed.model)[0], state.read(whole.model)[0]
     assert resumed.epochs == whole.epochs == done.epoch + 1
     assert all(torch.equal(one[k], other[k]) for k in one)
+
+
+def test_several_processes_must_be_told_their_folder(tmp_path, wrenches, monkeypatch):
+    monkeypatch.setenv("RANK", "1")
+    with pytest.raises(UserError, match="say where the run's folder is to be"):
+        train("ihm56", data=wrenches, settings=TINY)
