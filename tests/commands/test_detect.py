@@ -50,7 +50,8 @@ def test_a_picture_gives_one_line_in_the_stable_form(folder, spots_onnx):
 def test_points_below_the_threshold_are_null_in_json_and_not_found_in_words(folder, spots_onnx):
     (found,) = detect(folder / "images" / "12.png", spots_onnx, threshold=1.0)
     assert np.isnan(found.poses.points).all()
-    assert found.to_dict()["instances"][0]["points"]["red"]["x"] is None
+    red = found.to_dict()["instances"][0]["points"]["red"]
+    assert (red["x"], red["y"], red["visibility"]) == (None, None, 0) and red["score"] > 0.5
     assert "red not found" in str(found)
 
 
@@ -156,4 +157,5 @@ def test_a_missing_model_or_source_is_the_users_mistake(tmp_path, spots_onnx):
         ("missing.jpg", tmp_path / "m.onnx", "no such model file"),
     ):
         with pytest.raises(UserError, match=text):
-            detect(source, model)
+            detect(source, model, out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()

@@ -14,7 +14,7 @@ from ..errors import DataError, UserError
 from ..imaging import encode_jpeg
 from ..runtime import Latency, Predictor, Shot, load, overlay, shots
 from ..runtime.sources import pictures_in
-from ..types import Poses
+from ..types import ABSENT, Poses
 from .progress import note
 
 
@@ -97,14 +97,15 @@ def detect(
     """
     predictor = model if isinstance(model, Predictor) else load(model, engine)
     given = None if boxes is None else Boxfile(Path(boxes), source)
-    folder = None if out is None else _folder(Path(out), source)
     faults: list[DataError] = []
 
     def report(error: DataError) -> None:
         faults.append(error)
         note(str(error))
 
-    return _detections(shots(source, report), predictor, given, second_look, folder, limit, threshold, faults)
+    incoming = shots(source, report)
+    folder = None if out is None else _folder(Path(out), source)
+    return _detections(incoming, predictor, given, second_look, folder, limit, threshold, faults)
 
 
 def _detections(
@@ -124,7 +125,7 @@ def _detections(
             poses = predictor(shot.picture, where, second_look)
             latency = replace(predictor.latency, decode=shot.decode_ms)
             if threshold > 0:
-                poses = poses.moved(np.where(poses.scores[..., None] < threshold, np.nan, poses.points))
+                poses = _above(poses, threshold)
             if overlays:
                 overlays.add(shot, overlay(shot.picture, poses))
             size = (shot.picture.shape[0], shot.picture.shape[1])
@@ -138,6 +139,13 @@ def _detections(
     if faults:
         named = "; ".join(str(fault) for fault in faults[:5]) + ("; ..." if len(faults) > 5 else "")
         raise DataError(f"{len(faults)} of {pictures + len(faults)} pictures could not be read: {named}")
+
+
+def _above(poses: Poses, threshold: float) -> Poses:
+    """Without the points that score less: NaN, and absent."""
+    low = poses.scores < threshold
+    points = np.where(low[..., None], np.nan, poses.points)
+    return replace(poses, points=points, visibility=np.where(low, ABSENT, poses.visibility))
 
 
 class Boxfile:
@@ -165,7 +173,7 @@ class Boxfile:
     def of(self, picture: str) -> np.ndarray:
         """(N, 4) x1 y1 x2 y2 of a picture by its path, in the file's order.
 
-        None for a picture it does not speak of, if it does of others beside it; else that raises a UserError.
+        None at all for a picture it does not speak of, if it does of others in its folder; else a UserError.
         """
         key = self._key(picture)
         if key is None:
