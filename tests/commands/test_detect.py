@@ -51,7 +51,7 @@ def test_points_below_the_threshold_are_null_in_json_and_not_found_in_words(fold
     (found,) = detect(folder / "images" / "12.png", spots_onnx, threshold=1.0)
     assert np.isnan(found.poses.points).all()
     red = found.to_dict()["instances"][0]["points"]["red"]
-    assert (red["x"], red["y"], red["visibility"]) == (None, None, 0) and red["score"] > 0.5
+    assert (red["x"], red["y"], red["visibility"]) == (None, None, 0) and red["score"] > 0.3
     assert "red not found" in str(found)
 
 
