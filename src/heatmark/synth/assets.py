@@ -182,15 +182,16 @@ def creased(part: Part, degrees: float = CREASE_DEG) -> Part:
     Vertices at the same place count as one, whatever their uv.
     """
     faces, corners = part.faces, part.vertices[part.faces].astype(np.float64)
-    cross = np.cross(
-        corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
+    (ax, ay, az), (bx, by, bz) = ((corners[:, k] - corners[:, 0]).T for k in (1, 2))
+    cross = np.stack(
+        [ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx], 1
     )  # (F, 3), twice the area long
-    flat = cross / np.maximum(np.linalg.norm(cross, axis=1, keepdims=True), 1e-20)
+    length = np.sqrt((cross * cross).sum(1, keepdims=True))
+    flat = np.where(length > 1e-20, cross / np.maximum(length, 1e-20), [0, 0, 1.0])
+    low = part.vertices.min(0).astype(np.float64)
     step = max(float(np.ptp(part.vertices, axis=0).max()) * 1e-6, 1e-12)
-    cells = np.round(part.vertices.astype(np.float64) / step).astype(np.int64)
-    place = (
-        np.unique(cells, axis=0, return_inverse=True)[1].reshape(-1)[faces].reshape(-1)
-    )  # (3F,) welded vertex
+    x, y, z = np.round((part.vertices - low) / step).astype(np.int64).T  # each below 2 ** 20
+    place = np.unique(x << 42 | y << 21 | z, return_inverse=True)[1][faces].reshape(-1)  # (3F,) welded vertex
     order = np.argsort(place, kind="stable")
     count = np.bincount(place)
     start = np.cumsum(count) - count
@@ -205,8 +206,9 @@ def creased(part: Part, degrees: float = CREASE_DEG) -> Part:
     length = np.linalg.norm(normals, axis=1, keepdims=True)
     normals = np.where(length > 1e-20, normals / np.maximum(length, 1e-20), flat.repeat(3, axis=0))
     # corners that agree in vertex and normal become one vertex again
-    key = np.column_stack([faces.reshape(-1), np.round(normals * 1000).astype(np.int64)])
-    _, first, again = np.unique(key, axis=0, return_index=True, return_inverse=True)
+    x, y, z = np.round(normals * 1000 + 1000).astype(np.int64).T  # each below 2 ** 11
+    key = faces.reshape(-1).astype(np.int64) << 33 | x << 22 | y << 11 | z
+    _, first, again = np.unique(key, return_index=True, return_inverse=True)
     source = faces.reshape(-1)[first]
     return Part(
         part.vertices[source],

@@ -28,7 +28,7 @@ def clouds(rng: np.random.Generator, size: int, cells: tuple[float, ...], octave
 
 def tone(color, field: np.ndarray, amount: float) -> np.ndarray:
     """(H, W, 3) a colour (sRGB in [0, 1]) made lighter and darker by a field about 0."""
-    return np.asarray(color, np.float32) * (1 + amount * field[..., None])
+    return np.asarray(color, np.float32) * (1 + np.float32(amount) * field[..., None].astype(np.float32))
 
 
 def as_bytes(field: np.ndarray) -> np.ndarray:
@@ -149,7 +149,7 @@ def painted(rng: np.random.Generator, metres: float, size: int) -> Material:
 
 
 def plain(rng: np.random.Generator, metres: float, size: int) -> Material:
-    """A photographer's sweep, as in a catalogue: white mostly, else grey, black or one colour, without a mark."""
+    """A photographer's sweep, as in a catalogue: white mostly, else grey, black or a colour, unmarked."""
     which = rng.random()
     grey = rng.uniform(0.9, 1.0) if which < 0.6 else rng.uniform(0.02, 0.7)
     base = np.full(3, grey) if which < 0.8 else np.asarray(colour(rng))
@@ -217,8 +217,13 @@ def colour(rng: np.random.Generator) -> tuple[float, float, float]:
 def dirtied(rng: np.random.Generator, color: np.ndarray, metres: float, amount: float) -> np.ndarray:
     """Stains, spots and scratches over a colour (H, W, 3), sparse to plenty."""
     size = len(color)
-    stain = np.clip(clouds(rng, size, (metres * 6,) * 2, 5) - 0.8, 0, 1.5)[..., None] * amount
-    color = color * (1 - 0.6 * np.minimum(stain, 1)) * (1 - 0.03 * np.array([0.0, 1, 2]) * stain)
+    stain = np.clip(clouds(rng, size, (metres * 6,) * 2, 5) - 0.8, 0, 1.5)[..., None] * np.float32(amount)
+    color = np.asarray(color, np.float32)
+    color = (
+        color
+        * (1 - np.float32(0.6) * np.minimum(stain, 1))
+        * (1 - 0.03 * np.array([0, 1, 2], np.float32) * stain)
+    )
     lines = np.zeros((size, size), np.float32)
     for _ in range(int(rng.poisson(30 * amount))):
         a, angle, long = rng.uniform(0, size, 2), rng.uniform(0, np.pi), rng.exponential(0.12) * size

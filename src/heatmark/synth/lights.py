@@ -4,12 +4,14 @@ Row 0 is straight up, the last row straight down; columns go round from azimuth 
 anticlockwise seen from above.
 """
 
+from functools import lru_cache
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-SIZE = (256, 512)  # of every map the renderer sees
+SIZE = (256, 512)  # of the maps made and read here
+TRACED = (128, 256)  # of what rays are drawn from: a larger one costs a fifth more time and shows the same
 
 
 def directions(size: tuple[int, int] = SIZE) -> tuple[np.ndarray, np.ndarray]:
@@ -20,11 +22,12 @@ def directions(size: tuple[int, int] = SIZE) -> tuple[np.ndarray, np.ndarray]:
     return azimuth[None, :], elevation[:, None]
 
 
+@lru_cache(maxsize=4)
 def vectors(size: tuple[int, int] = SIZE) -> np.ndarray:
-    """(H, W, 3) unit vectors towards the pixel centres."""
+    """(H, W, 3) float32 unit vectors towards the pixel centres; not to be written to."""
     azimuth, elevation = directions(size)
     x, y = np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth)
-    return np.stack([x, y, np.broadcast_to(np.sin(elevation), x.shape)], -1)
+    return np.stack([x, y, np.broadcast_to(np.sin(elevation), x.shape)], -1).astype(np.float32)
 
 
 def irradiance(light: np.ndarray) -> float:
@@ -41,6 +44,12 @@ def scaled(light: np.ndarray, strength: float) -> np.ndarray:
     return light * np.float32(strength / whole)
 
 
+def shrunk(light: np.ndarray, size: tuple[int, int] = TRACED) -> np.ndarray:
+    """The light at another size, each pixel the mean of those it covers."""
+    how = cv2.INTER_AREA if light.shape[0] >= size[0] else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(light, size[::-1], interpolation=how), np.float32)
+
+
 def turned(light: np.ndarray, degrees: float) -> np.ndarray:
     """The light turned anticlockwise about the vertical, by whole pixels."""
     return np.roll(light, round(degrees / 360 * light.shape[1]), axis=1)
@@ -49,7 +58,7 @@ def turned(light: np.ndarray, degrees: float) -> np.ndarray:
 def with_lamp(light, azimuth_deg, elevation_deg, radius_deg, color, share) -> np.ndarray:
     """One more disc of light, which gives `share` of what there is."""
     a, e = np.deg2rad([azimuth_deg, elevation_deg])
-    towards = np.array([np.cos(e) * np.cos(a), np.cos(e) * np.sin(a), np.sin(e)])
+    towards = np.array([np.cos(e) * np.cos(a), np.cos(e) * np.sin(a), np.sin(e)], np.float32)
     angle = np.rad2deg(np.arccos(np.clip(vectors(light.shape[:2]) @ towards, -1, 1)))
     disc = np.clip((radius_deg + 0.5 - angle) / 1.0, 0, 1)[..., None].astype(np.float32) * np.asarray(
         color, np.float32
@@ -167,7 +176,4 @@ def read(path: Path, size: tuple[int, int] = SIZE) -> np.ndarray:
         ) from error
     if not np.isfinite(raw).all():
         raw = np.nan_to_num(raw, nan=0.0, posinf=float(np.finfo(np.float16).max), neginf=0.0)
-    shrunk = cv2.resize(
-        raw, size[::-1], interpolation=cv2.INTER_AREA if raw.shape[0] >= size[0] else cv2.INTER_LINEAR
-    )
-    return np.maximum(shrunk, 0)
+    return np.maximum(shrunk(raw, size), 0)

@@ -1,7 +1,7 @@
 """What is in a picture, as data: the ranges (SceneSettings, one YAML file) and one draw from them (Scene).
 
 A Scene names what to build by (kind, name, seed) and says where it lies; it holds no mesh or pixel, so it
-can be saved as JSON, compared, and drawn again. `invent(settings, seed, index)` depends on its arguments alone.
+can be saved as JSON, compared and drawn again. `invent(settings, seed, index)` depends on its arguments only.
 
 World: metres, z up, the ground is z = 0. Camera: x right, y down, z forward, so that
 `pixel = (f X/Z + W/2, f Y/Z + H/2)` with X, Y, Z in the camera's coordinates and no lens distortion.

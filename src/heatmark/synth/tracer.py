@@ -11,7 +11,7 @@ import numpy as np
 
 from .world import PLANES, World
 
-MAX_DEPTH = 5  # of a path: four bounces
+MAX_DEPTH = 4  # of a path: three bounces
 LIGHT_TO_WORLD = np.array([[0, 0, -1, 0], [-1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 1.0]])  # Mitsuba's up is y
 NESTED = {"bump": "nested_texture"}  # what Mitsuba calls them, where it differs
 MITSUBA_CAMERA = np.diag([-1.0, -1.0, 1.0, 1.0])  # its camera: x left, y up, z forward
@@ -143,7 +143,8 @@ class Tracer:
         met = self.scene.ray_intersect(ray)
         color = self.color.eval(met, met.is_valid())
         planes = (*color, *(dr.select(met.is_valid(), v, 0.0) for v in met.sh_frame.n))
-        means = [np.array(dr.block_sum(plane, 4)).reshape(h, w) / 4 for plane in planes]
+        dr.eval(planes)  # together: each alone would trace the rays again
+        means = [np.array(plane).reshape(h, w, 4).mean(-1) for plane in planes]
         return np.stack(means[:3], -1), np.stack(means[3:], -1)
 
     def hits(self, origins: np.ndarray, directions: np.ndarray) -> Hits:

@@ -1,7 +1,7 @@
 """A Scene as one mesh and one texture atlas, in NumPy: what the path tracer is given.
 
-One mesh with one material is all the renderer ever sees, whatever lies in the scene: so kernels are compiled once,
-and no ray has to find out whose program to run. Which object a triangle belongs to is kept beside.
+One mesh with one material is all the renderer ever sees, whatever lies in the scene. So kernels are compiled
+once, and no ray has to find out whose program to run. Which object a triangle belongs to is kept beside.
 """
 
 from dataclasses import dataclass, field

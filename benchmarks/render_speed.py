@@ -1,0 +1,90 @@
+"""Pictures per second and memory of the path tracer: full scenes, as `heatmark render` makes them.
+
+    python -m benchmarks.render_speed                     100 pictures of each variant that works here
+    python -m benchmarks.render_speed --pictures 1000     what the claim of flat memory rests on
+
+Each picture is invented (its object built anew), drawn, denoised and labelled; nothing is written. CPU seconds
+say what a busy machine hides: two cores make at most 2 / (CPU seconds per picture) pictures per second.
+"""
+
+import argparse
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+
+from heatmark.synth.render import VARIANTS, Renderer, mending, works
+from heatmark.synth.scene import invent
+from heatmark.synth.settings import settings_of
+
+EXPECTED = {
+    "llvm_ad_rgb": 3.0
+}  # pictures per second at 224 x 224, 16 samples, on 2 cores with nothing else to do
+FAMILIES = ("hammer", "screwdriver", "wrench", "combination_wrench")
+
+
+def resident_mb() -> float:
+    """Memory this process holds, MB; 0 where the system does not say."""
+    status = Path("/proc/self/statm")
+    return int(status.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6 if status.exists() else 0.0
+
+
+def measured(
+    variant: str, pictures: int, size: int, samples: int, folders: dict[str, str | None]
+) -> dict[str, float]:
+    """Medians over the pictures after the first ten, and memory at a quarter of the way and at the end."""
+    changes = {room: {"folder": folder} for room, folder in folders.items() if folder}
+    settings = [settings_of(family, changes) for family in FAMILIES]
+    renderer = Renderer((size, size), samples, variant)
+    wall, cpu, invented, held = [], [], [], []
+    for i in range(pictures):
+        start, spent = time.perf_counter(), time.process_time()
+        scene = invent(settings[i % len(settings)], 0, i)
+        half = time.process_time()
+        renderer(scene)
+        wall.append(time.perf_counter() - start)
+        cpu.append(time.process_time() - spent)
+        invented.append(half - spent)
+        held.append(resident_mb())
+    warm = min(10, pictures - 1)
+    return {
+        "wall": float(np.median(wall[warm:])),
+        "cpu": float(np.median(cpu[warm:])),
+        "cpu mean": float(np.mean(cpu[warm:])),
+        "invent": float(np.median(invented[warm:])),
+        "early": held[pictures // 4],
+        "late": held[-1],
+        "most": max(held),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--pictures", type=int, default=100)
+    parser.add_argument("--size", type=int, default=224)
+    parser.add_argument("--samples", type=int, default=16)
+    parser.add_argument("--variant", action="append", help="default: all but scalar_rgb that work here")
+    for room in ("light", "ground", "background"):
+        parser.add_argument(f"--{room}", help="a folder of its own files")
+    args = parser.parse_args()
+    folders = {"light": args.light, "ground": args.ground, "background": args.background}
+    print(
+        "| variant | pictures/s | s/picture | CPU s (mean) | inventing | MB at 1/4 | at the end | at most |"
+    )
+    print("|---|---|---|---|---|---|---|---|")
+    for variant in args.variant or VARIANTS[:2]:
+        if why := works(variant):
+            print(f"| {variant} | does not work here: {why}. {mending(variant)} |")
+            continue
+        got = measured(variant, args.pictures, args.size, args.samples, folders)
+        speed = f"{1 / got['wall']:.2f} | {got['wall']:.3f} | {got['cpu']:.3f} ({got['cpu mean']:.3f})"
+        memory = f"{got['early']:.0f} | {got['late']:.0f} | {got['most']:.0f}"
+        print(f"| {variant} | {speed} | {got['invent']:.3f} | {memory} |")
+    print(f"\nExpected with nothing else running: {EXPECTED}")
+
+
+if __name__ == "__main__":
+    main()
