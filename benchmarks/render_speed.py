@@ -3,8 +3,8 @@
     python -m benchmarks.render_speed                     100 pictures of each variant that works here
     python -m benchmarks.render_speed --pictures 1000     what the claim of flat memory rests on
 
-Each picture is invented (its object built anew), drawn, denoised and labelled; nothing is written. CPU seconds
-say what a busy machine hides: two cores make at most 2 / (CPU seconds per picture) pictures per second.
+Each picture is invented (its object built anew), drawn, denoised and labelled; nothing is written.
+CPU seconds say what a busy machine hides: two cores make at most 2 / (CPU seconds) pictures per second.
 """
 
 import argparse
@@ -71,6 +71,8 @@ def main() -> None:
         parser.add_argument(f"--{room}", help="a folder of its own files")
     args = parser.parse_args()
     folders = {"light": args.light, "ground": args.ground, "background": args.background}
+    what = f"{args.size} x {args.size}, {args.samples} samples, {args.pictures} pictures"
+    print(f"{what}, {os.cpu_count()} cores\n")
     print(
         "| variant | pictures/s | s/picture | CPU s (mean) | inventing | MB at 1/4 | at the end | at most |"
     )

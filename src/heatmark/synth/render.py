@@ -178,7 +178,7 @@ class Renderer:
     def thickness(self, world: World, owner: int, marks: np.ndarray, size: float) -> np.ndarray:
         """(K,) metres of the object around each mark (K, 3): how far behind the first thing seen it may lie.
 
-        Inside the solid nine of ten ways out are shorter. In a hole (a ring, a jaw) it is the width of the hole.
+        Inside the solid nine of ten ways out are shorter; in a hole (a ring, a jaw) it is the hole's width.
         """
         way = sphere(96)
         starts, towards = np.repeat(marks, len(way), 0), np.tile(way, (len(marks), 1))
