@@ -1,9 +1,12 @@
 """A seed becomes labelled pictures: invent (seed -> Scene), draw (Scene -> Layers), compose (Layers -> Sample).
 
-assets    meshes with named landmarks: a folder of yours, or the built-in families
-scene     what is there, as data: SceneSettings (one YAML file), invent, Scene
-lights, grounds   procedural environment maps and ground textures
-render    Scene -> Layers by path tracing
+assets              meshes with named landmarks: a folder of yours, or built
+tools, clutter      the built-in families, and what lies about them; solids, surfaces, handles are their trade
+settings, scene     the ranges (one YAML file), and one draw from them as data; placing is their geometry
+things, stage       from names to assets, textures, light and background; lights, grounds, scraps invent them
+world, tracer       a scene as one mesh and one atlas, and Mitsuba, which draws it
+render              Scene -> Layers: picture, ids, depth, landmarks and their visibility
+compose, studio     Layers -> Sample: what the camera does, copies, cut and paste; (seed, index) -> pictures
 
 Importing this room imports no renderer: Mitsuba and trimesh enter when they are first needed.
 """
