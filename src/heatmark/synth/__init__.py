@@ -1,4 +1,4 @@
-"""A seed becomes labelled pictures: invent (seed -> Scene), draw (Scene -> Layers), compose (Layers -> Sample).
+"""A seed becomes labelled pictures: invent (seed -> Scene), draw (-> Layers), compose (-> Sample).
 
 assets              meshes with named landmarks: a folder of yours, or built
 tools, clutter      the built-in families, and what lies about them; solids, surfaces, handles are their trade
