@@ -1,8 +1,12 @@
-"""What many tests share: the toy model of toys.py as files, made once."""
+"""What many tests share: threads that wait without spinning, and the toy model of toys.py as files, made once."""
 
+import os
 from pathlib import Path
 
 import pytest
+
+# Read when torch is imported. Threads that spin while they wait double the time of a busy machine.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 @pytest.fixture(scope="session")

@@ -52,8 +52,8 @@ class Card(BaseModel):
     )  # network pixels per cell, coarse to fine; the last map is decoded
     decoding: Decoding = Decoding()
     input: str = INPUT
-    enlarge: float = Field(1.25, gt=0)  # a given box grows by this before it is shown to the network
-    second_look: float = Field(1.6, ge=1)  # the second look's window, in sides of the box around the points
+    enlarge: float = Field(default=1.25, gt=0)  # a given box grows by this before it is shown to the network
+    second_look: float = Field(default=1.6, ge=1)  # the second look's window, in sides of the box around the points
     precision: Literal["fp32", "fp16", "int8"] = (
         "fp32"  # fp16: weights stored in half; int8: convolutions too
     )
