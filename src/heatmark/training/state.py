@@ -16,10 +16,12 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as dump
 from torch import Tensor, nn
 
 from ..card import KEY, Card
+from ..data.records import write_whole
 from ..errors import DataError, HeatmarkError, UserError
 
 STATE, BEFORE = "state.safetensors", "before.safetensors"
@@ -59,17 +61,10 @@ def write(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, str]) 
         raise NotFinite(
             f"{path.name} was not saved: {len(bad)} tensors are not finite, the first is {bad[0]}"
         )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        save_file(tensors, beside, dict(header) | {"checksum": checksum(tensors)})
-        with open(beside, "rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(beside, path)
+        write_whole(path, dump(tensors, dict(header) | {"checksum": checksum(tensors)}))
     except OSError as error:
         raise DataError(f"{path}: cannot be written ({error.strerror or error})") from error
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
