@@ -19,6 +19,7 @@ from .tracer import Tracer
 from .world import World, assemble, blank
 
 VARIANTS = ("cuda_ad_rgb", "llvm_ad_rgb", "scalar_rgb")  # fastest first
+TIDY = 40  # pictures between two tidyings
 PROBE = """
 import mitsuba as mi
 mi.set_variant({variant!r})
@@ -112,10 +113,14 @@ class Renderer:
         self.size, self.samples, self.denoise = (int(size[0]), int(size[1])), samples, can_denoise(denoise)
         side = 1024 if max(size) <= 320 else 2048  # of the atlas: textures no finer than pixels can show
         self.atlas = blank(side)
+        self.drawn = 0
         self.tracer = Tracer(self.variant, self.size, side, lights.TRACED)
 
     def __call__(self, scene: Scene) -> Layers:
         """Draws a scene. Raises a DataError if a file it names cannot be read."""
+        self.drawn += 1
+        if self.drawn % TIDY == 0:
+            self.tracer.tidy()
         stage = staged(scene)
         world = assemble(stage.items, self.atlas)
         camera, (h, w) = scene.camera, self.size

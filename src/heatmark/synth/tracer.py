@@ -130,6 +130,20 @@ class Tracer:
         picture = self.mi.render(self.scene, spp=samples, seed=seed)
         return np.array(picture, dtype=np.float32)
 
+    def tidy(self) -> None:
+        """Gives memory back to the system: circles of objects, Dr.Jit's store, what lies free in glibc's."""
+        import ctypes
+        import gc
+
+        import drjit as dr
+
+        gc.collect()  # a megabyte a picture hangs in circles that Python looks for too seldom
+        dr.flush_malloc_cache()
+        try:
+            ctypes.CDLL("libc.so.6").malloc_trim(0)
+        except (OSError, AttributeError):  # another system, another C library
+            pass
+
     def guides(self) -> tuple[np.ndarray, np.ndarray]:
         """(albedo, normal) for the denoiser, each (H, W, 3) float32: four rays a pixel."""
         import drjit as dr
