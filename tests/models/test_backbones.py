@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from heatmark.errors import DataError, UserError
-from heatmark.models import backbones
+from heatmark.models import backbones, weights
 from heatmark.models.backbones import backbone
 
 PICTURES = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
@@ -79,7 +79,7 @@ def test_lite0_finds_the_wheel_and_sees_what_its_classifier_sees():
     whole: Any = timm.create_model("tf_efficientnet_lite0", pretrained=False).eval()
     path = backbones._lite0_wheel()
     assert path
-    backbones._load_in_order(whole, backbones._read(backbones.Path(path)), path)
+    weights.load_in_order(whole, weights.read(backbones.Path(path)), path)
     ours = backbone("efficientnet_lite0")
     stem = whole.bn1(whole.conv_stem(ours.normalise(PICTURES)))
     torch.testing.assert_close(ours(PICTURES)[-1], whole.blocks(stem))

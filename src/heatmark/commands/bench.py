@@ -157,14 +157,16 @@ def _files(name: str, aside: Path) -> dict[str, Path]:
 def _random(name: str, path: Path) -> Path:
     """A network with random weights as a model file, for its speed. `name`: NETWORK or NETWORK/BACKBONE."""
     require("torch", "safetensors", to="measure a network without a model file")
-    from ..models import MODELS, create
+    from ..models import MODELS, create, options_of, unfetched
     from ..training.state import write_model
 
     network, _, backbone = name.partition("/")
     if network not in MODELS:
         raise unknown("detector, model file or network", name, (*zoo.DETECTORS, *MODELS))
     skeleton = Skeleton("points", ("a", "b", "c"))
-    options = {"weights": None} | ({"backbone": backbone} if backbone else {})
+    if backbone and "backbone" not in options_of(network):
+        raise UserError(f"{name}: {network} takes no backbone")
+    options = unfetched(network, {"backbone": backbone} if backbone else {})
     net: Any = create(network, points=len(skeleton), **options)
     facts = {"name": name, "skeleton": skeleton, "size": (224, 224), "model": network, "options": options}
     write_model(path, net, Card(**facts, strides=net.strides))

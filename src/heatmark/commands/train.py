@@ -66,10 +66,11 @@ def train(
     import torch
 
     from ..models import create
+    from ..models.blocks import draw_logits
     from ..training import recipe as recipes
     from ..training.fit import fit
     from ..training.loader import Samples, worth_training
-    from ..training.task import SINGLE
+    from ..training.task import task_of
 
     resolved = recipes.read(recipe, settings)
     sources = [data] if isinstance(data, str | Path) else list(data)
@@ -79,13 +80,15 @@ def train(
     folder = _folder(resolved, out, resume)
     torch.manual_seed(resolved.seed)  # what the new layers start from
     net = create(resolved.model, len(skeleton.channels), **resolved.options)
+    if resolved.head == "dsnt":
+        draw_logits(net)
     card = _card(resolved, skeleton, net, sources, len(learn), len(check))
     if leads:
         _begin(folder, resolved, resume)
         note(f"{folder}: {len(learn)} objects to learn from, {len(check)} to validate on")
     training, checking = Samples(learn, skeleton, resolved), Samples(check, skeleton, resolved)
     shown = {"track": track, "note": note} if leads else {}
-    ended = fit(resolved, SINGLE, net, training, checking, folder, card, resume, **shown)
+    ended = fit(resolved, task_of(resolved), net, training, checking, folder, card, resume, **shown)
     return Run(folder, ended.model, ended.epochs, ended.best_loss, ended.nonfinite)
 
 
@@ -149,10 +152,9 @@ def _card(
 ):
     """What best.safetensors says of itself. Weights and data go in by their names, without paths."""
     from ..card import Card
-    from ..models.backbones import BACKBONES
+    from ..models import origin, unfetched
 
-    name = recipe.options.get("backbone", "resnet50")
-    known = BACKBONES.get(name)
+    name, comes_from, licence = origin(recipe.model, recipe.options)
     plain = recipe.model_dump(mode="json")
     if "weights" in plain["options"]:
         plain["options"]["weights"] = Path(str(plain["options"]["weights"])).name
@@ -161,16 +163,24 @@ def _card(
         skeleton=skeleton.to_dict(),
         size=recipe.size,
         model=recipe.model,
-        options=recipe.options | {"weights": None},  # all weights are in the file; nothing is to be fetched
+        options=unfetched(recipe.model, recipe.options),  # all weights are in the file
         strides=net.strides,
+        decoding=_decoding(recipe),
         enlarge=recipe.enlarge,
         recipe=plain,
         data={
             "datasets": [Path(source).name for source in sources],
             "objects": learn,
             "validation objects": check,
-            "backbone": {"name": name, "origin": known.origin if known else f"timm {name}"},
+            "backbone": {"name": name, "origin": comes_from},
         },
-        licence=f"backbone: {known.licence if known else 'see timm'}",
+        licence=f"backbone: {licence}",
     )
     return Card.model_validate(said)
+
+
+def _decoding(recipe: "Recipe") -> dict[str, Any]:
+    """How the card says that points are read, as the head learnt them."""
+    if recipe.head == "heatmap":
+        return {}
+    return {"method": "expectation", "rectification": recipe.rectification}

@@ -11,23 +11,68 @@ from typing import Any
 from torch import nn
 
 from ..errors import UserError, unknown
-from .ihm import IHM, hm, ihm56, ihm224
+from .backbones import BACKBONES
+from .hourglass import hourglass_2, hourglass_8, hourglass_keras
+from .hrnet import hrnet_w32, hrnet_w48
+from .ihm import hm, ihm56, ihm224
+from .simple_baseline import simple_baseline_50, simple_baseline_101, simple_baseline_152
 
-MODELS: dict[str, Callable[..., IHM]] = {
+MODELS: dict[str, Callable[..., nn.Module]] = {
     "ihm224": ihm224,
     "ihm56": ihm56,
     "hm": hm,
+    "hrnet_w32": hrnet_w32,
+    "hrnet_w48": hrnet_w48,
+    "simple_baseline_50": simple_baseline_50,
+    "simple_baseline_101": simple_baseline_101,
+    "simple_baseline_152": simple_baseline_152,
+    "hourglass_2": hourglass_2,
+    "hourglass_8": hourglass_8,
+    "hourglass_keras": hourglass_keras,
 }
+
+
+ORIGINS = {  # what a model without a `backbone` option starts from (weights: hub), and its licence
+    "hrnet_w32": ("the authors' ImageNet weights, from timm", "MIT"),
+    "hrnet_w48": ("the authors' ImageNet weights, from timm", "MIT"),
+    "simple_baseline_50": ("torchvision ResNet50, IMAGENET1K_V1", "BSD-3-Clause"),
+    "simple_baseline_101": ("torchvision ResNet101, IMAGENET1K_V1", "BSD-3-Clause"),
+    "simple_baseline_152": ("torchvision ResNet152, IMAGENET1K_V1", "BSD-3-Clause"),
+}
+
+
+def options_of(name: str) -> tuple[str, ...]:
+    """What a model takes beside its number of maps. Raises a UserError for a model that does not exist."""
+    if name not in MODELS:
+        raise unknown("model", name, MODELS)
+    return tuple(option for option in inspect.signature(MODELS[name]).parameters if option != "points")
 
 
 def check_options(name: str, options: dict[str, Any]) -> None:
     """Raise a UserError for a model, or an option of it, that does not exist."""
-    if name not in MODELS:
-        raise unknown("model", name, MODELS)
-    known = [option for option in inspect.signature(MODELS[name]).parameters if option != "points"]
+    known = options_of(name)
     for option in options:
         if option not in known:
             raise unknown(f"option of {name}", option, known)
+
+
+def unfetched(name: str, options: dict[str, Any]) -> dict[str, Any]:
+    """The options of a model that is to fetch no weights, because a file has them all."""
+    return dict(options) | ({"weights": None} if "weights" in options_of(name) else {})
+
+
+def origin(name: str, options: dict[str, Any]) -> tuple[str, str, str]:
+    """What a model with these options learns from, for its card: the backbone's name, whose weights, their
+    licence.
+    """
+    if "backbone" in options_of(name):
+        backbone = options.get("backbone", "resnet50")
+        known = BACKBONES.get(backbone)
+        return (
+            (backbone, known.origin, known.licence) if known else (backbone, f"timm {backbone}", "see timm")
+        )
+    whose, licence = ORIGINS.get(name, ("random weights", "Apache-2.0"))
+    return name, whose, licence
 
 
 def create(name: str, points: int, **options: Any) -> nn.Module:

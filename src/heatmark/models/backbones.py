@@ -15,8 +15,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..errors import DataError, UserError, require, unknown
+from ..errors import UserError, require, unknown
 from .blocks import Normalise, caffe, imagenet
+from .weights import fetched, load, load_in_order
 
 STRIDES = (2, 4, 8, 16, 32)
 
@@ -147,7 +148,7 @@ def resnet50(weights: str | None) -> Parts:
     features = ResNetFeatures(torchvision.models.resnet50(weights=None))
     if weights is not None:
         hub = torchvision.models.ResNet50_Weights.IMAGENET1K_V1
-        _load(features, _state("resnet50", weights, lambda: hub.get_state_dict(progress=False)), weights)
+        load(features, fetched("resnet50", weights, lambda: hub.get_state_dict(progress=False)), weights)
     return Parts(imagenet(), features, features.strides, features.channels)
 
 
@@ -171,7 +172,7 @@ def resnet50_v1(weights: str | None) -> Parts:
         if isinstance(module, nn.BatchNorm2d):
             module.eps = 1.001e-5
     if weights is not None:
-        _load(features, _state("resnet50_v1", weights), weights)
+        load(features, fetched("resnet50_v1", weights), weights)
     return Parts(caffe(), features, features.strides, features.channels)
 
 
@@ -183,9 +184,9 @@ def mobilenet_v2(weights: str | None) -> Parts:
     features, strides, channels = _timm_features("mobilenetv2_100")
     if weights is not None:
         hub = torchvision.models.MobileNet_V2_Weights.IMAGENET1K_V1
-        state = _state("mobilenet_v2", weights, lambda: hub.get_state_dict(progress=False))
+        state = fetched("mobilenet_v2", weights, lambda: hub.get_state_dict(progress=False))
         state = {key: value for key, value in state.items() if key.startswith("features.")}  # no classifier
-        _load_in_order(features, state, weights)
+        load_in_order(features, state, weights)
     return Parts(imagenet(), features, strides, channels)
 
 
@@ -195,8 +196,8 @@ def efficientnet_lite0(weights: str | None) -> Parts:
     if weights == "hub":
         weights = _lite0_wheel() or "hub"
     if weights is not None:
-        state = _state("efficientnet_lite0", weights, lambda: _timm_hub("tf_efficientnet_lite0"))
-        (_load if weights == "hub" else _load_in_order)(features, state, weights)
+        state = fetched("efficientnet_lite0", weights, lambda: _timm_hub("tf_efficientnet_lite0"))
+        (load if weights == "hub" else load_in_order)(features, state, weights)
     return Parts(Normalise((127.0,) * 3, (128.0,) * 3, scale=255.0), features, strides, channels)
 
 
@@ -204,7 +205,7 @@ def tiny(weights: str | None) -> Parts:
     """For tests and examples. There is no hub: random unless a file is given."""
     features = TinyFeatures()
     if weights not in (None, "hub"):
-        _load(features, _state("tiny", str(weights)), str(weights))
+        load(features, fetched("tiny", str(weights)), str(weights))
     return Parts(imagenet(), features, features.strides, features.channels)
 
 
@@ -216,7 +217,7 @@ def from_timm(name: str, weights: str | None) -> Parts:
     normalise = imagenet() if config is None else Normalise(config.mean, config.std)
     features, strides, channels = _timm_features(name)
     if weights is not None:
-        _load(features, _state(name, weights, lambda: _timm_hub(name)), weights)
+        load(features, fetched(name, weights, lambda: _timm_hub(name)), weights)
     return Parts(normalise, features, strides, channels)
 
 
@@ -273,76 +274,3 @@ def _timm_hub(name: str) -> Mapping[str, Tensor]:
     import timm
 
     return timm.create_model(name, features_only=True, pretrained=True).state_dict()
-
-
-def _state(
-    name: str, weights: str, fetch: Callable[[], Mapping[str, Tensor]] | None = None
-) -> Mapping[str, Tensor]:
-    """The weights from the hub (`fetch`) or a file."""
-    if weights != "hub":
-        return _read(Path(weights))
-    assert fetch is not None
-    try:
-        return fetch()
-    except Exception as error:  # whatever a hub's client raises: no network, no such file, a broken download
-        raise UserError(
-            f"the weights of {name} could not be fetched ({type(error).__name__}: {str(error)[:200]}); "
-            "give a local file as options.weights"
-        ) from error
-
-
-def _read(path: Path) -> Mapping[str, Tensor]:
-    """A state dict from .safetensors, or from a torch file, weights-only."""
-    if not path.is_file():
-        raise UserError(f"there is no file of weights at {path}")
-    try:
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            return load_file(path)
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # truncated, not a weights file, or one that wants to execute code
-        raise DataError(f"{path}: not a file of weights: {str(error).splitlines()[0][:200]}") from error
-    state = state.get("state_dict", state) if isinstance(state, Mapping) else None
-    if not isinstance(state, Mapping) or not all(isinstance(v, Tensor) for v in state.values()):
-        raise DataError(f"{path}: holds no weights by name")
-    return state
-
-
-def _load(features: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
-    """Load by name. timm joins some names with _ instead of a dot, so the two are held to be the same."""
-    flat = {key.replace(".", "_"): value for key, value in state.items()}
-    _fill(features, {key: flat.get(key.replace(".", "_")) for key in features.state_dict()}, source)
-
-
-def _load_in_order(features: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
-    """Load layer by layer: the n-th layer of the file is the n-th of `features`, whatever their names."""
-    theirs = list(dict.fromkeys(key.rpartition(".")[0] for key in state))
-    if source.endswith(".safetensors"):  # which sorts its keys as text
-        theirs.sort(
-            key=lambda layer: [
-                (not part.isdigit(), int(part) if part.isdigit() else part) for part in layer.split(".")
-            ]
-        )
-    ours = list(dict.fromkeys(key.rpartition(".")[0] for key in features.state_dict()))
-    their = dict(zip(ours, theirs))
-    found = {}
-    for key in features.state_dict():
-        layer, _, kind = key.rpartition(".")
-        found[key] = state.get(f"{their.get(layer)}.{kind}")
-    _fill(features, found, source)
-
-
-def _fill(features: nn.Module, found: Mapping[str, Tensor | None], source: str) -> None:
-    """Copy `found` into `features`; a DataError unless all is there, of the right shape, and finite."""
-    for key, ours in features.state_dict().items():
-        value = found[key]
-        if key.endswith("num_batches_tracked"):
-            continue
-        if value is None:
-            raise DataError(f"{source}: the backbone's {key} is missing")
-        if value.shape != ours.shape:
-            raise DataError(f"{source}: {key} must be {tuple(ours.shape)}, got {tuple(value.shape)}")
-        if not torch.isfinite(value).all():
-            raise DataError(f"{source}: {key} holds values that are not finite")
-        ours.copy_(value)

@@ -33,6 +33,11 @@ def imagenet() -> Normalise:
     return Normalise((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
+def imagenet_bgr() -> Normalise:
+    """The same numbers on blue, green, red: what OpenCV's pictures gave to SimpleBaseline."""
+    return Normalise((0.485, 0.456, 0.406), (0.229, 0.224, 0.225), bgr=True)
+
+
 def caffe() -> Normalise:
     """As Caffe's and Keras's ResNets want it: BGR, 0..255, minus the mean."""
     return Normalise((103.939, 116.779, 123.68), (1.0, 1.0, 1.0), scale=255.0, bgr=True)
@@ -94,8 +99,11 @@ class Up(nn.Module):
 class MapHead(nn.Module):
     """A 1x1 convolution and a sigmoid: (B, C, h, w) -> (B, points, h, w) in [0, 1], always in float32.
 
-    Low precision in this last step makes ties between neighbouring cells, and so moves the maximum.
+    Low precision in this last step makes ties between neighbouring cells, and so moves the maximum. Without the
+    sigmoid (`draw_logits`) it draws any values, for what takes a softmax of them.
     """
+
+    squashes = True
 
     def __init__(self, inputs: int, points: int, prior: float = 0.5):
         super().__init__()
@@ -105,7 +113,88 @@ class MapHead(nn.Module):
         nn.init.constant_(self.draw.bias, math.log(prior / (1 - prior)))  # type: ignore[arg-type]
 
     def forward(self, x: Tensor) -> Tensor:
-        if not torch.is_autocast_enabled(x.device.type):
-            return torch.sigmoid(self.draw(x))
-        with torch.autocast(x.device.type, enabled=False):
-            return torch.sigmoid(self.draw(x.float()))
+        drawn = in_float32(self.draw, x)
+        return torch.sigmoid(drawn) if self.squashes else drawn
+
+
+def draw_logits(net: nn.Module) -> None:
+    """Let the heads of a network leave out their sigmoid, if they have one; its weights stay as they are.
+
+    A mean wants the map's background to weigh nothing. Of a softmax over the logits that is soon true; a sum of
+    3136 sigmoids, each nearly 0, still pulls to the middle, and by then they hardly learn.
+    """
+    for module in net.modules():
+        if isinstance(module, MapHead):
+            module.squashes = False
+
+
+def in_float32(layer: nn.Module, x: Tensor) -> Tensor:
+    """`layer(x)` in float32 whatever precision the rest runs in: for the last step of a network."""
+    if x.is_meta or not torch.is_autocast_enabled(x.device.type):
+        return layer(x)
+    with torch.autocast(x.device.type, enabled=False):
+        return layer(x.float())
+
+
+class BasicBlock(nn.Module):
+    """ResNet's block of two 3x3 convolutions (He et al. 2016), under its usual names."""
+
+    grows = 1  # its output has this many times `width` channels
+
+    def __init__(self, inputs: int, width: int, stride: int = 1):
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, width, 3, stride, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(width, width, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.downsample = _shortcut(inputs, width, stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = F.relu(self.bn1(self.conv1(x)))
+        return F.relu(self.bn2(self.conv2(y)) + (x if self.downsample is None else self.downsample(x)))
+
+
+class Bottleneck(nn.Module):
+    """ResNet's block of 1x1, 3x3 (which has the stride, as torchvision) and 1x1, under its usual names."""
+
+    grows = 4
+
+    def __init__(self, inputs: int, width: int, stride: int = 1):
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, width, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(width, width, 3, stride, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.conv3 = nn.Conv2d(width, width * self.grows, 1, bias=False)
+        self.bn3 = nn.BatchNorm2d(width * self.grows)
+        self.downsample = _shortcut(inputs, width * self.grows, stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = F.relu(self.bn1(self.conv1(x)))
+        y = F.relu(self.bn2(self.conv2(y)))
+        return F.relu(self.bn3(self.conv3(y)) + (x if self.downsample is None else self.downsample(x)))
+
+
+def _shortcut(inputs: int, outputs: int, stride: int) -> nn.Sequential | None:
+    if stride == 1 and inputs == outputs:
+        return None
+    return nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
+
+
+def chain(
+    block: type[BasicBlock] | type[Bottleneck], inputs: int, width: int, count: int, stride: int = 1
+) -> nn.Sequential:
+    """`count` blocks one after the other; the first takes `inputs` channels and has the stride."""
+    rest = (block(width * block.grows, width) for _ in range(count - 1))
+    return nn.Sequential(block(inputs, width, stride), *rest)
+
+
+def start_small(net: nn.Module) -> None:
+    """Convolutions from N(0, 0.001), their biases 0, as in HRNet and SimpleBaseline; batch norm starts at
+    1 and 0 of itself.
+    """
+    for module in net.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+            nn.init.normal_(module.weight, std=0.001)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)

@@ -4,7 +4,6 @@ An engine takes pictures and gives points; the decoding of maps is inside it. Op
 card.
 """
 
-import inspect
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -161,10 +160,7 @@ def network(path: Path) -> "tuple[nn.Module, Card]":
         raise DataError(f"{path}: not a safetensors file, or a truncated one ({_line(error)})") from error
     card = _card(path, header.get(KEY))
     models.check_options(card.model, card.options)
-    takes_weights = "weights" in inspect.signature(models.MODELS[card.model]).parameters
-    options = dict(card.options) | (
-        {"weights": None} if takes_weights else {}
-    )  # the file has them: fetch nothing
+    options = models.unfetched(card.model, card.options)  # the file has all weights
     net = models.create(card.model, points=len(card.skeleton_of().channels), **options)
     try:
         net.load_state_dict(weights)
@@ -178,6 +174,7 @@ def with_points(net: "nn.Module", card: Card) -> "nn.Module":
     from torch import Tensor, nn
 
     from .. import heatmaps
+    from ..models.blocks import draw_logits
 
     class Whole(nn.Module):
         def __init__(self):
@@ -186,11 +183,14 @@ def with_points(net: "nn.Module", card: Card) -> "nn.Module":
 
         def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
             finest = self.net(pictures)[-1]  # (B, C, H / stride, W / stride)
-            return heatmaps.decode(
-                finest, channels, card.stride, how=card.decoding.refine, threshold=card.decoding.threshold
-            )
+            return read(finest, channels, card.stride, how, threshold=card.decoding.threshold)
 
     channels = card.skeleton_of().channels
+    if card.decoding.method == "expectation":
+        draw_logits(net)
+        read, how = heatmaps.decode_expectation, card.decoding.rectification
+    else:
+        read, how = heatmaps.decode, card.decoding.refine
     return Whole().eval()
 
 

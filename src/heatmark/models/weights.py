@@ -1,0 +1,95 @@
+"""Weights by name, from a hub or a file, into a network: all there, of the right shape, finite, or an error.
+
+A file is .safetensors, or a torch file that is loaded weights-only: nothing in it is executed.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import DataError, UserError
+
+
+def fetched(
+    name: str, weights: str, fetch: Callable[[], Mapping[str, Tensor]] | None = None
+) -> Mapping[str, Tensor]:
+    """The weights from the hub (`fetch`) or a file."""
+    if weights != "hub":
+        return read(Path(weights))
+    assert fetch is not None
+    try:
+        return fetch()
+    except Exception as error:  # whatever a hub's client raises: no network, no such file, a broken download
+        raise UserError(
+            f"the weights of {name} could not be fetched ({type(error).__name__}: {str(error)[:200]}); "
+            "give a local file as options.weights"
+        ) from error
+
+
+def read(path: Path) -> Mapping[str, Tensor]:
+    """A state dict from .safetensors, or from a torch file, weights-only."""
+    if not path.is_file():
+        raise UserError(f"there is no file of weights at {path}")
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            return load_file(path)
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # truncated, not a weights file, or one that wants to execute code
+        raise DataError(f"{path}: not a file of weights: {str(error).splitlines()[0][:200]}") from error
+    state = state.get("state_dict", state) if isinstance(state, Mapping) else None
+    if not isinstance(state, Mapping) or not all(isinstance(v, Tensor) for v in state.values()):
+        raise DataError(f"{path}: holds no weights by name")
+    return state
+
+
+def load(features: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
+    """Load by name. timm joins some names with _ instead of a dot, so the two are held to be the same."""
+    flat = {key.replace(".", "_"): value for key, value in state.items()}
+    fill(features, {key: flat.get(key.replace(".", "_")) for key in features.state_dict()}, source)
+
+
+def load_but(net: nn.Module, state: Mapping[str, Tensor], source: str, fresh: Sequence[str]) -> None:
+    """Load by name all but the layers called in `fresh`, which keep their own start; more in the file is
+    passed over. A file saved from several GPUs has `module.` before each name.
+    """
+    theirs = {key.removeprefix("module."): value for key, value in state.items()}
+    ours = net.state_dict()
+    kept = {key: ours[key] for key in ours if key.split(".")[0] in fresh}
+    fill(net, {key: theirs.get(key) for key in ours} | kept, source)
+
+
+def load_in_order(features: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
+    """Load layer by layer: the n-th layer of the file is the n-th of `features`, whatever their names."""
+    theirs = list(dict.fromkeys(key.rpartition(".")[0] for key in state))
+    if source.endswith(".safetensors"):  # which sorts its keys as text
+        theirs.sort(
+            key=lambda layer: [
+                (not part.isdigit(), int(part) if part.isdigit() else part) for part in layer.split(".")
+            ]
+        )
+    ours = list(dict.fromkeys(key.rpartition(".")[0] for key in features.state_dict()))
+    their = dict(zip(ours, theirs))
+    found = {}
+    for key in features.state_dict():
+        layer, _, kind = key.rpartition(".")
+        found[key] = state.get(f"{their.get(layer)}.{kind}")
+    fill(features, found, source)
+
+
+def fill(features: nn.Module, found: Mapping[str, Tensor | None], source: str) -> None:
+    """Copy `found` into `features`; a DataError unless all is there, of the right shape, and finite."""
+    for key, ours in features.state_dict().items():
+        value = found[key]
+        if key.endswith("num_batches_tracked"):
+            continue
+        if value is None:
+            raise DataError(f"{source}: {key} is missing")
+        if value.shape != ours.shape:
+            raise DataError(f"{source}: {key} must be {tuple(ours.shape)}, got {tuple(value.shape)}")
+        if not torch.isfinite(value).all():
+            raise DataError(f"{source}: {key} holds values that are not finite")
+        ours.copy_(value)
