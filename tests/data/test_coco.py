@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from heatmark.data import coco, open_dataset, sample
+from heatmark.data import coco, open_dataset, sample, skeletons
 from heatmark.data.records import Record, write_whole
 from heatmark.errors import DataError, UserError
 from heatmark.imaging import encode_jpeg, encode_png
@@ -155,10 +155,16 @@ def test_one_of_several_categories_is_chosen_by_name(folder):
 
 
 def test_cocos_own_person_gets_its_mirror_and_tolerances(folder):
-    category = {"id": 1, "name": "person", "keypoints": list(coco.PERSON), "skeleton": [[1, 2]]}
+    category = {
+        "id": 1,
+        "name": "person",
+        "keypoints": list(skeletons.COCO17.landmarks),
+        "skeleton": [[1, 2]],
+    }
     changed(folder, lambda r: r.update(categories=[category], annotations=[]))
     skeleton = open_dataset(folder).skeleton
     assert len(skeleton.mirror) == 8 and skeleton.tolerances[0] == 0.026
+    assert skeleton.parts == skeletons.COCO17.parts
 
 
 def test_broken_json_and_wrong_paths_are_one_line(tmp_path):

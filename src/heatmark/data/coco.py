@@ -7,7 +7,8 @@ The oddities of the format end here:
 - `v` 0 is not labelled (NaN here), 1 hidden, 2 seen;
 - `skeleton` counts from 1; our bones are pairs of names. The category may also hold `mirror`,
   `interchangeable`, `parts` and `sigmas`, by name. Where `mirror` is not said, left_x and right_x are taken
-  for a pair; where `sigmas` are not said and the landmarks are COCO's person, COCO's own tolerances are used;
+  for a pair; where `sigmas` or `parts` are not said and the landmarks are COCO's or MPII's person, those of
+  data/skeletons are used;
 - `iscrowd` regions are no instances: they are kept aside in `Record.crowd`;
 - fields we do not use are kept in `Record.extra` and `Record.instances`, and written back.
 """
@@ -23,16 +24,8 @@ import numpy as np
 from ..errors import DataError, HeatmarkError, UserError, unknown
 from ..types import ABSENT, Poses, Skeleton
 from .records import Dataset, Fault, Record, read_bytes, write_whole
+from .skeletons import PEOPLE
 
-PERSON = (
-    "nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder", "right_shoulder", "left_elbow",
-    "right_elbow", "left_wrist", "right_wrist", "left_hip", "right_hip", "left_knee", "right_knee",
-    "left_ankle", "right_ankle",
-)  # fmt: skip
-PERSON_SIGMAS = (
-    0.026, 0.025, 0.025, 0.035, 0.035, 0.079, 0.079, 0.072, 0.072, 0.062, 0.062, 0.107, 0.107, 0.087, 0.087,
-    0.089, 0.089,
-)  # fmt: skip
 SLACK = 1.0  # pixels a labelled point may lie outside its picture: clicks on the very border
 
 
@@ -230,15 +223,17 @@ def _skeleton(category: Mapping[str, Any]) -> Skeleton:
         if len(sigmas) != len(names):
             raise DataError(f"{len(sigmas)} sigmas for {len(names)} keypoints")
         sigmas = dict(zip(names, sigmas))
-    if sigmas is None and names == PERSON:
-        sigmas = dict(zip(PERSON, PERSON_SIGMAS))
+    parts: Any = category.get("parts")
+    if names in PEOPLE:
+        sigmas = PEOPLE[names].sigmas if sigmas is None else sigmas
+        parts = PEOPLE[names].parts if parts is None else parts
     return Skeleton(
         category["name"],
         names,
         bones,
         mirror=tuple(map(tuple, category["mirror"])) if category.get("mirror") is not None else tuple(pairs),
         interchangeable=tuple(map(tuple, category.get("interchangeable") or [])),
-        parts=category.get("parts") or {},
+        parts=parts or {},
         sigmas=sigmas or {},
     )
 
