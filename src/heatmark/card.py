@@ -18,13 +18,24 @@ INPUT = (
     "pictures (B, 3, H, W) float32 RGB in [0, 1], letterboxed; the network scales and normalises them itself"
 )
 REFINEMENTS = Literal["none", "quarter", "parabola", "dark"]
+RECTIFICATIONS = Literal["softmax", "thresholded_softmax", "abs", "relu", "sigmoid"]
 
 
 class Decoding(BaseModel, extra="forbid", frozen=True):
-    """How the finest map becomes points: arguments of `heatmaps.decode`."""
+    """How the finest map becomes points: arguments of `heatmaps.decode` or `heatmaps.decode_expectation`.
 
-    refine: REFINEMENTS = "dark"
-    threshold: float = 0.0  # a maximum below it is no landmark: its point is NaN
+    >>> print(Decoding(refine="quarter"), "|", Decoding(method="expectation", threshold=0.3))
+    peak, quarter, threshold 0 | expectation, softmax, threshold 0.3
+    """
+
+    method: Literal["peak", "expectation"] = "peak"  # where the map is highest, or its mean (DSNT)
+    refine: REFINEMENTS = "dark"  # of a peak
+    rectification: RECTIFICATIONS = "softmax"  # before a mean; the network draws without its own sigmoid
+    threshold: float = 0.0  # a score below it is no landmark: its point is NaN
+
+    def __str__(self) -> str:
+        how = self.refine if self.method == "peak" else self.rectification
+        return f"{self.method}, {how}, threshold {self.threshold:g}"
 
 
 class Card(BaseModel):
@@ -53,7 +64,9 @@ class Card(BaseModel):
     decoding: Decoding = Decoding()
     input: str = INPUT
     enlarge: float = Field(default=1.25, gt=0)  # a given box grows by this before it is shown to the network
-    second_look: float = Field(default=1.6, ge=1)  # the second look's window, in sides of the box around the points
+    second_look: float = Field(
+        default=1.6, ge=1
+    )  # the second look's window, in sides of the box around the points
     precision: Literal["fp32", "fp16", "int8"] = (
         "fp32"  # fp16: weights stored in half; int8: convolutions too
     )

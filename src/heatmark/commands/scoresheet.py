@@ -66,9 +66,8 @@ def _model_facts(evaluation: "Evaluation") -> dict[str, Any]:
         "input": size,
         "map": f"1/{card.stride} of it",
     }
-    decoding = f"{card.decoding.refine}, threshold {card.decoding.threshold:g}"
     return network | {
-        "points": decoding,
+        "points": str(card.decoding),
         "trained on": trained,
         "licence": card.licence,
         "limits": card.limits,

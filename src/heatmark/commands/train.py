@@ -80,8 +80,8 @@ def train(
     folder = _folder(resolved, out, resume)
     torch.manual_seed(resolved.seed)  # what the new layers start from
     net = create(resolved.model, len(skeleton.channels), **resolved.options)
-    if resolved.head == "dsnt":
-        draw_logits(net)
+    if resolved.head == "dsnt":  # a ReLU of maps that are negative everywhere would not learn
+        draw_logits(net, start=None if resolved.rectification in ("softmax", "sigmoid") else 0.0)
     card = _card(resolved, skeleton, net, sources, len(learn), len(check))
     if leads:
         _begin(folder, resolved, resume)

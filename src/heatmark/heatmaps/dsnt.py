@@ -210,7 +210,7 @@ def js(maps: Tensor, points: Tensor, sigma: float, stride: float = 1, dims: int 
 def variance_error(maps: Tensor, points: Tensor, sigma: float, stride: float = 1, dims: int = 2) -> Tensor:
     """Squared difference of the map's variance from sigma squared, summed over the axes. Else as `kl`.
 
-    In the paper's grid, where sigma is 2 sigma / n (dsntnn 0.5.3 has pixels instead, (n / 2)^4 times as much).
+    In the paper's grid, where sigma is 2 sigma / n (dsntnn 0.5.3 has pixels, so (n / 2)^4 times as much).
     An axis of one cell has no variance to ask for, and does not count.
     """
     sizes = _wide(maps).new_tensor(tuple(maps.shape[-dims:])[::-1])

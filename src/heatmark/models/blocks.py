@@ -99,8 +99,8 @@ class Up(nn.Module):
 class MapHead(nn.Module):
     """A 1x1 convolution and a sigmoid: (B, C, h, w) -> (B, points, h, w) in [0, 1], always in float32.
 
-    Low precision in this last step makes ties between neighbouring cells, and so moves the maximum. Without the
-    sigmoid (`draw_logits`) it draws any values, for what takes a softmax of them.
+    Low precision in this last step makes ties between neighbouring cells, and so moves the maximum.
+    Without the sigmoid (`draw_logits`) it draws any values, for what takes a softmax of them.
     """
 
     squashes = True
@@ -117,15 +117,20 @@ class MapHead(nn.Module):
         return torch.sigmoid(drawn) if self.squashes else drawn
 
 
-def draw_logits(net: nn.Module) -> None:
+def draw_logits(net: nn.Module, start: float | None = None) -> None:
     """Let the heads of a network leave out their sigmoid, if they have one; its weights stay as they are.
 
-    A mean wants the map's background to weigh nothing. Of a softmax over the logits that is soon true; a sum of
-    3136 sigmoids, each nearly 0, still pulls to the middle, and by then they hardly learn.
+    A mean wants the map's background to weigh nothing. A softmax of the logits gets there several times as
+    fast as a sum of sigmoids, whose many cells near 0 pull to the middle and hardly learn.
+
+    Args:
+        start: what the heads draw before they have learnt anything, instead of their prior.
     """
     for module in net.modules():
         if isinstance(module, MapHead):
             module.squashes = False
+            if start is not None:
+                nn.init.constant_(module.draw.bias, start)  # type: ignore[arg-type]
 
 
 def in_float32(layer: nn.Module, x: Tensor) -> Tensor:

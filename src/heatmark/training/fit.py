@@ -199,7 +199,7 @@ def validate(f: Fitting, net: nn.Module, samples: Samples) -> tuple[dict[str, fl
         hits = [float((off < alpha).sum()) for alpha in ALPHAS]  # NaN, not counted, is not below
         sums += torch.tensor([float(loss) * len(batch), len(batch), *hits, float((~np.isnan(off)).sum())])
         if picture is None:
-            picture = sheet(batch, maps[-1], points)
+            picture = sheet(batch, f.task.shown(maps[-1]), points)
     summed: Any = f.accelerator.reduce(sums.to(f.accelerator.device), reduction="sum")
     total, count, *hits, landmarks = summed.tolist()
     shares = {f"validation PCK@{a:g}": h / max(landmarks, 1) for a, h in zip(ALPHAS, hits)}

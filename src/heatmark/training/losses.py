@@ -1,9 +1,11 @@
-"""What is stepped down on: maps drawn by the network against maps drawn from the labels."""
+"""What is stepped down on: maps against maps drawn from the labels, or their means against the labels."""
 
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+
+from .. import heatmaps
 
 
 def level_sum(
@@ -43,3 +45,45 @@ def _error(maps: Tensor, target: Tensor, counted: Tensor | None, foreground: flo
     if counted is None:
         return squares.mean()
     return torch.where(counted, squares.mean((-2, -1)), 0.0).sum() / counted.sum().clamp(min=1)
+
+
+def coordinate_sum(
+    maps: Sequence[Tensor],
+    points: Tensor,
+    strides: Sequence[float],
+    rectification: str = "softmax",
+    regulariser: str = "js",
+    reg_weight: float = 1.0,
+    reg_sigma: float = 1.0,
+    weights: Sequence[float] | None = None,
+) -> Tensor:
+    """DSNT's loss: mean distance + reg_weight * regulariser over the labelled points, summed over the levels.
+
+    The distance is measured in the paper's grid, where the network's input reaches from -1 to 1, so that the
+    regulariser weighs the same whatever the input's size.
+
+    Args:
+        maps: (B, C, h, w) each, level by level, any values.
+        points: (B, C, 2), network pixels; NaN counts nowhere. With no point at all the loss is 0.
+        strides: network pixels per cell of each level.
+        rectification, regulariser: names of heatmaps.RECTIFICATIONS and heatmaps.REGULARISERS.
+        reg_sigma: width of the bump a regulariser asks for, in cells of each level.
+        weights: of each level; 1 if None.
+
+    >>> flat, corner = [torch.zeros(1, 1, 4, 4)], torch.tensor([[[2.0, 0.0]]])
+    >>> coordinate_sum(flat, corner, strides=[1], regulariser="none")
+    tensor(1.)
+    """
+    if not len(maps) == len(strides) == len(weights or maps):
+        raise ValueError(
+            f"{len(maps)} levels, {len(strides)} strides and {len(weights or maps)} weights do not agree"
+        )
+    counted, losses = points.isfinite().all(-1), []
+    for level, stride in zip(maps, strides):
+        size = [n * stride for n in level.shape[-2:]]
+        drawn = heatmaps.rectified(level, rectification)
+        found = heatmaps.to_unit(heatmaps.expectation(drawn, stride), size)
+        off = heatmaps.distance(found, heatmaps.to_unit(points, size))
+        shape = heatmaps.REGULARISERS[regulariser](drawn, points, reg_sigma, stride)
+        losses.append(heatmaps.masked_mean(off + reg_weight * shape, counted))
+    return torch.stack([w * loss for w, loss in zip(weights or [1.0] * len(losses), losses)]).sum()

@@ -55,6 +55,12 @@ class Recipe(BaseModel, extra="forbid", frozen=True):
     options: dict[str, Any] = {}  # that function's own arguments
     size: tuple[int, int] = (224, 224)  # (H, W) the network sees, pixels; multiples of 32
 
+    head: Literal["heatmap", "dsnt"] = "heatmap"  # dsnt: a map's mean is the point, and the point is learnt
+    rectification: Literal["softmax", "thresholded_softmax", "abs", "relu", "sigmoid"] = "softmax"  # dsnt
+    regulariser: Literal["none", "kl", "js", "variance"] = "js"  # dsnt: how maps are asked to be narrow
+    reg_weight: float = Field(1.0, ge=0)  # dsnt: of that in the loss, the paper's lambda
+    reg_sigma: float = Field(1.0, gt=0)  # dsnt: how narrow, cells of each level
+
     landmarks: tuple[str, ...] | None = None  # which to learn; None: all of the dataset's skeleton
     interchangeable: Literal["merged", "apart"] = "merged"  # one map for such a group, or one for each
     absent: Literal["zero", "ignore"] = "zero"  # a landmark labelled 0: an empty map to learn, or no map
@@ -105,6 +111,12 @@ def skeleton_for(recipe: Recipe, skeleton: Skeleton) -> Skeleton:
     wanted = recipe.landmarks or skeleton.landmarks
     for name in wanted:
         skeleton.index(name)
+
+    if recipe.head == "dsnt" and recipe.interchangeable == "merged" and skeleton.interchangeable:
+        names = " and ".join(skeleton.interchangeable[0])
+        raise UserError(
+            f"head: dsnt reads one point from a map, so {names} need a map each: set interchangeable: apart"
+        )
 
     def kept(groups, least: int) -> Any:
         found = (tuple(n for n in group if n in wanted) for group in groups)

@@ -1,16 +1,19 @@
-"""How one kind of answer is learnt and read back: a Task is four functions, and the training step knows no
+"""How one kind of answer is learnt and read back: a Task is a few functions, and the training step knows no
 other.
 
 SINGLE: one object a picture, each of its landmarks (or interchangeable group) on its own map.
+`coordinates`: the same, but a map's mean is the point (DSNT), and the points themselves are learnt.
 
 Landmarks: hidden ones (1) are learnt like seen ones (2), because the network is to say where they are. One
 that lies outside the network's input has an empty map, and so has one labelled absent (0), since in rendered
 pictures that means outside; for photographs where it means that nobody looked, `absent: ignore` leaves its
-map out of the loss.
+map out of the loss. A map's mean is always somewhere, so `coordinates` learns nothing from either.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,7 +22,7 @@ from torch import Tensor
 from .. import heatmaps
 from ..metrics.pck import pck
 from ..types import ABSENT, SEEN, Poses, Skeleton
-from .losses import level_sum
+from .losses import coordinate_sum, level_sum
 from .recipe import Recipe
 
 
@@ -53,15 +56,28 @@ class Targets:
 
 
 @dataclass(frozen=True)
+class Places:
+    """What the network's maps should have meant."""
+
+    points: Tensor  # (B, C, 2) network pixels; NaN where there is none inside
+    strides: tuple[int, ...]  # of the maps, coarse to fine
+
+
+def same(maps: Tensor) -> Tensor:
+    return maps
+
+
+@dataclass(frozen=True)
 class Task:
     """How one kind of answer is learnt and read back."""
 
-    targets: Callable[[Batch, Sequence[int], Skeleton, Recipe], Targets]  # batch, strides -> maps to learn
-    loss: Callable[[Sequence[Tensor], Targets, Recipe], Tensor]  # maps, targets -> scalar
+    targets: Callable[[Batch, Sequence[int], Skeleton, Recipe], Any]  # batch, strides -> what to learn
+    loss: Callable[[Sequence[Tensor], Any, Recipe], Tensor]  # maps, targets -> scalar
     decode: Callable[[Sequence[Tensor], Sequence[int], Skeleton], tuple[Tensor, Tensor]]  # -> points, scores
     metric: Callable[
         [Tensor, Batch, Skeleton], np.ndarray
     ]  # points -> (B, K) distance / side; NaN: not counted
+    shown: Callable[[Tensor], Tensor] = same  # the finest maps -> maps in [0, 1] to look at
 
 
 def draw(batch: Batch, strides: Sequence[int], skeleton: Skeleton, recipe: Recipe) -> Targets:
@@ -101,4 +117,38 @@ def fractions(points: Tensor, batch: Batch, skeleton: Skeleton) -> np.ndarray:
     return pck([found], [Poses(skeleton, true, visibility=seen, boxes=boxes)]).fractions
 
 
+def place(batch: Batch, strides: Sequence[int], skeleton: Skeleton, recipe: Recipe) -> Places:
+    """The points of a batch in the order of the maps; one landmark a map."""
+    return Places(batch.points[:, [group[0] for group in skeleton.channels]], tuple(strides))
+
+
+def measure(maps: Sequence[Tensor], targets: Places, recipe: Recipe) -> Tensor:
+    r = recipe
+    how = (r.rectification, r.regulariser, r.reg_weight, r.reg_sigma, r.level_weights)
+    return coordinate_sum(maps, targets.points, targets.strides, *how)
+
+
+def read_mean(
+    maps: Sequence[Tensor], strides: Sequence[int], skeleton: Skeleton, rectification: str
+) -> tuple[Tensor, Tensor]:
+    """Points (B, K, 2) in network pixels and scores (B, K): means of the finest maps."""
+    return heatmaps.decode_expectation(maps[-1], skeleton.channels, strides[-1], rectification)
+
+
+def _brightened(maps: Tensor, rectification: str) -> Tensor:
+    drawn = heatmaps.rectified(maps, rectification)
+    return drawn / drawn.amax((-2, -1), keepdim=True)
+
+
 SINGLE = Task(targets=draw, loss=compare, decode=read_finest, metric=fractions)
+
+
+def coordinates(rectification: str) -> Task:
+    """The Task of a network whose maps become points by their mean."""
+    read, shown = (partial(f, rectification=rectification) for f in (read_mean, _brightened))
+    return Task(targets=place, loss=measure, decode=read, metric=fractions, shown=shown)
+
+
+def task_of(recipe: Recipe) -> Task:
+    """The Task that a recipe's head asks for."""
+    return SINGLE if recipe.head == "heatmap" else coordinates(recipe.rectification)

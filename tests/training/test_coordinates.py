@@ -1,0 +1,157 @@
+"""head: dsnt: the loss by hand, and the way from a recipe over training and export to points in a picture."""
+
+import json
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from heatmark import heatmaps
+from heatmark.card import Card
+from heatmark.commands.detect import detect
+from heatmark.commands.export import export
+from heatmark.commands.train import train
+from heatmark.errors import UserError
+from heatmark.models import create
+from heatmark.models.blocks import draw_logits
+from heatmark.runtime import load
+from heatmark.runtime.engines import with_points
+from heatmark.training import recipe, state
+from heatmark.training.losses import coordinate_sum
+from heatmark.training.task import SINGLE, Batch, task_of
+from heatmark.types import Skeleton
+
+ENDS = Skeleton("tool", ("tip", "left", "right"), interchangeable=(("left", "right"),))
+NAN = math.nan
+
+
+def batch(points):
+    points = torch.tensor(points, dtype=torch.float32)
+    b, k = points.shape[:2]
+    pictures = torch.zeros(b, 3, 64, 64, dtype=torch.uint8)
+    return Batch(pictures, points, torch.zeros(b, k).bool(), torch.full((b,), 40.0), tuple("abcdef"[:b]))
+
+
+def test_the_loss_by_hand():
+    maps = torch.full((1, 1, 1, 4), -90.0)
+    maps[..., 0] = 0  # all of it in the first of four cells, 8 pixels each: x = 4 of 32, -0.75 in the grid
+    points = torch.tensor([[[24.0, 4.0]]])  # 0.5, the middle of the one row
+    plain = coordinate_sum([maps], points, [8], regulariser="none")
+    assert plain.item() == pytest.approx(1.25)
+    js = heatmaps.js(heatmaps.rectified(maps), points, 1.5, 8).item()
+    weighed = coordinate_sum([maps], points, [8], regulariser="js", reg_weight=3, reg_sigma=1.5)
+    assert weighed.item() == pytest.approx(1.25 + 3 * js)
+
+
+def test_levels_are_summed_and_points_that_are_not_there_count_nowhere():
+    maps = [torch.randn(2, 2, n, n, requires_grad=True) for n in (4, 8)]
+    points = torch.tensor([[[8.0, 20.0], [NAN, NAN]], [[3.0, 3.0], [30.0, 9.0]]])
+    loss = coordinate_sum(maps, points, [8, 4])
+    alone = [coordinate_sum([m], points, [s]) for m, s in zip(maps, (8, 4))]
+    torch.testing.assert_close(loss, alone[0] + alone[1])
+    torch.testing.assert_close(coordinate_sum(maps, points, [8, 4], weights=[0, 2]), 2 * alone[1])
+    loss.backward()
+    for m in maps:
+        assert m.grad is not None and m.grad[0, 1].eq(0).all() and m.grad[1, 1].ne(0).any()
+    nobody = coordinate_sum(maps, torch.full((2, 2, 2), NAN), [8, 4])
+    nobody.backward()
+    assert nobody == 0
+    with pytest.raises(ValueError, match="2 levels, 1 strides"):
+        coordinate_sum(maps, points, [8])
+
+
+def test_logits_that_step_down_on_it_come_to_mean_the_point(tiny):
+    task = task_of(recipe.validated(tiny | {"head": "dsnt"}, "tiny"))
+    settings = recipe.validated(tiny | {"head": "dsnt", "reg_weight": 1.0}, "tiny")
+    truth = batch([[[20.3, 30.7], [40.2, 44.1]]])
+    skeleton = Skeleton("two", ("a", "b"))
+    maps = torch.zeros(1, 2, 16, 16, requires_grad=True)
+    optimiser = torch.optim.Adam([maps], 0.2)
+    for _ in range(200):
+        optimiser.zero_grad()
+        task.loss([maps], task.targets(truth, (4,), skeleton, settings), settings).backward()
+        optimiser.step()
+    points, scores = task.decode([maps.detach()], (4,), skeleton)
+    off = task.metric(points, truth, skeleton)
+    assert off.max() < 0.02 and scores.min() > 0.7  # a bump of one cell, at the point
+    shown = task.shown(maps.detach())
+    assert shown.min() >= 0 and shown.amax((-2, -1)).tolist() == [[1.0, 1.0]]
+
+
+def test_the_recipes_head_picks_the_task_and_wants_one_landmark_a_map(tiny):
+    assert task_of(recipe.validated(tiny, "tiny")) is SINGLE
+    dsnt = recipe.validated(tiny | {"head": "dsnt"}, "tiny")
+    assert (dsnt.regulariser, dsnt.reg_weight, dsnt.reg_sigma) == ("js", 1.0, 1.0)  # the paper's best
+    with pytest.raises(UserError, match="so left and right need a map each: set interchangeable: apart"):
+        recipe.skeleton_for(dsnt, ENDS)
+    apart = recipe.validated(tiny | {"head": "dsnt", "interchangeable": "apart"}, "tiny")
+    assert recipe.skeleton_for(apart, ENDS).channels == ((0,), (1,), (2,))
+    with pytest.raises(UserError, match="regulariser: input should be 'none', 'kl', 'js' or 'variance'"):
+        recipe.validated(tiny | {"regulariser": "l2"}, "tiny")
+
+
+def test_ihm_draws_logits_for_a_mean_and_the_same_weights_maps_for_a_peak():
+    torch.manual_seed(0)
+    net, pictures = create("ihm56", 2, backbone="tiny", width=0.1).eval(), torch.rand(1, 3, 64, 64)
+    maps, names = net(pictures), list(net.state_dict())
+    draw_logits(net)
+    logits = net(pictures)
+    assert names == list(net.state_dict()) and min(m.min() for m in logits) < 0
+    for m, z in zip(maps, logits):
+        torch.testing.assert_close(z.sigmoid(), m)
+
+
+def test_an_old_card_means_a_peak_and_a_new_one_says_a_mean():
+    said = {"name": "t", "skeleton": Skeleton("s", ("a",)), "size": (8, 8), "model": "ihm56", "strides": (1,)}
+    old = json.loads(Card(**said).to_json())
+    old["decoding"] = {"refine": "dark", "threshold": 0.0}  # as written before there was a method
+    assert Card.from_json(json.dumps(old)).decoding.method == "peak"
+
+    class Ramp(nn.Module):
+        def forward(self, pictures):
+            return (pictures[:, :1].log(),)
+
+    pictures = torch.full((1, 3, 8, 8), 1e-9)
+    pictures[..., 3, 2], pictures[..., 3, 6] = 0.6, 0.2
+    points = {}
+    for method in ("peak", "expectation"):
+        card = Card.model_validate(said | {"decoding": {"method": method, "refine": "none"}})
+        points[method], _ = with_points(Ramp(), Card.from_json(card.to_json()))(pictures)
+    np.testing.assert_allclose(points["peak"], [[[2.5, 3.5]]])
+    np.testing.assert_allclose(points["expectation"], [[[3.5, 3.5]]], atol=1e-4)  # 3/4 and 1/4 of the way
+
+
+def test_a_trained_detector_passes_the_gate_and_finds_points(tmp_path, sticks, tiny):
+    settings = tiny | {"head": "dsnt", "epochs": 1}
+    run = train("ihm56", data=sticks, out=tmp_path / "run", settings=settings)
+    card = Card.from_json(state.read(run.model)[1]["heatmark"])
+    assert str(card.decoding) == "expectation, softmax, threshold 0" and card.recipe["head"] == "dsnt"
+    exported = export(run.model, out=tmp_path / "stick.onnx", pictures=sticks)
+    assert exported.max_shift_px < 0.05 and exported.metric_change == 0
+    photo = sticks / "images" / "000.jpg"
+    (found,) = detect(photo, exported.out)
+    points, scores = found.poses.points, found.poses.scores
+    assert np.isfinite(points).all() and ((scores > 0) & (scores < 1)).all()
+    np.testing.assert_allclose(points, load(run.model, threads=1)(photo).points, atol=0.05)
+    (lost,) = detect(photo, exported.out, threshold=0.99)
+    assert np.isnan(lost.poses.points).all()
+
+
+def test_another_rectification_reaches_the_file(tmp_path, sticks, tiny):
+    settings = tiny | {"head": "dsnt", "epochs": 1, "rectification": "relu", "regulariser": "variance"}
+    run = train("ihm56", data=sticks, out=tmp_path / "run", settings=settings)
+    assert load(run.model).card.decoding.rectification == "relu"
+
+
+@pytest.mark.parametrize("how", heatmaps.RECTIFICATIONS)
+def test_every_rectification_learns_from_where_a_network_starts(how):
+    torch.manual_seed(0)
+    net: Any = create("ihm56", 2, backbone="tiny", width=0.1)
+    draw_logits(net, start=None if how in ("softmax", "sigmoid") else 0.0)
+    points = torch.tensor([[[8.0, 20.0], [50.0, 50.0]]])
+    coordinate_sum(net(torch.rand(1, 3, 64, 64)), points, net.strides, how).backward()
+    heads = [head.draw.weight.grad for head in net.heads.values()]
+    assert all(g is not None and g.abs().max() > 1e-4 for g in heads)
