@@ -15,7 +15,7 @@ from heatmark.commands.detect import detect
 from heatmark.commands.export import export
 from heatmark.commands.train import train
 from heatmark.errors import UserError
-from heatmark.models import create
+from heatmark.models import create, unfetched
 from heatmark.models.blocks import draw_logits
 from heatmark.runtime import load
 from heatmark.runtime.engines import with_points
@@ -155,3 +155,18 @@ def test_every_rectification_learns_from_where_a_network_starts(how):
     coordinate_sum(net(torch.rand(1, 3, 64, 64)), points, net.strides, how).backward()
     heads = [head.draw.weight.grad for head in net.heads.values()]
     assert all(g is not None and g.abs().max() > 1e-4 for g in heads)
+
+
+def test_the_papers_recipes_say_what_the_paper_says():
+    for name, model, size, cells in (
+        ("dsnt", "coordinate_34", 224, 28),
+        ("dsnt_hourglass", "hourglass_2", 256, 64),
+    ):
+        read = recipe.read(name)
+        assert (read.model, read.size, read.head) == (model, (size, size), "dsnt")
+        assert (read.regulariser, read.reg_weight, read.reg_sigma) == ("js", 1.0, 1.0)
+        assert (read.optimiser, read.lr, read.schedule) == ("rmsprop", 2.5e-4, "steps")
+        assert (read.milestones, read.factor, read.epochs) == ((60, 90), 0.1, 120)
+        with torch.device("meta"):
+            net: Any = create(read.model, 2, **unfetched(read.model, read.options))
+        assert all(stride == size // cells for stride in net.strides)

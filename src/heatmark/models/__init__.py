@@ -12,6 +12,7 @@ from torch import nn
 
 from ..errors import UserError, unknown
 from .backbones import BACKBONES
+from .coordinate import coordinate_34, coordinate_50
 from .hourglass import hourglass_2, hourglass_8, hourglass_keras
 from .hrnet import hrnet_w32, hrnet_w48
 from .ihm import hm, ihm56, ihm224
@@ -26,6 +27,8 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
     "simple_baseline_50": simple_baseline_50,
     "simple_baseline_101": simple_baseline_101,
     "simple_baseline_152": simple_baseline_152,
+    "coordinate_34": coordinate_34,
+    "coordinate_50": coordinate_50,
     "hourglass_2": hourglass_2,
     "hourglass_8": hourglass_8,
     "hourglass_keras": hourglass_keras,
@@ -35,6 +38,8 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
 ORIGINS = {  # what a model without a `backbone` option starts from (weights: hub), and its licence
     "hrnet_w32": ("the authors' ImageNet weights, from timm", "MIT"),
     "hrnet_w48": ("the authors' ImageNet weights, from timm", "MIT"),
+    "coordinate_34": ("torchvision ResNet34, IMAGENET1K_V1", "BSD-3-Clause"),
+    "coordinate_50": ("torchvision ResNet50, IMAGENET1K_V1", "BSD-3-Clause"),
     "simple_baseline_50": ("torchvision ResNet50, IMAGENET1K_V1", "BSD-3-Clause"),
     "simple_baseline_101": ("torchvision ResNet101, IMAGENET1K_V1", "BSD-3-Clause"),
     "simple_baseline_152": ("torchvision ResNet152, IMAGENET1K_V1", "BSD-3-Clause"),

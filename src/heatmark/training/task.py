@@ -145,7 +145,8 @@ SINGLE = Task(targets=draw, loss=compare, decode=read_finest, metric=fractions)
 
 def coordinates(rectification: str) -> Task:
     """The Task of a network whose maps become points by their mean."""
-    read, shown = (partial(f, rectification=rectification) for f in (read_mean, _brightened))
+    read = partial(read_mean, rectification=rectification)
+    shown = partial(_brightened, rectification=rectification)
     return Task(targets=place, loss=measure, decode=read, metric=fractions, shown=shown)
 
 
