@@ -7,7 +7,7 @@ This file knows the words only; `training` writes headers, `runtime` and `comman
 import json
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from .errors import DataError, UserError, unknown
 from .types import Skeleton
@@ -87,6 +87,12 @@ class Card(BaseModel):
         if min(value) < 1:
             raise ValueError(f"must be positive, got {value}")
         return value
+
+    @model_validator(mode="after")
+    def _holds_together(self) -> "Card":
+        if self.decoding.method == "expectation" and self.skeleton_of().interchangeable:
+            raise ValueError("a map has one expectation, so interchangeable landmarks need a map each")
+        return self
 
     def skeleton_of(self) -> Skeleton:
         """The landmarks as a Skeleton."""

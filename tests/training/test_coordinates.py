@@ -14,14 +14,14 @@ from heatmark.card import Card
 from heatmark.commands.detect import detect
 from heatmark.commands.export import export
 from heatmark.commands.train import train
-from heatmark.errors import UserError
-from heatmark.models import create, unfetched
+from heatmark.errors import DataError, UserError
+from heatmark.models import MODELS, create, options_of, unfetched
 from heatmark.models.blocks import draw_logits
 from heatmark.runtime import load
 from heatmark.runtime.engines import with_points
 from heatmark.training import recipe, state
 from heatmark.training.losses import coordinate_sum
-from heatmark.training.task import SINGLE, Batch, task_of
+from heatmark.training.task import SINGLE, Batch, Places, task_of
 from heatmark.types import Skeleton
 
 ENDS = Skeleton("tool", ("tip", "left", "right"), interchangeable=(("left", "right"),))
@@ -110,6 +110,12 @@ def test_an_old_card_means_a_peak_and_a_new_one_says_a_mean():
     old["decoding"] = {"refine": "dark", "threshold": 0.0}  # as written before there was a method
     assert Card.from_json(json.dumps(old)).decoding.method == "peak"
 
+    both = old | {"decoding": {"method": "expectation"}, "skeleton": ENDS.to_dict()}
+    with pytest.raises(
+        DataError, match="w.onnx: its heatmark card: .*interchangeable landmarks need a map each"
+    ):
+        Card.from_json(json.dumps(both), "w.onnx")
+
     class Ramp(nn.Module):
         def forward(self, pictures):
             return (pictures[:, :1].log(),)
@@ -170,3 +176,17 @@ def test_the_papers_recipes_say_what_the_paper_says():
         with torch.device("meta"):
             net: Any = create(read.model, 2, **unfetched(read.model, read.options))
         assert all(stride == size // cells for stride in net.strides)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_network_can_be_taught_and_read_so(name, tiny):
+    """Only shapes are computed."""
+    settings = recipe.validated(tiny | {"head": "dsnt", "model": name, "options": {}}, "tiny")
+    task, skeleton = task_of(settings), Skeleton("three", ("a", "b", "c"))
+    small = {"backbone": "tiny"} if "backbone" in options_of(name) else {}
+    with torch.device("meta"):
+        net: Any = create(name, 3, **unfetched(name, small)).eval()
+        maps, points = net(torch.rand(2, 3, 64, 64)), torch.rand(2, 3, 2)
+        assert task.loss(maps, Places(points, net.strides), settings).shape == ()
+        found, scores = task.decode(maps, net.strides, skeleton)
+    assert found.shape == (2, 3, 2) and scores.shape == (2, 3)
