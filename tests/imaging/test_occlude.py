@@ -224,7 +224,7 @@ def test_several_hides_at_most_so_many_and_none_twice(picture, rng):
         occluded(picture, POINTS, HALF, Occlusion(several=0.2, radius=1, kernel=9), rng)[0]
         for _ in range(300)
     ]
-    mean = np.mean([sum(changed(picture, a)[m].any() for m in masks) for a in few])
+    mean = np.mean([sum(int(changed(picture, a)[m].any()) for m in masks) for a in few])
     assert abs(mean - 1.0) < 0.2  # five trials at 0.2
 
 
