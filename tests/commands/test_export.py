@@ -75,6 +75,12 @@ def test_one_file_that_needs_nothing_beside_it_and_answers_alike(ihm56, exported
     np.testing.assert_allclose(fast(picture).points, slow(picture).points, atol=0.05)
 
 
+def test_a_file_says_nothing_of_the_machine_it_was_made_on(exported):
+    written = exported.out.read_bytes()
+    for place in (exporting.__file__, __file__, models.__file__):
+        assert str(Path(place).parent).encode() not in written
+
+
 @pytest.mark.parametrize("precision, within", [("fp16", 1e-3), ("int8", 0.05)])
 def test_lower_precisions_are_smaller_and_pass_the_same_gate(precision, within, tmp_path, exported):
     with quiet():

@@ -337,7 +337,9 @@ def write(graph: "onnx.ModelProto", card: Card, path: Path, to: str = "onnx") ->
     """Write the graph with the card inside; the files, the one to open first."""
     import onnx
 
-    del graph.metadata_props[:]
+    nodes = [*graph.graph.node, *(node for function in graph.functions for node in function.node)]
+    for part in (graph, *nodes, *graph.graph.value_info, *graph.graph.input, *graph.graph.output):
+        del part.metadata_props[:]  # torch notes where in the code each came from, with the machine's paths
     onnx.helper.set_model_props(graph, {KEY: card.to_json()})
     graph.producer_name = "heatmark"
     graph.doc_string = f"{card.name}: {', '.join(card.skeleton_of().landmarks)}"
