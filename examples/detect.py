@@ -1,4 +1,6 @@
-"""Find a hammer's landmarks in a photograph with a shipped detector, and draw them. Needs the core install only."""
+"""Find a hammer's landmarks in a photograph with a shipped detector, and draw them. Needs the core install
+only.
+"""
 
 from pathlib import Path
 

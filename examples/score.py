@@ -1,4 +1,6 @@
-"""How many landmarks are correct, and what interchangeable ones change: the wrench is right, its jaws are swapped."""
+"""How many landmarks are correct, and what interchangeable ones change: the wrench is right, its jaws are
+swapped.
+"""
 
 import numpy as np
 

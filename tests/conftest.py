@@ -1,4 +1,6 @@
-"""What many tests share: threads that wait without spinning, and the toy model of toys.py as files, made once."""
+"""What many tests share: threads that wait without spinning, and the toy model of toys.py as files, made
+once.
+"""
 
 import os
 from pathlib import Path

@@ -24,7 +24,9 @@ def test_what_goes_into_a_frame_comes_back(frame):
 
 def test_a_letterbox_keeps_the_aspect_and_the_middle():
     frame = Frame.whole((480, 640), (224, 224))
-    np.testing.assert_allclose(frame.into(np.array([[320, 240], [0, 0], [640, 480]])), [[112, 112], [0, 28], [224, 196]])
+    np.testing.assert_allclose(
+        frame.into(np.array([[320, 240], [0, 0], [640, 480]])), [[112, 112], [0, 28], [224, 196]]
+    )
 
 
 def test_a_box_enlarged_by_a_quarter_leaves_a_tenth_on_either_side():
@@ -44,13 +46,17 @@ def test_a_flip_is_width_minus_x_and_twice_is_nothing():
 
 def test_a_turn_about_a_point_leaves_it_there():
     matrix = geometry.about(geometry.rotation(90), (10, 20))
-    np.testing.assert_allclose(geometry.moved(np.array([[10, 20], [11, 20]]), matrix), [[10, 20], [10, 21]], atol=1e-12)
+    np.testing.assert_allclose(
+        geometry.moved(np.array([[10, 20], [11, 20]]), matrix), [[10, 20], [10, 21]], atol=1e-12
+    )
 
 
 def test_four_points_go_where_they_are_sent():
     source = np.array([[0, 0], [4, 0], [4, 3], [0, 3]])
     target = np.array([[1, 1], [7, 2], [6, 8], [0, 5]])
-    np.testing.assert_allclose(geometry.moved(source, geometry.four_points(source, target)), target, atol=1e-9)
+    np.testing.assert_allclose(
+        geometry.moved(source, geometry.four_points(source, target)), target, atol=1e-9
+    )
     with pytest.raises(ValueError, match="on one line"):
         geometry.four_points(np.array([[0, 0], [1, 1], [2, 2], [3, 3]]), target)
 

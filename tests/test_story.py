@@ -1,4 +1,6 @@
-"""The story of the README: a mesh, five commands, a detector that runs without torch. Tiny sizes, the real commands."""
+"""The story of the README: a mesh, five commands, a detector that runs without torch. Tiny sizes, the real
+commands.
+"""
 
 import json
 import shutil
@@ -67,7 +69,6 @@ def test_a_mesh_becomes_a_detector(tmp_path, monkeypatch, capsys):
     settings = [word for pair in small for word in ("--set", pair)]
     answer(capsys, "train", "ihm56_lite0", "--data", "pictures", "--out", "run", *settings)
 
-    # barely trained maps are flat, and rounding moves their peaks: here the gate is open, in test_export it is not
     exported = answer(capsys, "export", "run", "--out", "mine.onnx", "--pictures", "pictures")
     assert exported["max_shift_px"] < 0.5
 

@@ -59,7 +59,9 @@ def test_poses_fill_in_what_follows_from_the_points():
 
 
 def test_poses_are_picked_joined_and_compared_like_lists():
-    poses = Poses(HAMMER, np.arange(12.0).reshape(2, 3, 2), scores=np.array([[0.1, 0.2, 0.3], [0.9, 0.8, 0.7]]))
+    poses = Poses(
+        HAMMER, np.arange(12.0).reshape(2, 3, 2), scores=np.array([[0.1, 0.2, 0.3], [0.9, 0.8, 0.7]])
+    )
     assert len(poses[poses.score > 0.5]) == 1
     assert poses[1].points.shape == (1, 3, 2)
     assert Poses.join(HAMMER, [poses[0], poses[1]]) == poses

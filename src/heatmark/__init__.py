@@ -48,7 +48,9 @@ __all__ = [
 
 def __getattr__(name: str):
     if name not in _LATER:
-        raise AttributeError(f"module 'heatmark' has no attribute {name!r}; there are: {', '.join(sorted(__all__))}")
+        raise AttributeError(
+            f"module 'heatmark' has no attribute {name!r}; there are: {', '.join(sorted(__all__))}"
+        )
     module, _, attribute = _LATER[name].partition(":")
     found = import_module(module)
     return getattr(found, attribute) if attribute else found

@@ -248,7 +248,7 @@ def render(
         str, typer.Argument(help="A family (hammer, ...), a mesh with landmarks.json, or a YAML scene file.")
     ],
     out: Annotated[Path, typer.Option(help="The dataset's folder; a started one is gone on with.")],
-    count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many renderings; copies come on top.")] = 10,
+    count: Annotated[int, typer.Option("--count", "-n", min=1, help="Renderings; copies come on top.")] = 10,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same pictures.")] = 0,
     size: Annotated[str, typer.Option(help="HEIGHTxWIDTH in pixels.")] = "224x224",
     samples: Annotated[

@@ -1,7 +1,7 @@
 """What can go wrong through no fault of ours, and the exit code each kind ends with.
 
-An error says what was wanted, what came, and what exists; it names the file and the field. The command line prints
-its one line and exits with its code; whoever calls the functions from Python catches the same classes.
+An error says what was wanted, what came, and what exists; it names the file and the field. The command line
+prints its one line and exits with its code; whoever calls the functions from Python catches the same classes.
 """
 
 from difflib import get_close_matches
@@ -34,7 +34,8 @@ class GateError(HeatmarkError):
 
 EXTRAS = {
     "torch": "train", "torchvision": "train", "timm": "train", "accelerate": "train", "safetensors": "train",
-    "onnx": "train", "onnxscript": "train", "faster_coco_eval": "train", "matplotlib": "train", "tensorboard": "train",
+    "onnx": "train", "onnxscript": "train", "faster_coco_eval": "train", "matplotlib": "train",
+    "tensorboard": "train",
     "mitsuba": "synth", "trimesh": "synth", "manifold3d": "synth", "pyoidn": "synth",
     "fastapi": "web", "uvicorn": "web", "multipart": "web",
     "openvino": "openvino", "ray": "ray",
@@ -51,7 +52,9 @@ def install_line(extra: str) -> str:
 
 
 def require(*modules: str, to: str) -> None:
-    """Raise a UserError with the install line unless every one of `modules` can be imported. `to` says what for."""
+    """Raise a UserError with the install line unless every one of `modules` can be imported. `to` says what
+    for.
+    """
     missing = [module for module in modules if find_spec(module) is None]
     if missing:
         extras = sorted({EXTRAS[module] for module in missing})

@@ -1,8 +1,9 @@
 """Where a point is.
 
-A point is (x, y) in continuous pixels; the picture covers [0, W] x [0, H]. The centre of the top-left pixel is
-therefore (0.5, 0.5). So a resize multiplies, a crop subtracts, a flip is W - x, and no half pixel is added
-anywhere else in this package. Datasets that count pixels from 0 are shifted once, by the reader that opens them.
+A point is (x, y) in continuous pixels; the picture covers [0, W] x [0, H]. The centre of the top-left pixel
+is therefore (0.5, 0.5). So a resize multiplies, a crop subtracts, a flip is W - x, and no half pixel is added
+anywhere else in this package. Datasets that count pixels from 0 are shifted once, by the reader that opens
+them.
 
 Every map from picture to picture is a (3, 3) homography in these coordinates.
 """
@@ -38,7 +39,9 @@ def rotation(degrees: float) -> np.ndarray:
 
 
 def shear(x_degrees: float, y_degrees: float) -> np.ndarray:
-    return np.array([[1, np.tan(np.deg2rad(x_degrees)), 0], [np.tan(np.deg2rad(y_degrees)), 1, 0], [0, 0, 1.0]])
+    return np.array(
+        [[1, np.tan(np.deg2rad(x_degrees)), 0], [np.tan(np.deg2rad(y_degrees)), 1, 0], [0, 0, 1.0]]
+    )
 
 
 def about(matrix: np.ndarray, centre: tuple[float, float]) -> np.ndarray:
@@ -52,14 +55,18 @@ def flip(width: float) -> np.ndarray:
 
 
 def four_points(source: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """The homography that takes four points (4, 2) to four others. Raises ValueError if three are on one line."""
+    """The homography that takes four points (4, 2) to four others. Raises ValueError if three are on one
+    line.
+    """
     rows = []
     for (x, y), (u, v) in zip(np.asarray(source, float), np.asarray(target, float)):
         rows += [[x, y, 1, 0, 0, 0, -u * x, -u * y], [0, 0, 0, x, y, 1, -v * x, -v * y]]
     try:
         h = np.linalg.solve(np.array(rows), np.asarray(target, float).reshape(8))
     except np.linalg.LinAlgError as error:
-        raise ValueError(f"no homography takes {source} to {target}: three of the points are on one line") from error
+        raise ValueError(
+            f"no homography takes {source} to {target}: three of the points are on one line"
+        ) from error
     return np.append(h, 1.0).reshape(3, 3)
 
 
@@ -84,14 +91,18 @@ def enlarged(box: np.ndarray, factor: float) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Frame:
-    """A window on a picture and the network's input that shows it: points go `into` the network and come `back`."""
+    """A window on a picture and the network's input that shows it: points go `into` the network and come
+    `back`.
+    """
 
     matrix: np.ndarray  # (3, 3), picture -> network pixels
     size: tuple[int, int]  # (H, W) of the network's input
 
     @classmethod
     def around(cls, box: np.ndarray, size: tuple[int, int], enlarge: float = 1.0) -> "Frame":
-        """The whole box (x1 y1 x2 y2), enlarged, centred in the input, its aspect kept. Raises ValueError if empty."""
+        """The whole box (x1 y1 x2 y2), enlarged, centred in the input, its aspect kept. Raises ValueError if
+        empty.
+        """
         x1, y1, x2, y2 = enlarged(np.asarray(box, np.float64), enlarge)
         if not (x2 > x1 and y2 > y1):
             raise ValueError(f"a box must have a positive width and height, got {[float(v) for v in box]}")

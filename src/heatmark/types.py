@@ -14,7 +14,7 @@ import numpy as np
 from .errors import UserError, unknown
 
 ABSENT, HIDDEN, SEEN = 0, 1, 2
-DEFAULT_SIGMA = 0.05  # OKS tolerance of a landmark whose skeleton says nothing: about a COCO elbow (0.072) to eye (0.025)
+DEFAULT_SIGMA = 0.05  # OKS tolerance where a skeleton says nothing; a COCO eye has 0.025, an elbow 0.072
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,13 @@ class Skeleton:
     mirror: tuple[tuple[str, str], ...] = ()  # pairs that swap when the picture is mirrored
     interchangeable: tuple[tuple[str, ...], ...] = ()  # groups nobody can tell apart: one merged map for each
     parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    sigmas: Mapping[str, float] = field(default_factory=dict)  # OKS tolerance by name; DEFAULT_SIGMA where silent
+    sigmas: Mapping[str, float] = field(default_factory=dict)  # OKS tolerance by name, else DEFAULT_SIGMA
 
     def __post_init__(self):
         for name in ("landmarks", "bones", "mirror", "interchangeable"):
-            object.__setattr__(self, name, tuple(v if isinstance(v, str) else tuple(v) for v in getattr(self, name)))
+            object.__setattr__(
+                self, name, tuple(v if isinstance(v, str) else tuple(v) for v in getattr(self, name))
+            )
         object.__setattr__(self, "parts", MappingProxyType({k: tuple(v) for k, v in self.parts.items()}))
         object.__setattr__(self, "sigmas", MappingProxyType({k: float(v) for k, v in self.sigmas.items()}))
         if not self.landmarks:
@@ -44,12 +46,20 @@ class Skeleton:
         if len(set(self.landmarks)) != len(self.landmarks):
             twice = sorted({n for n in self.landmarks if self.landmarks.count(n) > 1})
             raise UserError(f"skeleton {self.name!r} names a landmark twice: {', '.join(twice)}")
-        mentioned = [*self.bones, *self.mirror, *self.interchangeable, *self.parts.values(), tuple(self.sigmas)]
+        mentioned = [
+            *self.bones,
+            *self.mirror,
+            *self.interchangeable,
+            *self.parts.values(),
+            tuple(self.sigmas),
+        ]
         for name in (name for names in mentioned for name in names):
             self.index(name)
         for label, pairs in (("bones", self.bones), ("mirror", self.mirror)):
             if any(len(pair) != 2 for pair in pairs):
-                raise UserError(f"skeleton {self.name!r}: {label} must be pairs of landmark names, got {list(pairs)}")
+                raise UserError(
+                    f"skeleton {self.name!r}: {label} must be pairs of landmark names, got {list(pairs)}"
+                )
         for label, groups in (("mirror", self.mirror), ("interchangeable", self.interchangeable)):
             flat = [name for group in groups for name in group]
             if len(set(flat)) != len(flat):
@@ -88,7 +98,9 @@ class Skeleton:
 
     @property
     def channels(self) -> tuple[tuple[int, ...], ...]:
-        """Which landmarks each heatmap shows: a merged map for an interchangeable group, one map for any other."""
+        """Which landmarks each heatmap shows: a merged map for an interchangeable group, one map for any
+        other.
+        """
         group_of = {k: group for group in self.groups for k in group}
         seen: dict[tuple[int, ...], None] = {}
         for k in range(len(self)):
@@ -128,8 +140,8 @@ class Skeleton:
 class Poses:
     """Every instance found in one picture, or labelled in it.
 
-    Missing fields are filled in: visibility 2 where a point is finite, boxes NaN, instance scores the mean over
-    the points that are there.
+    Missing fields are filled in: visibility 2 where a point is finite, boxes NaN, instance scores the mean
+    over the points that are there.
     """
 
     skeleton: Skeleton
@@ -147,21 +159,29 @@ class Poses:
         n, there = len(points), np.isfinite(points).all(-1)
         filled = {
             "points": points,
-            "scores": there.astype(np.float64) if self.scores is None else np.asarray(self.scores, np.float64),
+            "scores": there.astype(np.float64)
+            if self.scores is None
+            else np.asarray(self.scores, np.float64),
             "visibility": np.where(there, SEEN, ABSENT).astype(np.uint8)
             if self.visibility is None
             else np.asarray(self.visibility, np.uint8),
             "boxes": np.full((n, 4), np.nan) if self.boxes is None else np.asarray(self.boxes, np.float64),
         }
         if self.score is None:
-            total = np.where(there, np.nan_to_num(filled["scores"]), 0).sum(-1) if filled["scores"].shape == (n, k) else 0
+            total = (
+                np.where(there, np.nan_to_num(filled["scores"]), 0).sum(-1)
+                if filled["scores"].shape == (n, k)
+                else 0
+            )
             filled["score"] = total / np.maximum(there.sum(-1), 1) * np.ones(n)
         else:
             filled["score"] = np.asarray(self.score, np.float64)
         wanted = {"scores": (n, k), "visibility": (n, k), "boxes": (n, 4), "score": (n,)}
         for name, shape in wanted.items():
             if filled[name].shape != shape:
-                raise ValueError(f"{name} must be {shape} for points {points.shape}, got {filled[name].shape}")
+                raise ValueError(
+                    f"{name} must be {shape} for points {points.shape}, got {filled[name].shape}"
+                )
         if filled["visibility"].size and filled["visibility"].max() > SEEN:
             raise ValueError(f"visibility must be 0, 1 or 2, got {int(filled['visibility'].max())}")
         for name, value in filled.items():
@@ -221,7 +241,12 @@ class Boxes:
                 raise ValueError(f"{name} must be ({n},) for {n} boxes, got {value.shape}")
         if n and not (0 <= labels.min() and labels.max() < len(self.names)):
             raise ValueError(f"labels must be 0..{len(self.names) - 1}, got {labels.min()}..{labels.max()}")
-        for name, value in (("boxes", boxes), ("scores", scores), ("labels", labels), ("names", tuple(self.names))):
+        for name, value in (
+            ("boxes", boxes),
+            ("scores", scores),
+            ("labels", labels),
+            ("names", tuple(self.names)),
+        ):
             object.__setattr__(self, name, value)
 
     def __len__(self) -> int:
@@ -244,7 +269,10 @@ class Sample:
 
     def __post_init__(self):
         if self.picture.ndim != 3 or self.picture.shape[2] != 3 or self.picture.dtype != np.uint8:
-            raise ValueError(f"{self.name}: a picture must be (H, W, 3) uint8, got {self.picture.shape} {self.picture.dtype}")
+            raise ValueError(
+                f"{self.name}: a picture must be (H, W, 3) uint8, "
+                f"got {self.picture.shape} {self.picture.dtype}"
+            )
         for name, plane in (("mask", self.mask), ("depth", self.depth)):
             if plane is not None and plane.shape != self.picture.shape[:2]:
                 raise ValueError(f"{self.name}: {name} must be {self.picture.shape[:2]}, got {plane.shape}")

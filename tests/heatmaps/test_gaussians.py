@@ -63,7 +63,9 @@ def test_interchangeable_landmarks_share_a_map_that_never_exceeds_one():
     torch.testing.assert_close(maps[:, 1], heatmaps.gaussians(points[:, 2], (40, 40), 2.0))
 
 
-@pytest.mark.parametrize(("how", "lowest", "highest"), [("area", 0.075, 0.302), ("max", 0.99, 1.0), ("regenerate", 0.6, 1.0)])
+@pytest.mark.parametrize(
+    ("how", "lowest", "highest"), [("area", 0.075, 0.302), ("max", 0.99, 1.0), ("regenerate", 0.6, 1.0)]
+)
 def test_the_five_levels_have_the_sizes_and_peaks_of_the_paper(how, lowest, highest):
     sizes = [(n, n) for n in (14, 28, 56, 112, 224)]
     points = random_points(64, 224, margin=20).float().unsqueeze(1)  # (64, 1, 2)
@@ -160,7 +162,9 @@ def test_decoding_inside_an_onnx_graph_gives_the_same_points(tmp_path):
     maps = heatmaps.merged(heatmaps.gaussians(points, (14, 14), 1.0, 4), ((0, 2), (1,)))
     batch = torch.export.Dim("batch", min=1)
     path = tmp_path / "decode.onnx"
-    torch.onnx.export(Decode().eval(), (maps[:2],), path, dynamo=True, dynamic_shapes=({0: batch},), verbose=False)
+    torch.onnx.export(
+        Decode().eval(), (maps[:2],), path, dynamo=True, dynamic_shapes=({0: batch},), verbose=False
+    )
     found = ort.InferenceSession(path).run(None, {"maps": maps.numpy()})
     for ours, theirs in zip(heatmaps.decode(maps, ((0, 2), (1,)), stride=4), found):
         torch.testing.assert_close(ours, torch.from_numpy(theirs), atol=1e-4, rtol=0, equal_nan=True)

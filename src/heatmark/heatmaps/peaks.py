@@ -57,7 +57,9 @@ def _parabola_step(logs: Tensor, x: Tensor, y: Tensor) -> Tensor:
     def top(before: Tensor, after: Tensor) -> Tensor:
         bend = 2 * here - before - after
         flat = bend.abs() < 1e-12
-        return torch.where(flat, torch.zeros_like(bend), 0.5 * (after - before) / torch.where(flat, 1.0, bend))
+        return torch.where(
+            flat, torch.zeros_like(bend), 0.5 * (after - before) / torch.where(flat, 1.0, bend)
+        )
 
     return torch.stack(
         [
@@ -108,9 +110,9 @@ def argmax(maps: Tensor, stride: float = 1, how: str = "none") -> tuple[Tensor, 
 def refine(maps: Tensor, points: Tensor, stride: float = 1, how: str = "dark") -> Tensor:
     """Points of cells moved to where the peak really lies.
 
-    "quarter": a quarter cell towards the higher neighbour (Newell et al. 2016); "parabola": the top of a parabola
-    through the logarithm of three cells, per axis; "dark": a Taylor step of the logarithm (Zhang et al. 2020).
-    The last two are exact for a Gaussian; all keep the point in its own cell.
+    "quarter": a quarter cell towards the higher neighbour (Newell et al. 2016); "parabola": the top of a
+    parabola through the logarithm of three cells, per axis; "dark": a Taylor step of the logarithm (Zhang et
+    al. 2020). The last two are exact for a Gaussian; all keep the point in its own cell.
 
     Args:
         maps: (..., H, W).
@@ -130,8 +132,9 @@ def local_maxima(
 ) -> tuple[Tensor, Tensor]:
     """The k highest local maxima of each map, the highest first.
 
-    A maximum is higher than its eight neighbours and not lower than any cell within `radius`. Of equal neighbours
-    the first in reading order counts (a point on the border of two cells draws both alike); a flat map has none.
+    A maximum is higher than its eight neighbours and not lower than any cell within `radius`. Of equal
+    neighbours the first in reading order counts (a point on the border of two cells draws both alike); a flat
+    map has none.
 
     Args:
         maps: (..., H, W).
@@ -175,11 +178,12 @@ def decode(
 
     Args:
         maps: (B, C, H, W).
-        channels: which landmarks each map shows (Skeleton.channels). A map of one landmark gives its highest cell;
-            a map of an interchangeable group gives its best strict local maxima, the highest first.
+        channels: which landmarks each map shows (Skeleton.channels). A map of one landmark gives its highest
+            cell; a map of an interchangeable group gives its best strict local maxima, the highest first.
         stride: picture pixels per cell.
         how: one of REFINEMENTS.
-        threshold: landmarks not above it are NaN, with their score kept (0 where there was no maximum at all).
+        threshold: landmarks not above it are NaN, with their score kept (0 where there was no maximum at
+            all).
         radius: in cells, how near two maxima of one merged map may not be.
 
     Returns:

@@ -49,7 +49,8 @@ def gaussians(points: Tensor, size: tuple[int, int], sigma: float, stride: float
 
 
 def snapped(points: Tensor, stride: float = 1) -> Tensor:
-    """Points moved to the middle of their cell, so that the bump reaches exactly 1.0 in it, as the paper states.
+    """Points moved to the middle of their cell, so that the bump reaches exactly 1.0 in it, as the paper
+    states.
 
     >>> snapped(torch.tensor([5.9, 4.0]), stride=4)
     tensor([6., 6.])
@@ -78,16 +79,20 @@ def levels(maps: Tensor, sizes: Sequence[tuple[int, int]], how: str = "area") ->
     Args:
         maps: (B, C, H, W).
         sizes: (h, w) of each level, in cells.
-        how: "area" takes the mean of the cells a coarse cell covers (a peak of 1.0 at 224 is 0.14-0.28 at 14);
-            "max" takes the largest of them, so that every level peaks at the same value.
+        how: "area" takes the mean of the cells a coarse cell covers (a peak of 1.0 at 224 is 0.14-0.28 at
+            14); "max" takes the largest of them, so that every level peaks at the same value.
 
     Returns:
         One (B, C, h, w) for each size.
     """
     shrink = {"area": F.adaptive_avg_pool2d, "max": F.adaptive_max_pool2d}
     if how not in shrink:
-        raise ValueError(f"no way of shrinking is called {how!r}; there are: {', '.join(shrink)} (and pyramid's regenerate)")
-    return [maps if tuple(size) == tuple(maps.shape[-2:]) else shrink[how](maps, tuple(size)) for size in sizes]
+        raise ValueError(
+            f"no way of shrinking is called {how!r}; there are: {', '.join(shrink)}, and pyramid's regenerate"
+        )
+    return [
+        maps if tuple(size) == tuple(maps.shape[-2:]) else shrink[how](maps, tuple(size)) for size in sizes
+    ]
 
 
 def pyramid(
@@ -107,8 +112,9 @@ def pyramid(
         size: (H, W) of the network's input, where the bumps are drawn.
         sizes: (h, w) of each level.
         sigma: width of a bump in pixels of `size`; default_sigma(W) if None.
-        how: "area" or "max" as in `levels`; "regenerate" draws afresh at each level, with the same share of the
-            width but never under one cell (3.5 px of 224 would be 0.22 cells of 14, and fall between them).
+        how: "area" or "max" as in `levels`; "regenerate" draws afresh at each level, with the same share of
+            the width but never under one cell (3.5 px of 224 would be 0.22 cells of 14, and fall between
+            them).
         snap: the centre is the middle of its pixel, as in the paper, instead of the point itself.
 
     Returns:

@@ -18,7 +18,7 @@ from ..types import Skeleton
 UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001, "in": 0.0254, "ft": 0.3048}
 MESHES = (".obj", ".ply", ".stl", ".glb")
 CREASE_DEG = 30.0  # faces that meet at a sharper angle keep an edge
-OFF_SURFACE = 0.08  # of the size: how far outside a landmark may lie; the middle of a mouth or a ring lies in the air
+OFF_SURFACE = 0.08  # of the size: how far outside a landmark may lie, as the middle of a mouth or a ring does
 PLAUSIBLE_M = (0.001, 100.0)  # a size outside this is a wrong unit
 MAX_TEXELS = 1024  # a texture is kept no larger: pictures do not show more
 DESCRIPTION = ("name", "unit", "landmarks", "bones", "mirror", "interchangeable", "parts", "sigmas")
