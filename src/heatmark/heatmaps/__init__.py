@@ -1,5 +1,6 @@
 """Points to maps and back: pure tensor functions, no network and no file."""
 
+from . import msra as msra
 from .dsnt import RECTIFICATIONS as RECTIFICATIONS
 from .dsnt import REGULARISERS as REGULARISERS
 from .dsnt import confidence as confidence

@@ -1,5 +1,7 @@
 """Pictures to pictures, with their points: NumPy and OpenCV, no file and no network."""
 
+from . import msra as msra
+from . import occlude as occlude
 from .augment import Augmentation as Augmentation
 from .augment import augment as augment
 from .augment import framed as framed
