@@ -113,7 +113,7 @@ def variance(maps: Tensor, stride: float = 1, dims: int = 2) -> Tensor:
     return torch.stack(found, -1) * stride**2
 
 
-def to_unit(points: Tensor, size: Sequence[int]) -> Tensor:
+def to_unit(points: Tensor, size: Sequence[float]) -> Tensor:
     """Pixels to the paper's grid, in which the picture's edges are -1 and 1, and so the last cell's centre is
     (n - 1) / n.
 
@@ -127,7 +127,7 @@ def to_unit(points: Tensor, size: Sequence[int]) -> Tensor:
     return 2 * points / points.new_tensor(tuple(size)[::-1]) - 1
 
 
-def from_unit(points: Tensor, size: Sequence[int]) -> Tensor:
+def from_unit(points: Tensor, size: Sequence[float]) -> Tensor:
     """The inverse of to_unit.
 
     >>> from_unit(torch.tensor([-0.75, 1.0]), size=(3, 4))
