@@ -22,20 +22,21 @@ RECTIFICATIONS = Literal["softmax", "thresholded_softmax", "abs", "relu", "sigmo
 
 
 class Decoding(BaseModel, extra="forbid", frozen=True):
-    """How the finest map becomes points: arguments of `heatmaps.decode` or `heatmaps.decode_expectation`.
+    """How the finest map becomes points: arguments of `heatmaps.decode`, `heatmaps.decode_expectation` or
+    `heatmaps.msra.decode`.
 
     >>> print(Decoding(refine="quarter"), "|", Decoding(method="expectation", threshold=0.3))
     peak, quarter, threshold 0 | expectation, softmax, threshold 0.3
     """
 
-    method: Literal["peak", "expectation"] = "peak"  # where the map is highest, or its mean (DSNT)
+    method: Literal["peak", "expectation", "msra"] = "peak"  # the highest cell, the mean (DSNT), as HRNet
     refine: REFINEMENTS = "dark"  # of a peak
     rectification: RECTIFICATIONS = "softmax"  # before a mean; the network draws without its own sigmoid
     threshold: float = 0.0  # a score below it is no landmark: its point is NaN
 
     def __str__(self) -> str:
-        how = self.refine if self.method == "peak" else self.rectification
-        return f"{self.method}, {how}, threshold {self.threshold:g}"
+        how = {"peak": f", {self.refine}", "expectation": f", {self.rectification}", "msra": ""}[self.method]
+        return f"{self.method}{how}, threshold {self.threshold:g}"
 
 
 class Card(BaseModel):
@@ -92,6 +93,8 @@ class Card(BaseModel):
     def _holds_together(self) -> "Card":
         if self.decoding.method == "expectation" and self.skeleton_of().interchangeable:
             raise ValueError("a map has one expectation, so interchangeable landmarks need a map each")
+        if self.decoding.method == "msra" and self.skeleton_of().interchangeable:
+            raise ValueError("msra reads one point a map, so interchangeable landmarks need a map each")
         return self
 
     def skeleton_of(self) -> Skeleton:

@@ -168,6 +168,7 @@ def test_only_networks_that_fetch_weights_are_told_not_to():
     assert "backbone" not in options_of("hrnet_w48")
     assert origin("ihm56", {"backbone": "tiny"}) == ("tiny", "random weights", "Apache-2.0")
     assert origin("hourglass_2", {})[1] == "random weights" and origin("hrnet_w32", {})[2] == "MIT"
+    assert origin("hrnet_w32", {"weights": None})[1] == "random weights"
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,11 @@ def cells(maps: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def decode(
-    maps: Tensor, channels: Sequence[Sequence[int]], stride: float = 4, threshold: float = 0.0
+    maps: Tensor,
+    channels: Sequence[Sequence[int]],
+    stride: float = 4,
+    how: str = "quarter",
+    threshold: float = 0.0,
 ) -> tuple[Tensor, Tensor]:
     """Every landmark's point and score, as `heatmaps.decode` gives them, read in their way.
 
@@ -77,11 +81,14 @@ def decode(
         maps: (B, C, H, W), one landmark each.
         channels: Skeleton.channels. Raises a ValueError for a map of several landmarks.
         stride: network pixels per cell.
+        how: only "quarter"; it stands here so that ways of decoding can be swapped.
         threshold: landmarks not above it are NaN.
 
     Returns:
         points (B, K, 2), x y in network pixels, and scores (B, K).
     """
+    if how != "quarter":
+        raise ValueError(f"the msra preset refines by a quarter of a cell, got {how!r}")
     if any(len(group) != 1 for group in channels):
         raise ValueError("the msra preset reads maps of one landmark each; these skeletons merge some")
     order = [channel for channel, _ in sorted(enumerate(channels), key=lambda c: c[1][0])]

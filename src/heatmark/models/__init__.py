@@ -70,6 +70,8 @@ def origin(name: str, options: dict[str, Any]) -> tuple[str, str, str]:
     """What a model with these options learns from, for its card: the backbone's name, whose weights, their
     licence.
     """
+    if "weights" in options and options["weights"] is None:
+        return options.get("backbone", name), "random weights", "Apache-2.0"
     if "backbone" in options_of(name):
         backbone = options.get("backbone", "resnet50")
         known = BACKBONES.get(backbone)

@@ -189,6 +189,8 @@ def with_points(net: "nn.Module", card: Card) -> "nn.Module":
     if card.decoding.method == "expectation":
         draw_logits(net)
         read, how = heatmaps.decode_expectation, card.decoding.rectification
+    elif card.decoding.method == "msra":
+        read, how = heatmaps.msra.decode, "quarter"
     else:
         read, how = heatmaps.decode, card.decoding.refine
     return Whole().eval()
