@@ -192,7 +192,7 @@ class Poses:
 
     def __getitem__(self, which) -> "Poses":
         """Some of the instances: an index, a slice or a mask. Always Poses again."""
-        which = [which] if isinstance(which, (int, np.integer)) else which
+        which = np.array([which]) if isinstance(which, (int, np.integer)) else which
         arrays = {n: getattr(self, n)[which] for n in ("points", "scores", "visibility", "boxes", "score")}
         return Poses(self.skeleton, **arrays)
 
@@ -253,7 +253,7 @@ class Boxes:
         return len(self.boxes)
 
     def __getitem__(self, which) -> "Boxes":
-        which = [which] if isinstance(which, (int, np.integer)) else which
+        which = np.array([which]) if isinstance(which, (int, np.integer)) else which
         return Boxes(self.boxes[which], self.scores[which], self.labels[which], self.names)
 
 
