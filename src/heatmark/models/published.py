@@ -1,0 +1,62 @@
+"""The authors' own files (.pth) of HRNet, SimpleBaseline and the stacked hourglass, as networks of MODELS.
+
+A file is loaded weights-only, recognised by the names and shapes in it, and must fill the network completely.
+What it does not say, its card must: the points' names, the size of the input, and that it is read by `msra`.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from ..errors import DataError
+from . import MODELS, create, unfetched
+from .simple_baseline import DEPTHS
+from .weights import fill, read
+
+PREFIXES = ("model.", "module.")  # what wrappers put before every name
+
+
+def opened(path: str | Path) -> tuple[str, nn.Module]:
+    """The name in MODELS, and the network with its weights in place, in eval mode.
+
+    Raises:
+        UserError: no such file. DataError: not a file of weights, or of no network that is known here.
+    """
+    path = Path(path)
+    state = {_bare(key): value for key, value in read(path).items()}
+    name, points = recognised(state, path.name)
+    net = create(name, points, **unfetched(name, {}))
+    fill(net, {key: state.get(key) for key in net.state_dict()}, path.name)
+    return name, net.eval()
+
+
+def recognised(state: Mapping[str, Tensor], source: str = "the file") -> tuple[str, int]:
+    """Which network of MODELS these weights are of, and how many maps it draws. Raises a DataError for others."""
+    shapes = {key: tuple(value.shape) for key, value in state.items()}
+    head = shapes.get("final_layer.weight") or shapes.get("outs.0.conv.weight")
+    name = None
+    if head and "stage4.0.branches.0.0.conv1.weight" in shapes:
+        name = f"hrnet_w{head[1]}"
+    elif head and "deconv_layers.0.weight" in shapes and "layer1.0.conv3.weight" in shapes:
+        counts = tuple(_count(shapes, f"layer{n}.") for n in (1, 2, 3, 4))
+        name = next(
+            (f"simple_baseline_{depth}" for depth, blocks in DEPTHS.items() if blocks == counts), None
+        )
+    elif head and "hgs.0.0.up1.conv1.conv.weight" in shapes:
+        name = f"hourglass_{_count(shapes, 'outs.')}"
+    if head is None or name not in MODELS:
+        known = "HRNet-W32 or W48, SimpleBaseline with ResNet-50, 101 or 152, or a hourglass of 2 or 8 stacks"
+        raise DataError(f"{source}: these are not the weights of {known}")
+    return name, head[0]
+
+
+def _bare(key: str) -> str:
+    while key.startswith(PREFIXES):
+        key = key.partition(".")[2]
+    return key
+
+
+def _count(shapes: Mapping[str, tuple[int, ...]], prefix: str) -> int:
+    """How many numbered modules there are under a prefix."""
+    return len({key[len(prefix) :].split(".")[0] for key in shapes if key.startswith(prefix)})
