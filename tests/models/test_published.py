@@ -7,8 +7,8 @@ from heatmark.errors import DataError, UserError
 from heatmark.models import create, published, unfetched
 
 PUBLISHED = (
-    ("hrnet_w32", 17), ("hrnet_w48", 17), ("hrnet_w32", 16), ("simple_baseline_50", 17), ("simple_baseline_101", 16),
-    ("simple_baseline_152", 17), ("hourglass_2", 16), ("hourglass_8", 16),
+    ("hrnet_w32", 17), ("hrnet_w48", 17), ("hrnet_w32", 16), ("simple_baseline_50", 17),
+    ("simple_baseline_101", 16), ("simple_baseline_152", 17), ("hourglass_2", 16), ("hourglass_8", 16),
 )  # fmt: skip
 
 

@@ -32,7 +32,7 @@ def opened(path: str | Path) -> tuple[str, nn.Module]:
 
 
 def recognised(state: Mapping[str, Tensor], source: str = "the file") -> tuple[str, int]:
-    """Which network of MODELS these weights are of, and how many maps it draws. Raises a DataError for others."""
+    """Which network of MODELS these weights are of, and its number of maps. Raises a DataError for others."""
     shapes = {key: tuple(value.shape) for key, value in state.items()}
     head = shapes.get("final_layer.weight") or shapes.get("outs.0.conv.weight")
     name = None
@@ -40,9 +40,8 @@ def recognised(state: Mapping[str, Tensor], source: str = "the file") -> tuple[s
         name = f"hrnet_w{head[1]}"
     elif head and "deconv_layers.0.weight" in shapes and "layer1.0.conv3.weight" in shapes:
         counts = tuple(_count(shapes, f"layer{n}.") for n in (1, 2, 3, 4))
-        name = next(
-            (f"simple_baseline_{depth}" for depth, blocks in DEPTHS.items() if blocks == counts), None
-        )
+        depth = next((depth for depth, blocks in DEPTHS.items() if blocks == counts), None)
+        name = f"simple_baseline_{depth}"
     elif head and "hgs.0.0.up1.conv1.conv.weight" in shapes:
         name = f"hourglass_{_count(shapes, 'outs.')}"
     if head is None or name not in MODELS:
