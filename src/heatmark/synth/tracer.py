@@ -116,6 +116,8 @@ class Tracer:
         ):
             self._set(f"sensor.{name}", number)
         self.params.update()
+        # the environment would keep the last world's bounding sphere, and rays would round differently
+        self.scene.environment().set_scene(self.scene)
 
     def _set(self, name: str, value: Any) -> None:
         new = type(self.params[name])(np.ascontiguousarray(value) if isinstance(value, np.ndarray) else value)
@@ -168,6 +170,7 @@ class Tracer:
         found = self._singly if self.one_by_one else self._at_once
         distance, face, uv = found(origins, directions)
         met = np.isfinite(distance)
+        uv = np.where(met[:, None], uv, 0)  # of a ray that met nothing it is whatever lay in memory
         weights = np.concatenate([1 - uv.sum(1, keepdims=True), uv], 1).astype(np.float32)
         return Hits(distance.astype(np.float32), np.where(met, face.astype(np.int64), -1), weights)
 

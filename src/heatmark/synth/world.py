@@ -80,6 +80,8 @@ def blank(side: int) -> Atlas:
 def assemble(items: list[Item], atlas: Atlas) -> World:
     """All items as one mesh, their textures written into the atlas; what the atlas held before is lost."""
     side = len(atlas["base_color"])
+    for plane in atlas.values():
+        plane.fill(0)  # at the rim of a tile, filtering reads what lies beside it
     parts = [(item, part.shaded) for item in items for part in item.asset.parts]
     wrapped = [_wrapped(part) for _, part in parts]
     shrink, places = 1.0, None
