@@ -14,6 +14,16 @@ from pathlib import Path
 
 from heatmark.commands.bench import bench
 
+HEAD = """# Latency
+
+From a photograph's file to its points, the shipped photographs one at a time: decode; network (the window cut
+out, the network, and maps to points, which is part of the model file); points (back into the picture).
+Milliseconds; the ratio is to torch eager. The weights are random, which costs as much. The engines take turns
+within one run, so the ratios hold on a busy machine.
+
+    python -m benchmarks.latency --frames {frames} --out docs/latency.md
+
+"""
 NETWORKS = ("ihm224/resnet50_v1", "ihm56/resnet50_v1", "ihm224/mobilenet_v2", "ihm56/mobilenet_v2")
 
 
@@ -29,7 +39,7 @@ def main() -> None:
     table = bench(given.networks, frames=given.frames, threads=given.threads).markdown()
     print(table)
     if given.out:
-        given.out.write_text(f"{table}\n\n`python -m benchmarks.latency`\n")
+        given.out.write_text(f"{HEAD.format(frames=given.frames)}{table}\n")
 
 
 if __name__ == "__main__":
