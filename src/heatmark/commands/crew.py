@@ -104,11 +104,14 @@ def _ended(process: subprocess.Popen, kind: str) -> None:
 
 
 def _shared_cores(workers: int) -> list[tuple[int, ...]]:
-    """The cores each process may use: an even share, or all of them where there are too few to share."""
+    """The cores each process may use: an even share, or all of them where there are too few to share.
+
+    A share is two cores at least: on a single one, Dr.Jit's pool of threads waits for itself for ever.
+    """
     if not hasattr(os, "sched_getaffinity"):
         return [()] * workers
     mine = sorted(os.sched_getaffinity(0))
-    if len(mine) < workers or workers == 1:
+    if len(mine) < 2 * workers or workers == 1:
         return [tuple(mine)] * workers
     return [tuple(mine[slot::workers]) for slot in range(workers)]
 
