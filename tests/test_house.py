@@ -15,7 +15,7 @@ ROOT = Path(heatmark.__file__).parent
 FLOORS = {
     "errors": 0,
     "types": 1, "geometry": 1,
-    "heatmaps": 2, "grouping": 2, "imaging": 2, "metrics": 2, "card": 2, "zoo": 2,
+    "heatmaps": 2, "grouping": 2, "imaging": 2, "metrics": 2, "card": 2, "zoo": 2, "skeletons": 2,
     "models": 3, "synth": 3, "data": 3,
     "training": 4, "runtime": 4, "reports": 4,
     "commands": 5,
@@ -41,6 +41,7 @@ NO_TORCH = (
     "grouping",
     "card",
     "types",
+    "skeletons",
     "geometry",
     "errors",
     "synth",

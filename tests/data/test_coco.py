@@ -3,7 +3,8 @@ import json
 import numpy as np
 import pytest
 
-from heatmark.data import coco, open_dataset, sample, skeletons
+from heatmark import skeletons
+from heatmark.data import coco, open_dataset, sample
 from heatmark.data.records import Record, write_whole
 from heatmark.errors import DataError, UserError
 from heatmark.imaging import encode_jpeg, encode_png

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from heatmark.data.skeletons import MPII16
 from heatmark.metrics.pckh import pckh
+from heatmark.skeletons import MPII16
 from heatmark.types import Poses
 
 HEAD = np.array([[0.0, 0.0, 30.0, 40.0]])  # its diagonal is 50, so a head is 30 pixels and half of it 15

@@ -8,7 +8,7 @@ The oddities of the format end here:
 - `skeleton` counts from 1; our bones are pairs of names. The category may also hold `mirror`,
   `interchangeable`, `parts` and `sigmas`, by name. Where `mirror` is not said, left_x and right_x are taken
   for a pair; where `sigmas` or `parts` are not said and the landmarks are COCO's or MPII's person, those of
-  data/skeletons are used;
+  skeletons.py are used;
 - `iscrowd` regions are no instances: they are kept aside in `Record.crowd`;
 - fields we do not use are kept in `Record.extra` and `Record.instances`, and written back.
 """
@@ -22,9 +22,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError, HeatmarkError, UserError, unknown
+from ..skeletons import PEOPLE
 from ..types import ABSENT, Poses, Skeleton
 from .records import Dataset, Fault, Record, read_bytes, write_whole
-from .skeletons import PEOPLE
 
 SLACK = 1.0  # pixels a labelled point may lie outside its picture: clicks on the very border
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from heatmark.data.skeletons import COCO17, MPII16
+from heatmark.skeletons import COCO17, MPII16
 from heatmark.types import Skeleton
 
 

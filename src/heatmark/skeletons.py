@@ -4,7 +4,7 @@ The parts are those of the occlusion study (Pytel et al. 2020, figure 2 and thei
 the person's own.
 """
 
-from ..types import Skeleton
+from .types import Skeleton
 
 JOINTS = ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")  # which both have, left and right
 LIMBS = {
