@@ -29,13 +29,14 @@ class Decoding(BaseModel, extra="forbid", frozen=True):
     peak, quarter, threshold 0 | expectation, softmax, threshold 0.3
     """
 
-    method: Literal["peak", "expectation", "msra"] = "peak"  # the highest cell, the mean (DSNT), as HRNet
+    # The highest cell, the mean (DSNT), as HRNet, or the network's answer as it is, which are points.
+    method: Literal["peak", "expectation", "msra", "coordinates"] = "peak"
     refine: REFINEMENTS = "dark"  # of a peak
     rectification: RECTIFICATIONS = "softmax"  # before a mean; the network draws without its own sigmoid
     threshold: float = 0.0  # a score below it is no landmark: its point is NaN
 
     def __str__(self) -> str:
-        how = {"peak": f", {self.refine}", "expectation": f", {self.rectification}", "msra": ""}[self.method]
+        how = {"peak": f", {self.refine}", "expectation": f", {self.rectification}"}.get(self.method, "")
         return f"{self.method}{how}, threshold {self.threshold:g}"
 
 
@@ -91,8 +92,6 @@ class Card(BaseModel):
 
     @model_validator(mode="after")
     def _holds_together(self) -> "Card":
-        if self.decoding.method == "expectation" and self.skeleton_of().interchangeable:
-            raise ValueError("a map has one expectation, so interchangeable landmarks need a map each")
         if self.decoding.method == "msra" and self.skeleton_of().interchangeable:
             raise ValueError("msra reads one point a map, so interchangeable landmarks need a map each")
         return self
@@ -100,6 +99,14 @@ class Card(BaseModel):
     def skeleton_of(self) -> Skeleton:
         """The landmarks as a Skeleton."""
         return Skeleton.from_dict(self.skeleton)
+
+    @property
+    def channels(self) -> tuple[tuple[int, ...], ...]:
+        """Which landmarks each of the network's maps shows: one where a map has one mean, or where there are
+        no maps but points; else an interchangeable group shares one.
+        """
+        skeleton, alone = self.skeleton_of(), self.decoding.method in ("expectation", "coordinates")
+        return skeleton.alone if alone else skeleton.channels
 
     @property
     def stride(self) -> int:

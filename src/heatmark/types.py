@@ -108,6 +108,11 @@ class Skeleton:
         return tuple(seen)
 
     @property
+    def alone(self) -> tuple[tuple[int, ...], ...]:
+        """The same for networks that give every landmark a map, or a point, of its own."""
+        return tuple((k,) for k in range(len(self)))
+
+    @property
     def tolerances(self) -> np.ndarray:
         """(K,) OKS sigma of each landmark."""
         return np.array([self.sigmas.get(n, DEFAULT_SIGMA) for n in self.landmarks])

@@ -85,7 +85,7 @@ def test_the_recipes_head_picks_the_task_and_wants_one_landmark_a_map(tiny):
     assert task_of(recipe.validated(tiny, "tiny")) is SINGLE
     dsnt = recipe.validated(tiny | {"head": "dsnt"}, "tiny")
     assert (dsnt.regulariser, dsnt.reg_weight, dsnt.reg_sigma) == ("js", 1.0, 1.0)  # the paper's best
-    with pytest.raises(UserError, match="so left and right need a map each: set interchangeable: apart"):
+    with pytest.raises(UserError, match="so left and right need a map each: set interchangeable: matched"):
         recipe.skeleton_for(dsnt, ENDS)
     apart = recipe.validated(tiny | {"head": "dsnt", "interchangeable": "apart"}, "tiny")
     assert recipe.skeleton_for(apart, ENDS).channels == ((0,), (1,), (2,))
@@ -110,7 +110,7 @@ def test_an_old_card_means_a_peak_and_a_new_one_says_a_mean():
     old["decoding"] = {"refine": "dark", "threshold": 0.0}  # as written before there was a method
     assert Card.from_json(json.dumps(old)).decoding.method == "peak"
 
-    both = old | {"decoding": {"method": "expectation"}, "skeleton": ENDS.to_dict()}
+    both = old | {"decoding": {"method": "msra"}, "skeleton": ENDS.to_dict()}
     with pytest.raises(
         DataError, match="w.onnx: its heatmark card: .*interchangeable landmarks need a map each"
     ):
@@ -187,6 +187,6 @@ def test_every_network_can_be_taught_and_read_so(name, tiny):
     with torch.device("meta"):
         net: Any = create(name, 3, **unfetched(name, small)).eval()
         maps, points = net(torch.rand(2, 3, 64, 64)), torch.rand(2, 3, 2)
-        assert task.loss(maps, Places(points, net.strides), settings).shape == ()
+        assert task.loss(maps, Places(points, net.strides, (64, 64)), settings).shape == ()
         found, scores = task.decode(maps, net.strides, skeleton)
     assert found.shape == (2, 3, 2) and scores.shape == (2, 3)

@@ -79,7 +79,7 @@ def train(
     leads = int(os.environ.get("RANK", 0)) == 0  # torchrun numbers its processes
     folder = _folder(resolved, out, resume)
     torch.manual_seed(resolved.seed)  # what the new layers start from
-    net = create(resolved.model, len(skeleton.channels), **resolved.options)
+    net = create(resolved.model, len(recipes.channels_for(resolved, skeleton)), **resolved.options)
     if resolved.head == "dsnt":  # a ReLU of maps that are negative everywhere would not learn
         draw_logits(net, start=None if resolved.rectification in ("softmax", "sigmoid") else 0.0)
     card = _card(resolved, skeleton, net, sources, len(learn), len(check))
@@ -181,6 +181,6 @@ def _card(
 
 def _decoding(recipe: "Recipe") -> dict[str, Any]:
     """How the card says that points are read, as the head learnt them."""
-    if recipe.head == "heatmap":
-        return {}
-    return {"method": "expectation", "rectification": recipe.rectification}
+    if recipe.head == "dsnt":
+        return {"method": "expectation", "rectification": recipe.rectification}
+    return {"heatmap": {}, "connected": {"method": "coordinates"}}[recipe.head]

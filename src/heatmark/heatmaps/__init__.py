@@ -3,6 +3,7 @@
 from . import msra as msra
 from .dsnt import RECTIFICATIONS as RECTIFICATIONS
 from .dsnt import REGULARISERS as REGULARISERS
+from .dsnt import certain as certain
 from .dsnt import confidence as confidence
 from .dsnt import decode_expectation as decode_expectation
 from .dsnt import distance as distance
@@ -11,6 +12,7 @@ from .dsnt import from_unit as from_unit
 from .dsnt import js as js
 from .dsnt import kl as kl
 from .dsnt import masked_mean as masked_mean
+from .dsnt import matched as matched
 from .dsnt import rectified as rectified
 from .dsnt import to_unit as to_unit
 from .dsnt import variance as variance

@@ -12,6 +12,7 @@ The formulas are those of the authors' code (anibali/dsnt-pose2d) in the house's
 """
 
 from collections.abc import Callable, Sequence
+from itertools import permutations
 
 import torch
 from torch import Tensor
@@ -146,6 +147,32 @@ def distance(points: Tensor, true: Tensor) -> Tensor:
     return torch.linalg.vector_norm(torch.where(there, points - true, 0.0), dim=-1)
 
 
+def matched(points: Tensor, true: Tensor, groups: Sequence[Sequence[int]]) -> Tensor:
+    """The true points, inside each group in the order in which the sum of distances to `points` is least.
+
+    So interchangeable landmarks can be learnt on maps of their own, whichever comes to show which.
+
+    Args:
+        points, true: (..., K, D); NaN in `true` is no distance from anything.
+        groups: of indices into K, of up to 6 each: all orders are tried.
+
+    >>> found, ends = torch.tensor([[9.0, 0.0], [1.0, 0.0]]), torch.tensor([[0.0, 0.0], [8.0, 0.0]])
+    >>> matched(found, ends, groups=[(0, 1)])
+    tensor([[8., 0.],
+            [0., 0.]])
+    """
+    for group in groups:
+        if len(group) > 6:
+            raise ValueError(f"interchangeable groups of up to 6 can be matched, got {len(group)}")
+        which = torch.tensor(list(group), device=true.device)
+        orders = torch.tensor(list(permutations(range(len(group)))), device=true.device)  # (P, G)
+        here, there = points.detach()[..., which, :], true[..., which, :]
+        costs = distance(here.unsqueeze(-3), there[..., orders, :]).sum(-1)  # (..., P)
+        nearest = orders[costs.argmin(-1)].unsqueeze(-1).expand(there.shape)  # (..., G, D)
+        true = true.index_copy(-2, which, there.gather(-2, nearest))
+    return true
+
+
 def bumps(points: Tensor, size: Sequence[int], sigma: float, stride: float = 1) -> Tensor:
     """Gaussians that sum to 1, what the divergences compare with; also for points far outside the map.
 
@@ -270,6 +297,11 @@ def confidence(maps: Tensor, how: str = "mass", dims: int = 2, sigma: float = 1.
             *weight.shape[:-1], *(1,) * (dims - 1 - axis), weight.shape[-1], *(1,) * axis
         )
     return near.sum(_spatial(dims))
+
+
+def certain(points: Tensor) -> tuple[Tensor, Tensor]:
+    """Points (B, K, 2) and their scores (B, K), all 1: `decode`'s sibling for networks without maps."""
+    return points, torch.ones_like(points[..., 0])
 
 
 def decode_expectation(

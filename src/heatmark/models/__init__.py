@@ -12,7 +12,7 @@ from torch import nn
 
 from ..errors import UserError, unknown
 from .backbones import BACKBONES
-from .coordinate import coordinate_34, coordinate_50
+from .coordinate import coordinate_34, coordinate_50, coordinate_lite0
 from .hourglass import hourglass_2, hourglass_8, hourglass_keras
 from .hrnet import hrnet_w32, hrnet_w48
 from .ihm import hm, ihm56, ihm224
@@ -29,6 +29,7 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
     "simple_baseline_152": simple_baseline_152,
     "coordinate_34": coordinate_34,
     "coordinate_50": coordinate_50,
+    "coordinate_lite0": coordinate_lite0,
     "hourglass_2": hourglass_2,
     "hourglass_8": hourglass_8,
     "hourglass_keras": hourglass_keras,
@@ -40,6 +41,7 @@ ORIGINS = {  # what a model without a `backbone` option starts from (weights: hu
     "hrnet_w48": ("the authors' ImageNet weights, from timm", "MIT"),
     "coordinate_34": ("torchvision ResNet34, IMAGENET1K_V1", "BSD-3-Clause"),
     "coordinate_50": ("torchvision ResNet50, IMAGENET1K_V1", "BSD-3-Clause"),
+    "coordinate_lite0": ("EfficientNet-lite0, ImageNet (TensorFlow TPU)", "Apache-2.0"),
     "simple_baseline_50": ("torchvision ResNet50, IMAGENET1K_V1", "BSD-3-Clause"),
     "simple_baseline_101": ("torchvision ResNet101, IMAGENET1K_V1", "BSD-3-Clause"),
     "simple_baseline_152": ("torchvision ResNet152, IMAGENET1K_V1", "BSD-3-Clause"),

@@ -161,7 +161,7 @@ def network(path: Path) -> "tuple[nn.Module, Card]":
     card = _card(path, header.get(KEY))
     models.check_options(card.model, card.options)
     options = models.unfetched(card.model, card.options)  # the file has all weights
-    net = models.create(card.model, points=len(card.skeleton_of().channels), **options)
+    net = models.create(card.model, points=len(card.channels), **options)
     try:
         net.load_state_dict(weights)
     except RuntimeError as error:
@@ -182,10 +182,12 @@ def with_points(net: "nn.Module", card: Card) -> "nn.Module":
             self.net = net
 
         def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
-            finest = self.net(pictures)[-1]  # (B, C, H / stride, W / stride)
+            finest = self.net(pictures)[-1]  # (B, C, H / stride, W / stride), or points (B, K, 2)
+            if card.decoding.method == "coordinates":
+                return heatmaps.certain(finest)
             return read(finest, channels, card.stride, how, threshold=card.decoding.threshold)
 
-    channels = card.skeleton_of().channels
+    channels = card.channels
     if card.decoding.method == "expectation":
         draw_logits(net)
         read, how = heatmaps.decode_expectation, card.decoding.rectification

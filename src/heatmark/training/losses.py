@@ -56,6 +56,7 @@ def coordinate_sum(
     reg_weight: float = 1.0,
     reg_sigma: float = 1.0,
     weights: Sequence[float] | None = None,
+    groups: Sequence[Sequence[int]] = (),
 ) -> Tensor:
     """DSNT's loss: mean distance + reg_weight * regulariser over the labelled points, summed over the levels.
 
@@ -69,6 +70,7 @@ def coordinate_sum(
         rectification, regulariser: names of heatmaps.RECTIFICATIONS and heatmaps.REGULARISERS.
         reg_sigma: width of the bump a regulariser asks for, in cells of each level.
         weights: of each level; 1 if None.
+        groups: of interchangeable points: each level learns them in whichever order is nearer to its means.
 
     >>> flat, corner = [torch.zeros(1, 1, 4, 4)], torch.tensor([[[2.0, 0.0]]])
     >>> coordinate_sum(flat, corner, strides=[1], regulariser="none")
@@ -78,12 +80,31 @@ def coordinate_sum(
         raise ValueError(
             f"{len(maps)} levels, {len(strides)} strides and {len(weights or maps)} weights do not agree"
         )
-    counted, losses = points.isfinite().all(-1), []
+    losses = []
     for level, stride in zip(maps, strides):
         size = [n * stride for n in level.shape[-2:]]
         drawn = heatmaps.rectified(level, rectification)
-        found = heatmaps.to_unit(heatmaps.expectation(drawn, stride), size)
-        off = heatmaps.distance(found, heatmaps.to_unit(points, size))
-        shape = heatmaps.REGULARISERS[regulariser](drawn, points, reg_sigma, stride)
-        losses.append(heatmaps.masked_mean(off + reg_weight * shape, counted))
+        found = heatmaps.expectation(drawn, stride)
+        true = heatmaps.matched(found, points, groups)
+        off = heatmaps.distance(heatmaps.to_unit(found, size), heatmaps.to_unit(true, size))
+        shape = heatmaps.REGULARISERS[regulariser](drawn, true, reg_sigma, stride)
+        losses.append(heatmaps.masked_mean(off + reg_weight * shape, true.isfinite().all(-1)))
     return torch.stack([w * loss for w, loss in zip(weights or [1.0] * len(losses), losses)]).sum()
+
+
+def point_error(
+    found: Tensor, points: Tensor, size: Sequence[int], groups: Sequence[Sequence[int]] = ()
+) -> Tensor:
+    """Mean distance over the labelled points, in the grid of `coordinate_sum`, so that rates mean the same.
+
+    Args:
+        found, points: (B, K, 2), network pixels; NaN in `points` counts nowhere.
+        size: (H, W) of the network's input.
+        groups: of interchangeable points, learnt in whichever order is nearer.
+
+    >>> point_error(torch.tensor([[[0.0, 2.0]]]), torch.tensor([[[2.0, 2.0]]]), size=(4, 4))
+    tensor(1.)
+    """
+    true = heatmaps.matched(found, points, groups)
+    off = heatmaps.distance(heatmaps.to_unit(found, size), heatmaps.to_unit(true, size))
+    return heatmaps.masked_mean(off, true.isfinite().all(-1))

@@ -55,14 +55,17 @@ class Recipe(BaseModel, extra="forbid", frozen=True):
     options: dict[str, Any] = {}  # that function's own arguments
     size: tuple[int, int] = (224, 224)  # (H, W) the network sees, pixels; multiples of 32
 
-    head: Literal["heatmap", "dsnt"] = "heatmap"  # dsnt: a map's mean is the point, and the point is learnt
+    # dsnt: a map's mean is the point, and the point is learnt; connected: the network answers with points
+    # (options.connected) and draws no maps
+    head: Literal["heatmap", "dsnt", "connected"] = "heatmap"
     rectification: Literal["softmax", "thresholded_softmax", "abs", "relu", "sigmoid"] = "softmax"  # dsnt
     regulariser: Literal["none", "kl", "js", "variance"] = "js"  # dsnt: how maps are asked to be narrow
     reg_weight: float = Field(1.0, ge=0)  # dsnt: of that in the loss, the paper's lambda
     reg_sigma: float = Field(1.0, gt=0)  # dsnt: how narrow, cells of each level
 
     landmarks: tuple[str, ...] | None = None  # which to learn; None: all of the dataset's skeleton
-    interchangeable: Literal["merged", "apart"] = "merged"  # one map for such a group, or one for each
+    interchangeable: Literal["merged", "matched", "apart"] = "merged"  # one map for such a group, or one for
+    # each: learnt in whichever order is nearer (dsnt, connected), or in the order of the labels
     absent: Literal["zero", "ignore"] = "zero"  # a landmark labelled 0: an empty map to learn, or no map
     sigma: float | None = Field(None, gt=0)  # of the drawn bumps, network pixels; None: W / 64
     targets: Literal["area", "max", "regenerate"] = "area"  # how the levels are made from the full size
@@ -103,6 +106,13 @@ class Recipe(BaseModel, extra="forbid", frozen=True):
         check_options(self.model, self.options)
         if any(side < 32 or side % 32 for side in self.size):
             raise UserError(f"size must be multiples of 32, got {list(self.size)}")
+        if (self.head == "connected") != (self.options.get("connected") is not None):
+            raise UserError(
+                f"head: connected and options: {{connected: {self.size[1] // 32}}} belong together, "
+                f"got head: {self.head} and options: {self.options}"
+            )
+        if self.head not in ("dsnt", "connected") and self.interchangeable == "matched":
+            raise UserError("interchangeable: matched is for head: dsnt or connected")
         return self
 
 
@@ -112,10 +122,11 @@ def skeleton_for(recipe: Recipe, skeleton: Skeleton) -> Skeleton:
     for name in wanted:
         skeleton.index(name)
 
-    if recipe.head == "dsnt" and recipe.interchangeable == "merged" and skeleton.interchangeable:
+    if recipe.head != "heatmap" and recipe.interchangeable == "merged" and skeleton.interchangeable:
         names = " and ".join(skeleton.interchangeable[0])
         raise UserError(
-            f"head: dsnt reads one point from a map, so {names} need a map each: set interchangeable: apart"
+            f"head: {recipe.head} reads one point from a map, so {names} need a map each: "
+            "set interchangeable: matched"
         )
 
     def kept(groups, least: int) -> Any:
@@ -127,12 +138,17 @@ def skeleton_for(recipe: Recipe, skeleton: Skeleton) -> Skeleton:
         tuple(wanted),
         bones=kept(skeleton.bones, 2),
         mirror=kept(skeleton.mirror, 2),
-        interchangeable=kept(skeleton.interchangeable, 2) if recipe.interchangeable == "merged" else (),
+        interchangeable=kept(skeleton.interchangeable, 2) if recipe.interchangeable != "apart" else (),
         parts={
             part: names for part, (names,) in ((p, kept([n], 1) or ((),)) for p, n in skeleton.parts.items())
         },
         sigmas={n: s for n, s in skeleton.sigmas.items() if n in wanted},
     )
+
+
+def channels_for(recipe: Recipe, skeleton: Skeleton) -> tuple[tuple[int, ...], ...]:
+    """Which landmarks each map shows: interchangeable ones share one only where they are merged."""
+    return skeleton.alone if recipe.head in ("dsnt", "connected") else skeleton.channels
 
 
 def shipped() -> dict[str, Path]:

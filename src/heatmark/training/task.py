@@ -3,11 +3,12 @@ other.
 
 SINGLE: one object a picture, each of its landmarks (or interchangeable group) on its own map.
 `coordinates`: the same, but a map's mean is the point (DSNT), and the points themselves are learnt.
+CONNECTED: the points are what the network answers with; there are no maps.
 
 Landmarks: hidden ones (1) are learnt like seen ones (2), because the network is to say where they are. One
 that lies outside the network's input has an empty map, and so has one labelled absent (0), since in rendered
 pictures that means outside; for photographs where it means that nobody looked, `absent: ignore` leaves its
-map out of the loss. A map's mean is always somewhere, so `coordinates` learns nothing from either.
+map out of the loss. A mean or an answered point is always somewhere, so these tasks learn nothing then.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,7 +23,7 @@ from torch import Tensor
 from .. import heatmaps
 from ..metrics.pck import pck
 from ..types import ABSENT, SEEN, Poses, Skeleton
-from .losses import coordinate_sum, level_sum
+from .losses import coordinate_sum, level_sum, point_error
 from .recipe import Recipe
 
 
@@ -59,8 +60,10 @@ class Targets:
 class Places:
     """What the network's maps should have meant."""
 
-    points: Tensor  # (B, C, 2) network pixels; NaN where there is none inside
+    points: Tensor  # (B, K, 2) network pixels; NaN where there is none inside
     strides: tuple[int, ...]  # of the maps, coarse to fine
+    size: tuple[int, int]  # (H, W) of the network's input
+    groups: tuple[tuple[int, ...], ...] = ()  # of points that are learnt in whichever order is nearer
 
 
 def same(maps: Tensor) -> Tensor:
@@ -118,21 +121,33 @@ def fractions(points: Tensor, batch: Batch, skeleton: Skeleton) -> np.ndarray:
 
 
 def place(batch: Batch, strides: Sequence[int], skeleton: Skeleton, recipe: Recipe) -> Places:
-    """The points of a batch in the order of the maps; one landmark a map."""
-    return Places(batch.points[:, [group[0] for group in skeleton.channels]], tuple(strides))
+    """The points of a batch; one landmark a map."""
+    h, w = batch.pictures.shape[-2:]
+    return Places(batch.points, tuple(strides), (h, w), skeleton.groups)
 
 
 def measure(maps: Sequence[Tensor], targets: Places, recipe: Recipe) -> Tensor:
     r = recipe
     how = (r.rectification, r.regulariser, r.reg_weight, r.reg_sigma, r.level_weights)
-    return coordinate_sum(maps, targets.points, targets.strides, *how)
+    return coordinate_sum(maps, targets.points, targets.strides, *how, groups=targets.groups)
+
+
+def point(points: Sequence[Tensor], targets: Places, recipe: Recipe) -> Tensor:
+    return point_error(points[-1], targets.points, targets.size, targets.groups)
+
+
+def as_they_are(
+    points: Sequence[Tensor], strides: Sequence[int], skeleton: Skeleton
+) -> tuple[Tensor, Tensor]:
+    """Points (B, K, 2) of a network that answers with points, which says nothing of how sure it is: 1."""
+    return heatmaps.certain(points[-1])
 
 
 def read_mean(
     maps: Sequence[Tensor], strides: Sequence[int], skeleton: Skeleton, rectification: str
 ) -> tuple[Tensor, Tensor]:
     """Points (B, K, 2) in network pixels and scores (B, K): means of the finest maps."""
-    return heatmaps.decode_expectation(maps[-1], skeleton.channels, strides[-1], rectification)
+    return heatmaps.decode_expectation(maps[-1], skeleton.alone, strides[-1], rectification)
 
 
 def _brightened(maps: Tensor, rectification: str) -> Tensor:
@@ -140,7 +155,12 @@ def _brightened(maps: Tensor, rectification: str) -> Tensor:
     return drawn / drawn.amax((-2, -1), keepdim=True)
 
 
+def _nothing(points: Tensor) -> Tensor:
+    return points.new_zeros(*points.shape[:2], 1, 1)
+
+
 SINGLE = Task(targets=draw, loss=compare, decode=read_finest, metric=fractions)
+CONNECTED = Task(targets=place, loss=point, decode=as_they_are, metric=fractions, shown=_nothing)
 
 
 def coordinates(rectification: str) -> Task:
@@ -152,4 +172,5 @@ def coordinates(rectification: str) -> Task:
 
 def task_of(recipe: Recipe) -> Task:
     """The Task that a recipe's head asks for."""
-    return SINGLE if recipe.head == "heatmap" else coordinates(recipe.rectification)
+    heads = {"heatmap": SINGLE, "connected": CONNECTED}
+    return heads[recipe.head] if recipe.head in heads else coordinates(recipe.rectification)
