@@ -14,28 +14,30 @@ from heatmark.errors import DataError, UserError
 
 
 def doubling():
-    return lambda job: (2 * job, os.getpid())
+    return lambda jobs: ((2 * job, os.getpid()) for job in jobs)
 
 
 def failing(error):
-    def work(job):
+    def work(jobs):
         print("chatter on stdout")
-        if job == 3:
-            raise error
-        return job
+        for job in jobs:
+            if job == 3:
+                raise error
+            yield job
 
     return work
 
 
 def dying():
-    return lambda job: os.kill(os.getpid(), signal.SIGKILL)
+    return lambda jobs: os.kill(os.getpid(), signal.SIGKILL)
 
 
 def sleeping(folder):
-    def work(job):
-        (folder / str(os.getpid())).touch()
-        time.sleep(30 if job else 0)
-        return job
+    def work(jobs):
+        for job in jobs:
+            (folder / str(os.getpid())).touch()
+            time.sleep(30 if job else 0)
+            yield job
 
     return work
 

@@ -26,6 +26,9 @@ class Sketch:
     def __init__(self, settings, seed, size, samples, variant=None, method="render", copies=1, cutouts=()):
         self.seed, self.size, self.copies = seed, size, copies if method == "render" else 0
 
+    def many(self, indices):
+        return map(self, indices)
+
     def __call__(self, index):
         Sketch.made.append(index)
         rng = np.random.default_rng([self.seed, index])
@@ -294,5 +297,5 @@ class TestWithTheRenderer:
 
 def test_the_makers_lines_are_json(tmp_path):
     plan = album.Plan({"objects": ["hammer"]}, {}, 0, (24, 32), 1, "render", 0, "scalar_rgb", "jpg", False)
-    (line,) = Maker(plan, tmp_path)(0)
+    ((line,),) = Maker(plan, tmp_path)([0])
     assert json.loads(json.dumps(line, allow_nan=False))["points"][0][1] == [None, None]

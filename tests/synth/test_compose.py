@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -80,8 +82,10 @@ def test_effects_do_what_they_say(layers):
 
 def test_a_picture_too_dark_or_too_bright_is_exposed_anew(layers):
     assert metered(layers.picture) == 1.0
-    assert metered(np.full((4, 4, 3), 0.01)) == pytest.approx(5.0)
+    assert metered(np.full((4, 4, 3), 0.01)) == pytest.approx(6.0)
     assert metered(np.full((4, 4, 3), 0.9)) == pytest.approx(0.5)
+    dim = replace(layers, picture=layers.picture * np.float32(0.01))
+    assert develop(dim, Effects()).picture.mean() > 40
 
 
 def test_develop_is_a_function_of_its_arguments(layers):

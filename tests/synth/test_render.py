@@ -176,7 +176,15 @@ def test_every_part_of_an_invented_scene_can_be_drawn(small_renderer, bar):
     }
     for index in range(3):
         layers = small_renderer(invent(settings_of(bar, changes), 1, index))
-        assert np.isfinite(layers.picture).all() and layers.points.shape == (1, 4, 2)
+        assert np.isfinite(layers.picture).all() and layers.points.shape[1:] == (4, 2)
+
+
+def test_instances_of_which_nothing_is_seen_are_left_out_and_the_rest_numbered_anew():
+    scene = invent(settings_of("hammer", {"clutter": {"kin": 0.0, "count": [2, 2], "hand": 0.0}}), 0, 0)
+    objects = [o.model_copy(update={"instance": i}) for o, i in zip([scene.objects[0]] * 4, (2, 0, 3, 1))]
+    ids = np.array([[-1, 0], [2, -2]])  # the object with instance 1 is not among them
+    instances, there = render.appearing(scene.model_copy(update={"objects": tuple(objects)}), ids)
+    assert instances.tolist() == [1, 0, 2, 0, 0] and there.tolist() == [False, True, True]
 
 
 def test_textures_keep_to_their_own_place_in_the_atlas(bar):

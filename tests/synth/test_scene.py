@@ -89,7 +89,7 @@ def test_a_bar_lies_on_a_broad_side_and_stands_on_its_end(bar):
 def test_clutter_keeps_clear_of_the_object(bar):
     pieces = 0
     for index in range(12):
-        first, *others = invent(of(bar, clutter={"count": [3, 3], "hand": 0.0}), 2, index).objects
+        first, *others = invent(of(bar, clutter={"count": [3, 3], "hand": 0.0, "kin": 0.0}), 2, index).objects
         solid = placing.carried(
             np.array(first.matrix), outline(first.source.kind, first.source.name, first.source.seed)
         )
@@ -99,6 +99,36 @@ def test_clutter_keeps_clear_of_the_object(bar):
             assert other.instance == 0
             pieces += 1
     assert pieces > 12
+
+
+def test_others_of_its_kind_lie_beside_the_object_and_are_labelled(bar):
+    beside = 0
+    for index in range(12):
+        settings = of(bar, object={"poses": {"lying": 1}}, clutter={"count": [0, 0], "kin": 1.0, "sets": 1.0})
+        objects = [o for o in invent(settings, 5, index).objects if o.instance]
+        assert [o.instance for o in objects] == list(range(1, len(objects) + 1))
+        carried = [placing.carried(np.array(o.matrix), outline("mesh", bar, 0)) for o in objects]
+        ways = [placing.long_axis(c)[:2] for c in carried]
+        for i in range(1, len(objects)):
+            assert placing.free(carried[i], carried[:i])
+            assert abs(ways[i] @ ways[0]) > np.cos(np.deg2rad(15))  # a set lies in parallel
+            beside += 1
+    assert beside > 12
+
+
+def test_no_hand_comes_between_the_eye_and_the_object():
+    for index in range(40):
+        scene = invent(
+            of("combination_wrench", clutter={"hand": 1.0, "count": [0, 0], "kin": 0.0}), 21, index
+        )
+        first, *hands = scene.objects
+        for hand in hands:
+            eye, ahead = np.array(scene.camera.matrix)[:3, 3], np.array(scene.camera.matrix)[:3, 2]
+            points = [outline(o.source.kind, o.source.name, o.source.seed) for o in (hand, first)]
+            near, far = (
+                (placing.carried(np.array(o.matrix), p) - eye) @ ahead for o, p in zip((hand, first), points)
+            )
+            assert near.min() > 0.25 * far.min() > 0
 
 
 def test_settings_go_to_yaml_and_back(bar, tmp_path):

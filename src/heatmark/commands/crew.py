@@ -13,23 +13,23 @@ import struct
 import subprocess
 import sys
 import traceback
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import Any
 
 from ..errors import HeatmarkError, UserError
 
 RECYCLED = 300  # jobs after which a process is replaced
-Work = Callable[[Any], Any]
+Work = Callable[[Sequence[Any]], Iterable[Any]]  # jobs -> their results, in order, as they are done
 
 
 def worked(
     make: Callable[[], Work], jobs: Sequence[Any], workers: int = 1, recycled: int = RECYCLED
 ) -> Generator[Any, None, None]:
-    """The results of `make()(job)` for all jobs, in the order they come.
+    """The results of `make()(jobs)`, in the order they come.
 
     Args:
-        make: gives the function that does a job, once in each process. It, the jobs and the results are
-            pickled.
+        make: gives the function that does jobs one after the other, once in each process. It, the jobs and
+            the results are pickled.
         workers: processes at a time. One with few jobs works in this process.
 
     Raises:
@@ -40,7 +40,7 @@ def worked(
     if not jobs:
         return
     if workers == 1 and len(jobs) <= recycled:
-        yield from map(make(), jobs)
+        yield from make()(jobs)
         return
     share = min(recycled, -(-len(jobs) // workers))
     parts = [jobs[i : i + share] for i in range(0, len(jobs), share)]
@@ -154,8 +154,8 @@ def _serve() -> None:
         os.sched_setaffinity(0, cores)
     try:
         work = make()
-        for job in jobs:
-            _send(results, ("done", work(job)))
+        for done in work(jobs):
+            _send(results, ("done", done))
         _send(results, ("end", None))
     except BrokenPipeError:
         os._exit(1)  # whoever asked is gone

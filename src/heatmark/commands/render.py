@@ -8,7 +8,7 @@ import errno
 import hashlib
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -200,7 +200,7 @@ def _check_fits(out: Path, done: set[int], count: int) -> None:
 
 
 class Maker:
-    """Makes and writes the pictures of an index; gives their journal lines."""
+    """Makes and writes the pictures of some indices; gives each index's journal lines."""
 
     def __init__(self, plan: Plan, out: Path, cutouts: Path | None = None):
         from ..synth.settings import SceneSettings
@@ -218,13 +218,15 @@ class Maker:
             read_cutouts(cutouts) if cutouts else (),
         )
 
-    def __call__(self, index: int) -> list[dict[str, Any]]:
-        lines = []
-        for which, (kind, made) in enumerate(self.studio(index)):
-            number = index * self.plan.each + which
-            self._write(made, f"{number:06d}")
-            lines.append(album.line(made, number, index, kind, self.plan.format))
-        return lines
+    def __call__(self, indices: Iterable[int]) -> Iterator[list[dict[str, Any]]]:
+        indices = list(indices)
+        for index, pictures in zip(indices, self.studio.many(indices)):
+            lines = []
+            for which, (kind, made) in enumerate(pictures):
+                number = index * self.plan.each + which
+                self._write(made, f"{number:06d}")
+                lines.append(album.line(made, number, index, kind, self.plan.format))
+            yield lines
 
     def _write(self, made: Sample, stem: str) -> None:
         data = encode_png(made.picture) if self.plan.format == "png" else encode_jpeg(made.picture, QUALITY)

@@ -27,7 +27,7 @@ BLEND_WEIGHTS = {
     "poisson": 0.25,
     "laplacian": 0.25,
 }  # the paper says random
-METERED = 0.05, 0.45  # mean light between which a camera leaves the exposure as it is; 0.18 is mid grey
+METERED = 0.06, 0.45  # mean light between which a camera leaves the exposure as it is; 0.18 is mid grey
 STRETCHED, MOST_STRETCH = 0.25, 1.3  # how often a picture is stretched, and by how much at most
 COVERED = 0.6  # most of the object's visible area that a pasted thing may cover
 TINY = 30  # pixels of an object below which its background is not replaced
@@ -55,9 +55,8 @@ def develop(layers: Layers, effects: Effects, name: str = "") -> Sample:
         landmarks.
     """
     rng = np.random.default_rng([effects.seed, 23])
-    light = (
-        layers.picture * np.float32(2.0**effects.exposure_ev) * np.asarray(effects.white_balance, np.float32)
-    )
+    gain = np.float32(metered(layers.picture) * 2.0**effects.exposure_ev)
+    light = layers.picture * gain * np.asarray(effects.white_balance, np.float32)
     light = _sensed(light * _vignette(layers.picture.shape[:2], effects.vignette), effects, rng)
     picture = _toned(light, effects, rng)
     if rng.random() < 0.3:  # phones sharpen

@@ -10,19 +10,14 @@ import numpy as np
 
 from ..errors import DataError
 from .assets import Material
+from .surfaces import octaved
 
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 
 
 def clouds(rng: np.random.Generator, size: int, cells: tuple[float, ...], octaves: int = 4) -> np.ndarray:
     """(size, size) float32 noise about 0, deviation 1, that repeats over its borders; bumps down, across."""
-    total = np.zeros((size, size), np.float32)
-    for octave in range(octaves):
-        ny, nx = (int(np.clip(round(c * 2**octave), 1, size)) for c in cells)
-        grid = np.pad(rng.standard_normal((ny, nx), np.float32), 2, mode="wrap")
-        warp = np.array([[nx / size, 0, 2.0], [0, ny / size, 2.0]], np.float32)
-        flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
-        total += 0.6**octave * cv2.warpAffine(grid, warp, (size, size), flags=flags)
+    total, _ = octaved(rng.standard_normal, (size, size), (cells[0], cells[-1]), octaves, 0.6)
     return total / max(float(total.std()), 1e-6)
 
 

@@ -204,8 +204,8 @@ def _apart(one: np.ndarray, other: np.ndarray, gap: float) -> bool:
     return bool(((a.min(0) > b.max(0) + gap) | (b.min(0) > a.max(0) + gap)).any())
 
 
-def hides(camera: np.ndarray, points: np.ndarray, solid: np.ndarray, view_m: float) -> bool:
-    """Whether an outline stands too near the camera, or in front of more than a third of the solid's box."""
+def hides(camera: np.ndarray, points: np.ndarray, solid: np.ndarray, most: float = 0.33) -> bool:
+    """Whether an outline stands too near the camera, or in front of more than `most` of the solid's box."""
     depth = (points - camera[:3, 3]) @ camera[:3, 2]
     ours = (solid - camera[:3, 3]) @ camera[:3, 2]
     if depth.min() < 0.25 * ours.min():
@@ -214,4 +214,4 @@ def hides(camera: np.ndarray, points: np.ndarray, solid: np.ndarray, view_m: flo
         return False
     a, b = seen(camera, points), seen(camera, solid)
     shared = np.minimum(a.max(0), b.max(0)) - np.maximum(a.min(0), b.min(0))
-    return bool(np.prod(np.maximum(shared, 0)) > 0.33 * np.prod(np.ptp(b, axis=0)))
+    return bool(np.prod(np.maximum(shared, 0)) > most * np.prod(np.ptp(b, axis=0)))

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import cycle
 
 import numpy as np
 
@@ -41,7 +42,9 @@ class Layers:
     mask: np.ndarray  # (H, W) uint8: instance of what the pixel's centre sees, 0 for none
     depth: np.ndarray  # (H, W) float32 metres along the camera's axis; inf where there is nothing
     skeleton: Skeleton
-    points: np.ndarray  # (N, K, 2) float64, also where outside the picture; NaN behind the camera
+    points: (
+        np.ndarray
+    )  # (N, K, 2) of the instances seen; float64, also where outside the picture; NaN behind the camera
     visibility: np.ndarray  # (N, K) uint8: 0 outside the picture, 1 hidden, 2 seen
 
 
@@ -85,8 +88,21 @@ def mending(variant: str) -> str:
     }[variant]
 
 
+@dataclass(frozen=True)
+class Ready:
+    """A scene put together for the tracer: all that Python and NumPy do before the first ray."""
+
+    scene: Scene
+    stage: Stage
+    world: World
+    light: np.ndarray  # (H, W, 3) float32 linear, as small as the tracer wants it
+
+
 class Renderer:
-    """Draws scenes of one size, one after the other.
+    """Draws scenes of one size, one after the other: `renderer(scene)`.
+
+    Or in two steps, `draw(prepare(scene))`: a thread may prepare one scene while another is drawn, since
+    Mitsuba and the denoiser work without the interpreter. At most two may be ready at a time.
 
     Args:
         size: (H, W) of the pictures.
@@ -112,27 +128,29 @@ class Renderer:
             require("pyoidn", to="denoise")
         self.size, self.samples, self.denoise = (int(size[0]), int(size[1])), samples, can_denoise(denoise)
         side = 1024 if max(size) <= 320 else 2048  # of the atlas: textures no finer than pixels can show
-        self.atlas = blank(side)
+        self.atlases = cycle((blank(side), blank(side)))
         self.drawn = 0
         self.tracer = Tracer(self.variant, self.size, side, lights.TRACED)
 
     def __call__(self, scene: Scene) -> Layers:
         """Draws a scene. Raises a DataError if a file it names cannot be read."""
+        return self.draw(self.prepare(scene))
+
+    def prepare(self, scene: Scene) -> Ready:
+        """Builds and lays out everything a scene names. Raises a DataError if a file cannot be read."""
+        stage = staged(scene)
+        return Ready(scene, stage, assemble(stage.items, next(self.atlases)), lights.shrunk(stage.light))
+
+    def draw(self, ready: Ready) -> Layers:
+        """Traces the rays."""
         self.drawn += 1
         if self.drawn % TIDY == 0:
             self.tracer.tidy()
-        stage = staged(scene)
-        world = assemble(stage.items, self.atlas)
+        scene, stage, world = ready.scene, ready.stage, ready.world
         camera, (h, w) = scene.camera, self.size
         fov_x = 2 * np.rad2deg(np.arctan(w / 2 / focal(camera, self.size)))
-        self.tracer.update(
-            world,
-            lights.shrunk(stage.light),
-            np.array(camera.matrix),
-            fov_x,
-            camera.aperture_m,
-            camera.focus_m,
-        )
+        matrix = np.array(camera.matrix)
+        self.tracer.update(world, ready.light, matrix, fov_x, camera.aperture_m, camera.focus_m)
         rgba = np.nan_to_num(
             self.tracer.trace(self.samples, scene.seed * 1_000_003 + scene.index & 0x7FFFFFFF)
         )
@@ -141,10 +159,10 @@ class Renderer:
             picture = denoised(picture)
         elif self.denoise:
             picture = denoised(picture, *self.tracer.guides())
-        seen = self.tracer.hits(np.array(camera.matrix)[:3, 3], rays(camera, self.size))
+        seen = self.tracer.hits(matrix[:3, 3], rays(camera, self.size))
         ids = np.where(seen.face < 0, NOBODY, world.owner[seen.face]).reshape(h, w).astype(np.int16)
-        instances = np.array([placed.instance for placed in scene.objects] + [0], np.uint8)  # the last for -1
         points, visibility = self._landmarks(scene, stage, world)
+        instances, there = appearing(scene, ids)
         return Layers(
             picture=behind(picture, alpha, stage),
             alpha=alpha,
@@ -152,8 +170,8 @@ class Renderer:
             mask=instances[np.maximum(ids, NOBODY)],
             depth=seen.distance.reshape(h, w),
             skeleton=stage.skeleton,
-            points=points,
-            visibility=visibility,
+            points=points[there],
+            visibility=visibility[there],
         )
 
     def _landmarks(self, scene: Scene, stage: Stage, world: World) -> tuple[np.ndarray, np.ndarray]:
@@ -200,6 +218,22 @@ class Renderer:
             elif at.any():
                 found[k] = min(2 * np.median(far[at]), 0.1 * size)
         return found
+
+
+def appearing(scene: Scene, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Which labelled objects are in the picture: those of which a pixel is seen.
+
+    Returns:
+        (objects + 1,) uint8, the instance of each object numbered anew without gaps, 0 for those without a
+        label and, last, for nobody; and (N,) bool, which of the labelled ones (by instance) are left.
+    """
+    labelled = sorted((placed.instance, i) for i, placed in enumerate(scene.objects) if placed.instance)
+    seen = set(np.unique(ids).tolist())
+    there = np.array([i in seen for _, i in labelled])
+    instances = np.zeros(len(scene.objects) + 1, np.uint8)
+    kept = [i for (_, i), is_there in zip(labelled, there) if is_there]
+    instances[kept] = np.arange(1, len(kept) + 1)
+    return instances, there
 
 
 def behind(picture: np.ndarray, alpha: np.ndarray, stage: Stage) -> np.ndarray:

@@ -7,6 +7,7 @@ World: metres, z up, the ground is z = 0. Camera: x right, y down, z forward, so
 `pixel = (f X/Z + W/2, f Y/Z + H/2)` with X, Y, Z in the camera's coordinates and no lens distortion.
 """
 
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -23,6 +24,8 @@ from .settings import Strict, first_fault
 from .settings import settings_of as settings_of
 from .things import build, families, outline
 
+KIN = 64  # different objects that lie beside the first; each has many sizes, and is kept once built
+LEAST = 0.18  # of the picture's shorter side, that an object labelled beside the first is long
 Vector = tuple[float, float, float]
 Matrix = tuple[tuple[float, float, float, float], ...]  # (4, 4), rows
 
@@ -160,14 +163,20 @@ def invent(settings: SceneSettings, seed: int, index: int, aspect: float = 1.0) 
     matrix = placing.placed(rotation, points, np.zeros(2), height)
     solid = placing.carried(matrix, points)
     camera, view_m = _camera(rng, settings, solid, aspect, anywhere=floats)
-    clutter = _clutter(rng, settings, what, solid, camera, view_m, aspect, floats)
+    view = View(camera, aspect, view_m, floats)
+    first = Placed(source=source, matrix=_rows(matrix), instance=1)
+    others, taken = _kin(rng, settings, first, solid, view), [solid]
+    taken += [
+        placing.carried(np.array(o.matrix), outline(kind, o.source.name, o.source.seed)) for o in others
+    ]
+    clutter = _clutter(rng, settings, what, taken, view)
     if rng.random() < settings.clutter.hand:
-        clutter = (*_hand(rng, source, matrix, floats), *clutter)
+        clutter = (*_hand(rng, first, solid, view), *clutter)
     background, walls = _background(rng, settings, camera, view_m)
     return Scene(
         seed=seed,
         index=index,
-        objects=(Placed(source=source, matrix=_rows(matrix), instance=1), *clutter),
+        objects=(first, *others, *clutter),
         camera=camera,
         light=_light(rng, settings),
         ground=None if floats else _surface(rng, settings, view_m),
@@ -334,47 +343,141 @@ def _effects(rng: np.random.Generator, settings: SceneSettings) -> Effects:
     )
 
 
+@dataclass(frozen=True)
+class View:
+    """What the camera sees, for those who put things into it."""
+
+    camera: Camera
+    aspect: float
+    metres: float  # that the picture covers at the object
+    floats: bool  # nothing lies on a ground
+
+    @property
+    def matrix(self) -> np.ndarray:
+        return np.array(self.camera.matrix)
+
+    @property
+    def half(self) -> np.ndarray:
+        return _half(self.camera.fov_deg, self.aspect)
+
+    def spot(
+        self,
+        rng: np.random.Generator,
+        rotation: np.ndarray,
+        points: np.ndarray,
+        reach: float,
+        depths: tuple[float, float],
+    ) -> np.ndarray | None:
+        """(4, 4) that puts an outline somewhere into the picture, whose edge is at `reach` 1; None above the
+        horizon. In the air it comes to one of `depths`, in distances of the object.
+        """
+        half, matrix = self.half, self.matrix
+        way = matrix[:3, :3] @ np.append(rng.uniform(-reach, reach, 2) * half, 1.0)
+        if self.floats:
+            spot = matrix[:3, 3] + way * self.metres / (2 * half.min()) * rng.uniform(*depths)
+            height = np.ptp(points @ rotation.T, axis=0)[2]
+            return placing.placed(rotation, points, spot[:2], spot[2] - height / 2)
+        if way[2] > -1e-3:
+            return None
+        spot = matrix[:3, 3] - way * matrix[2, 3] / way[2]
+        return placing.placed(rotation, points, spot[:2])
+
+
 def _clutter(
-    rng: np.random.Generator,
-    settings: SceneSettings,
-    what: str,
-    solid: np.ndarray,
-    camera: Camera,
-    view_m: float,
-    aspect: float,
-    floats: bool,
+    rng: np.random.Generator, settings: SceneSettings, what: str, taken: list[np.ndarray], view: View
 ) -> tuple[Placed, ...]:
-    """Pieces that lie about in what the camera sees; none cuts into the object, few hide much of it."""
-    ours, matrix = settings.clutter, np.array(camera.matrix)
-    half = _half(camera.fov_deg, aspect)
-    taken, pieces = [solid], []
-    for _ in range(rng.integers(ours.count[0], ours.count[1] + 1)):
+    """Pieces that lie about in what the camera sees; none cuts into what is `taken`, few hide much of the
+    object, the first of these.
+    """
+    taken, pieces = list(taken), []
+    for _ in range(rng.integers(settings.clutter.count[0], settings.clutter.count[1] + 1)):
         source = _piece(rng, settings, what)
         points = outline(source.kind, source.name, source.seed)
-        how = "air" if floats else _pick(rng, {"lying": 0.75, "rolled": 0.15, "standing": 0.1})
+        how = "air" if view.floats else _pick(rng, {"lying": 0.75, "rolled": 0.15, "standing": 0.1})
         rotation = placing.posed(rng, how, points, (10, 60))
         for _ in range(8):
-            way = matrix[:3, :3] @ np.append(rng.uniform(-1.15, 1.15, 2) * half, 1.0)
-            if floats:
-                spot = matrix[:3, 3] + way * view_m / (2 * half.min()) * rng.uniform(1.2, 3.0)
-                there = placing.placed(
-                    rotation, points, spot[:2], spot[2] - np.ptp(points @ rotation.T, axis=0)[2] / 2
-                )
-            else:
-                if way[2] > -1e-3:
-                    continue  # above the horizon
-                spot = matrix[:3, 3] - way * matrix[2, 3] / way[2]
-                there = placing.placed(rotation, points, spot[:2])
-            moved = placing.carried(there, points)
-            if placing.free(moved, taken) and not placing.hides(matrix, moved, solid, view_m):
+            there = view.spot(rng, rotation, points, 1.15, (1.2, 3.0))
+            if there is not None and _fits(moved := placing.carried(there, points), taken, view):
                 taken.append(moved)
                 pieces.append(Placed(source=source, matrix=_rows(there)))
                 break
     return tuple(pieces)
 
 
-def _hand(rng: np.random.Generator, source: Source, matrix: np.ndarray, floats: bool) -> tuple[Placed, ...]:
-    """A hand round the object's handle; none if every way to hold it would reach through the ground."""
+def _fits(points: np.ndarray, taken: list[np.ndarray], view: View) -> bool:
+    return placing.free(points, taken) and not placing.hides(view.matrix, points, taken[0])
+
+
+def _kin(
+    rng: np.random.Generator, settings: SceneSettings, first: Placed, solid: np.ndarray, view: View
+) -> tuple[Placed, ...]:
+    """Others of the first object's kind, labelled 2, 3, ...: side by side with it, or about."""
+    ours, source = settings.clutter, first.source
+    if rng.random() >= ours.kin:
+        return ()
+    count = int(rng.integers(ours.kin_count[0], ours.kin_count[1] + 1))
+    flat = np.ptp(solid[:, 2]) < 0.5 * np.ptp(solid, axis=0).max() and not view.floats
+    in_set, one_make = flat and rng.random() < ours.sets, rng.random() < 0.5
+    taken, kin = [solid], []
+    for i in range(count):
+        other = source
+        if source.kind == "family" and not (in_set and one_make):
+            draw = int(rng.integers(min(settings.object.draws or KIN, KIN)))
+            other = Source(kind="family", name=source.name, seed=draw)
+        points = outline(other.kind, other.name, other.seed)
+        size = float(np.exp(rng.uniform(-0.35, 0.3))) if in_set else float(np.exp(rng.uniform(-0.15, 0.15)))
+        for _ in range(4):
+            if in_set:
+                there = _beside(rng, first, other, taken, size, side=1 if i % 2 else -1)
+            else:
+                how = "air" if view.floats else _pick(rng, {"lying": 0.85, "rolled": 0.15})
+                turned = placing.posed(rng, how, points, (10, 60)) * size
+                there = view.spot(rng, turned, points, 0.8, (0.9, 1.6))
+            if there is None or not _fits(moved := placing.carried(there, points), taken, view):
+                continue
+            if np.ptp(placing.seen(view.matrix, moved), axis=0).max() > LEAST * 2 * view.half.min():
+                taken.append(moved)
+                kin.append(Placed(source=other, matrix=_rows(there), instance=len(kin) + 2))
+                break
+    return tuple(kin)
+
+
+def _beside(
+    rng: np.random.Generator, first: Placed, other: Source, taken: list[np.ndarray], size: float, side: int
+) -> np.ndarray:
+    """(4, 4) that lays another object along the first, outside all that are taken on that side (1 or -1)."""
+    points = outline(other.kind, other.name, other.seed)
+    matrix = np.array(first.matrix)
+    along = matrix[:3, :3] @ _direction(first.source)
+    along = along[:2] / max(float(np.linalg.norm(along[:2])), 1e-9)
+    across = np.array([-along[1], along[0]])
+    rotation = placing.posed(rng, "lying", points, (10, 60))
+    ours = (rotation @ _direction(other))[:2]
+    turned = np.arctan2(along[1], along[0]) - np.arctan2(ours[1], ours[0])
+    turned += np.deg2rad(rng.normal(0, 3)) + (np.pi if rng.random() < 0.15 else 0.0)
+    rotation = placing.turn([0, 0, 1], float(np.rad2deg(turned))) @ rotation * size
+    width = np.ptp((points @ rotation.T)[:, :2] @ across)
+    edge = max((side * (t[:, :2] @ across)).max() for t in taken)
+    middle = (taken[0].min(0) + taken[0].max(0))[:2] / 2
+    slide = rng.normal(0, 0.06) * np.ptp(taken[0][:, :2] @ along)
+    out = edge + width / 2 + 0.004 + width * rng.uniform(0.0, 0.35)
+    xy = across * side * out + along * (middle @ along + slide)
+    return placing.placed(rotation, points, xy)
+
+
+def _direction(source: Source) -> np.ndarray:
+    """(3,) from an object's last landmark to its first, or its long axis if there is one landmark."""
+    marks = build(source.kind, source.name, source.seed).landmarks
+    way = marks[0] - marks[-1]
+    far = float(np.linalg.norm(way))
+    return way / far if far > 1e-6 else placing.long_axis(outline(source.kind, source.name, source.seed))
+
+
+def _hand(rng: np.random.Generator, first: Placed, solid: np.ndarray, view: View) -> tuple[Placed, ...]:
+    """A hand round the object's handle; none if every way to hold it would reach through the ground, or come
+    between the camera and most of the object.
+    """
+    source, matrix = first.source, np.array(first.matrix)
     held, points = (
         build(source.kind, source.name, source.seed),
         outline(source.kind, source.name, source.seed),
@@ -400,7 +503,9 @@ def _hand(rng: np.random.Generator, source: Source, matrix: np.ndarray, floats: 
         )
         grip[:3, 3] = spot
         there = matrix @ grip
-        if floats or placing.carried(there, shape)[:, 2].min() > -0.002:
+        where = placing.carried(there, shape)
+        above = view.floats or where[:, 2].min() > -0.002
+        if above and not placing.hides(view.matrix, where, solid, most=0.7):
             return (Placed(source=hand, matrix=_rows(there)),)
     return ()
 

@@ -87,6 +87,9 @@ class ClutterSettings(Strict):
     meshes: tuple[str, ...] = ()  # meshes of your own to lie about, without landmarks
     draws: int = 200  # how many different pieces there are, at most 1000
     hand: float = 0.2  # how often a hand holds the object, where the ground leaves room for one
+    kin: float = 0.25  # how often others of the object's own kind are there, labelled too
+    kin_count: tuple[int, int] = (1, 5)
+    sets: float = 0.6  # how often they lie side by side with it, as in a set of sizes; else anywhere
 
 
 class EffectSettings(Strict):

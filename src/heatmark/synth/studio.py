@@ -4,7 +4,9 @@ One Studio serves one process; it loads meshes and kernels once. What it gives d
 index alone, so pictures may be made in any order, by any number of processes, on any day.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ from ..errors import UserError, unknown
 from ..types import Sample
 from . import scraps
 from .compose import Cutout, copied, cut_and_paste, cut_out, develop
-from .render import Layers, Renderer
+from .render import Ready, Renderer
 from .scene import invent
 from .settings import SceneSettings, merged
 from .things import build, families
@@ -24,7 +26,7 @@ POOL = 10  # cut-outs that are pasted over and over; the paper's screwdrivers
 BARE: dict[str, Any] = {  # how an object is drawn for its cut-out: alone, whole, sharp
     "object": {"extent": (0.85, 0.95), "small": 0.0, "truncated": 0.0},
     "camera": {"depth_of_field": 0.0},
-    "clutter": {"count": (0, 0), "hand": 0.0},
+    "clutter": {"count": (0, 0), "hand": 0.0, "kin": 0.0},
     "effects": {
         "blur_px": (0.0, 0.0),
         "motion": 0.0,
@@ -74,22 +76,37 @@ class Studio:
     def __call__(self, index: int) -> list[tuple[str, Sample]]:
         """What the picture is ("rendered", "occluder", "background", "pasted") and the picture: one, and its
         copies."""
-        name = f"{self.settings.objects[0]} {self.seed} {index}"
-        if self.method == "cut-and-paste":
-            rng = np.random.default_rng([self.seed, index, 31])
-            return [("pasted", cut_and_paste(self.cutouts, self.size, rng, self.photos, name=name))]
-        layers, sample = self._drawn(self.settings, self.seed, index, name)
-        made = [("rendered", sample)]
-        for copy in range(self.copies):
-            made.append(
-                copied(sample, layers, np.random.default_rng([self.seed, index, 29, copy]), self.photos)
-            )
-        return made
+        return next(self.many([index]))
 
-    def _drawn(self, settings: SceneSettings, seed: int, index: int, name: str = "") -> tuple[Layers, Sample]:
-        scene = invent(settings, seed, index, self.size[1] / self.size[0])
-        layers = self.renderer(scene)
-        return layers, develop(layers, scene.effects, name)
+    def many(self, indices: Iterable[int]) -> Iterator[list[tuple[str, Sample]]]:
+        """The same for several; while one scene is drawn, the next is invented and prepared in a thread."""
+        if self.method == "cut-and-paste":
+            for index in indices:
+                rng = np.random.default_rng([self.seed, index, 31])
+                name = self._name(index)
+                yield [("pasted", cut_and_paste(self.cutouts, self.size, rng, self.photos, name=name))]
+            return
+        coming = iter(indices)
+        with ThreadPoolExecutor(1) as thread:
+            ahead = [(index, thread.submit(self._prepared, index)) for index in islice(coming, 1)]
+            while ahead:
+                index, ready = ahead.pop()
+                ready = ready.result()
+                ahead += [(i, thread.submit(self._prepared, i)) for i in islice(coming, 1)]
+                yield self._finished(index, ready)
+
+    def _prepared(self, index: int) -> Ready:
+        aspect = self.size[1] / self.size[0]
+        return self.renderer.prepare(invent(self.settings, self.seed, index, aspect))
+
+    def _finished(self, index: int, ready: Ready) -> list[tuple[str, Sample]]:
+        layers = self.renderer.draw(ready)
+        sample = develop(layers, ready.scene.effects, self._name(index))
+        chances = (np.random.default_rng([self.seed, index, 29, copy]) for copy in range(self.copies))
+        return [("rendered", sample)] + [copied(sample, layers, rng, self.photos) for rng in chances]
+
+    def _name(self, index: int) -> str:
+        return f"{self.settings.objects[0]} {self.seed} {index}"
 
     def _drawn_cutouts(self) -> tuple[Cutout, ...]:
         bare = SceneSettings.model_validate(merged(self.settings.model_dump(), BARE))

@@ -5,6 +5,8 @@ are float arrays, most in [0, 1]; colours are sRGB in [0, 1]. Every function tha
 different surface each time.
 """
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 from numpy.typing import ArrayLike
@@ -67,17 +69,33 @@ def noise(
 ) -> np.ndarray:
     """Cloudy noise (H, W) about 0.5, in [0, 1], that repeats over its borders. `cells`: bumps down,
     across."""
-    h, w = size
-    total, weight, weights = np.zeros(size, np.float32), 1.0, 0.0
-    for octave in range(octaves):
-        ny, nx = (int(np.clip(round(c * 2**octave), 1, n)) for c, n in zip(cells, size))
-        grid = np.pad(rng.random((ny, nx), np.float32), 2, mode="wrap")
-        sx, sy = nx / w, ny / h
-        warp = np.array([[sx, 0, 2.0], [0, sy, 2.0]], np.float32)
-        total += weight * cv2.warpAffine(grid, warp, (w, h), flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP)
-        weights += weight
-        weight *= 0.55
+    total, weights = octaved(rng.random, size, cells, octaves, 0.55)
     return np.clip((total / weights - 0.5) * 1.6 + 0.5, 0, 1)
+
+
+def octaved(
+    draw: Callable, size: tuple[int, int], cells: tuple[float, ...], octaves: int, falling: float
+) -> tuple[np.ndarray, float]:
+    """A sum (H, W) of fields that repeat over their borders, each twice as fine as the last and `falling`
+    times as strong, and the sum of the strengths. `draw(shape, dtype)` gives each field's values.
+    """
+    total, weights = np.zeros((1, 1), np.float32), 0.0
+    for octave in range(octaves):
+        shape = tuple(int(np.clip(round(c * 2**octave), 1, n)) for c, n in zip(cells, size))
+        total = spread(total, shape) + falling**octave * draw(shape, np.float32)
+        weights += falling**octave
+    return spread(total, size), weights
+
+
+def spread(grid: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """A field (h, w) drawn out to `size` (H, W) by cubic interpolation, that repeats over its borders."""
+    if grid.shape == size:
+        return grid
+    (h, w), (down, across) = size, (size[0] / grid.shape[0], size[1] / grid.shape[1])
+    padded = np.pad(grid, 2, mode="wrap")
+    wide = cv2.resize(padded, None, fx=across, fy=down, interpolation=cv2.INTER_CUBIC)
+    y, x = int(np.ceil(1.5 * down)), int(np.ceil(1.5 * across))
+    return wide[y : y + h, x : x + w]
 
 
 def above(field: np.ndarray, threshold: float, soft: float = 0.04) -> np.ndarray:
