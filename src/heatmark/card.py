@@ -34,10 +34,11 @@ class Decoding(BaseModel, extra="forbid", frozen=True):
     refine: REFINEMENTS = "dark"  # of a peak
     rectification: RECTIFICATIONS = "softmax"  # before a mean; the network draws without its own sigmoid
     threshold: float = 0.0  # a score below it is no landmark: its point is NaN
+    flip: bool = False  # the mirror image is looked at too, and the maps are averaged (the flip test)
 
     def __str__(self) -> str:
         how = {"peak": f", {self.refine}", "expectation": f", {self.rectification}"}.get(self.method, "")
-        return f"{self.method}{how}, threshold {self.threshold:g}"
+        return f"{self.method}{how}, threshold {self.threshold:g}{', flip test' if self.flip else ''}"
 
 
 class Card(BaseModel):
@@ -55,7 +56,7 @@ class Card(BaseModel):
 
     version: int = VERSION
     name: str
-    task: Literal["single"] = "single"  # one object a picture, or a box
+    task: Literal["single", "top_down"] = "single"  # one object a picture; or many, each in its box
     skeleton: dict[str, Any]  # Skeleton.to_dict(); a Skeleton is taken too
     size: tuple[int, int]  # (H, W) the network sees, pixels
     model: str  # a key of models.MODELS
@@ -92,6 +93,8 @@ class Card(BaseModel):
 
     @model_validator(mode="after")
     def _holds_together(self) -> "Card":
+        if self.decoding.flip and self.decoding.method not in ("peak", "msra"):
+            raise ValueError("the flip test averages maps whose peaks are read, and here there are none")
         if self.decoding.method == "msra" and self.skeleton_of().interchangeable:
             raise ValueError("msra reads one point a map, so interchangeable landmarks need a map each")
         return self

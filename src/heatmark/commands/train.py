@@ -153,6 +153,7 @@ def _card(
     """What best.safetensors says of itself. Weights and data go in by their names, without paths."""
     from ..card import Card
     from ..models import origin, unfetched
+    from ..models.blocks import seen_by
 
     name, comes_from, licence = origin(recipe.model, recipe.options)
     plain = recipe.model_dump(mode="json")
@@ -160,11 +161,13 @@ def _card(
         plain["options"]["weights"] = Path(str(plain["options"]["weights"])).name
     said = dict(
         name=recipe.name,
+        task=recipe.task,
         skeleton=skeleton.to_dict(),
         size=recipe.size,
         model=recipe.model,
         options=unfetched(recipe.model, recipe.options),  # all weights are in the file
         strides=net.strides,
+        input=seen_by(net),
         decoding=_decoding(recipe),
         enlarge=recipe.enlarge,
         recipe=plain,
@@ -183,4 +186,4 @@ def _decoding(recipe: "Recipe") -> dict[str, Any]:
     """How the card says that points are read, as the head learnt them."""
     if recipe.head == "dsnt":
         return {"method": "expectation", "rectification": recipe.rectification}
-    return {"heatmap": {}, "connected": {"method": "coordinates"}}[recipe.head]
+    return {"heatmap": {}, "connected": {"method": "coordinates"}, "msra": {"method": "msra"}}[recipe.head]

@@ -87,36 +87,55 @@ def augment(sample: Sample, frame: Frame, augmentation: Augmentation, rng: np.ra
 
     Points that leave the frame become absent (NaN, visibility 0); in a mirrored picture left and right names
     swap. Boxes are drawn tight around their moved corners and clipped; the mask moves alike, the depth is
-    dropped. Where the varied frame would show no point at all although the plain one does, it is drawn again
-    (3 times).
+    dropped.
 
     Returns:
         A Sample of frame.size.
     """
+    frame, flipped = varied(sample.poses, frame, augmentation, rng)
+    value = rng.integers(0, 256, 3).tolist()
+    seen = framed(sample, frame, flipped, augmentation.border, value)
+    return replace(seen, picture=recoloured(seen.picture, augmentation, rng))
+
+
+def varied(
+    poses: Poses, frame: Frame, augmentation: Augmentation, rng: np.random.Generator
+) -> tuple[Frame, bool]:
+    """The frame, varied, and whether it mirrors.
+
+    Where the varied frame would show no point at all although the plain one does, it is drawn again (3
+    times).
+    """
     for _ in range(4):
         matrix, flipped = homography(augmentation, frame.size, rng)
-        poses = _moved(sample.poses, frame.then(matrix), flipped)
-        if (
-            np.isfinite(poses.points).any()
-            or not np.isfinite(_moved(sample.poses, frame, False).points).any()
-        ):
+        shown = np.isfinite(_moved(poses, frame.then(matrix), flipped).points).any()
+        if shown or not np.isfinite(_moved(poses, frame, False).points).any():
             break
-    value = rng.integers(0, 256, 3).tolist()
-    through = frame.then(matrix).matrix
-    picture = transforms.warp(sample.picture, through, frame.size, augmentation.border, value)
-    mask = None
-    if sample.mask is not None:
-        mask = transforms.warp(sample.mask, through, frame.size, nearest=True)
-    return replace(sample, picture=recoloured(picture, augmentation, rng), poses=poses, mask=mask, depth=None)
+    return frame.then(matrix), flipped
 
 
-def framed(sample: Sample, frame: Frame) -> Sample:
-    """The sample as a frame shows it, nothing varied and nothing by chance: what validation sees."""
-    picture = transforms.warp(sample.picture, frame.matrix, frame.size)
-    mask = (
-        None if sample.mask is None else transforms.warp(sample.mask, frame.matrix, frame.size, nearest=True)
-    )
-    return replace(sample, picture=picture, poses=_moved(sample.poses, frame, False), mask=mask, depth=None)
+def framed(
+    sample: Sample,
+    frame: Frame,
+    flipped: bool = False,
+    border: str = "constant",
+    value: transforms.Colour = 0,
+    averaged: bool = True,
+    outside: bool = False,
+) -> Sample:
+    """The sample as a frame shows it, nothing by chance: what validation sees.
+
+    Args:
+        flipped: the frame mirrors, so that left and right names swap.
+        border, value, averaged: as in `transforms.warp`.
+        outside: keep points that lie outside the frame.
+    """
+    picture = transforms.warp(sample.picture, frame.matrix, frame.size, border, value, averaged=averaged)
+    mask = sample.mask
+    if mask is not None:
+        mask = transforms.warp(mask, frame.matrix, frame.size, nearest=True)
+    poses = _moved(sample.poses, frame, flipped, outside)
+    return replace(sample, picture=picture, poses=poses, mask=mask, depth=None)
 
 
 def homography(
@@ -162,14 +181,15 @@ def recoloured(picture: np.ndarray, augmentation: Augmentation, rng: np.random.G
     return picture
 
 
-def _moved(poses: Poses, frame: Frame, flipped: bool) -> Poses:
-    """Poses in the frame's pixels; what is not in it is absent."""
+def _moved(poses: Poses, frame: Frame, flipped: bool, outside: bool = False) -> Poses:
+    """Poses in the frame's pixels; what is not in it is absent, unless `outside` keeps it."""
     h, w = frame.size
     order = poses.skeleton.mirrored if flipped else np.arange(len(poses.skeleton))
     points, visibility = frame.into(poses.points)[:, order], poses.visibility[:, order].copy()
     scores = poses.scores[:, order].copy()
     with np.errstate(invalid="ignore"):
         inside = ((points >= 0) & (points <= [w, h])).all(-1)  # NaN is not inside
+    inside = np.isfinite(points).all(-1) if outside else inside
     points[~inside], visibility[~inside], scores[~inside] = np.nan, ABSENT, 0
     corners = poses.boxes[:, [[0, 1], [2, 1], [2, 3], [0, 3]]]  # (N, 4, 2)
     carried = moved(corners, frame.matrix)

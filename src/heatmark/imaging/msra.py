@@ -5,6 +5,8 @@ in units of 200 pixels. Numbers are rounded to float32 where theirs are, so that
 to the bit. A `Frame` from here is in the house's coordinates, where everything is half a pixel further.
 """
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 
@@ -26,6 +28,20 @@ def clipped(boxes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     inside = np.stack([x1, y1, x2 - x1, y2 - y1], -1)
     good = (x2 >= x1) & (y2 >= y1) & (w > 0) & (h > 0)
     return np.where(good[:, None], inside, np.nan)
+
+
+def labelled(boxes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Labelled boxes (N, 4) x1 y1 x2 y2 as their networks are shown them: COCO's `clipped`.
+
+    One that reaches further than a pixel out of the picture is left as it is: it is MPII's, made of a centre
+    and a scale, which they do not clip. One without an area is left, too.
+    """
+    boxes = np.asarray(boxes, np.float64).reshape(-1, 4)
+    x, y, w, h = clipped(np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], -1), size).T
+    inner = np.stack([x, y, x + w, y + h], -1)
+    beyond = (boxes[:, :2] < -1).any(-1) | (boxes[:, 2:] > np.array([size[1], size[0]]) + 1).any(-1)
+    keep = beyond | ~((w > 0) & (h > 0))
+    return np.where(keep[:, None], boxes, inner)
 
 
 def centre_and_scale(
@@ -100,3 +116,41 @@ def back(cells: np.ndarray, centre: np.ndarray, scale: np.ndarray, size: tuple[i
     """Points (..., 2) in cells of a map of `size` (h, w) to the picture, all in their coordinates."""
     matrix = np.vstack([affine(centre, scale, 0, size, inverse=True), [0, 0, 1]])
     return moved(cells, matrix)
+
+
+@dataclass(frozen=True)
+class Window:
+    """One crop in their way, for a network's input of `size` (H, W): what a Frame is in the house's."""
+
+    centre: np.ndarray  # (2,) in their coordinates
+    scale: np.ndarray  # (2,)
+    size: tuple[int, int]
+    stride: int = 4  # network pixels per cell: points come back through the map's own affine
+
+    @classmethod
+    def around(
+        cls, box: np.ndarray, size: tuple[int, int], enlarge: float = ENLARGE, stride: int = 4
+    ) -> "Window":
+        """The crop about a box x1 y1 x2 y2, whose numbers they take for their own coordinates. Raises
+        ValueError if the box is empty.
+        """
+        x1, y1, x2, y2 = (float(v) for v in box)
+        if not (x2 > x1 and y2 > y1):
+            raise ValueError(f"a box must have a positive width and height, got {[x1, y1, x2, y2]}")
+        corner_and_sides = np.array([x1, y1, x2 - x1, y2 - y1])
+        return cls(*centre_and_scale(corner_and_sides, size, enlarge), size, stride)
+
+    @property
+    def frame(self) -> Frame:
+        """The same as a Frame."""
+        return frame(self.centre, self.scale, self.size)
+
+    def cut(self, picture: np.ndarray) -> np.ndarray:
+        """What the network saw of a picture (H, W, 3): (h, w, 3)."""
+        return crop(picture, self.centre, self.scale, self.size)
+
+    def back(self, points: np.ndarray) -> np.ndarray:
+        """(..., 2) network pixels -> picture pixels, both the house's, through the map's affine."""
+        cells = (points - 0.5) / self.stride
+        h, w = self.size
+        return back(cells, self.centre, self.scale, (h // self.stride, w // self.stride)) + 0.5

@@ -31,10 +31,12 @@ def warp(
     border: str = "constant",
     value: Colour = 0,
     nearest: bool = False,
+    averaged: bool = True,
 ) -> np.ndarray:
     """Draw a picture, or maps, through a homography.
 
-    Where the picture shrinks, it is averaged over areas first, so that fine detail does not turn into moire.
+    Where the picture shrinks, it is `averaged` over areas first, so that fine detail does not turn into
+    moire.
 
     Args:
         picture: (H, W) or (H, W, C), uint8 or float32.
@@ -48,11 +50,12 @@ def warp(
     """
     if picture.ndim == 3 and picture.shape[2] > 4:  # OpenCV draws four channels at a time
         split = [picture[..., c : c + 4] for c in range(0, picture.shape[2], 4)]
-        return np.dstack([warp(np.ascontiguousarray(p), matrix, size, border, value, nearest) for p in split])
+        how = (matrix, size, border, value, nearest, averaged)
+        return np.dstack([warp(np.ascontiguousarray(p), *how) for p in split])
     matrix = np.asarray(matrix, np.float64)
     if border != "reflect":
         picture, matrix = _cut(picture, matrix, size)
-    if not nearest:
+    if averaged and not nearest:
         picture, matrix = _shrunk(picture, matrix, size)
     half = translation(-0.5, -0.5) @ matrix @ translation(0.5, 0.5)
     options = {

@@ -28,6 +28,17 @@ class Normalise(nn.Module):
         return (pictures * self.scale - self.mean) / self.std
 
 
+def seen_by(net: nn.Module) -> str:
+    """What a network takes and what it makes of it before its first layer, in words for its card."""
+    first = next((m for m in net.modules() if isinstance(m, Normalise)), None)
+    takes = "pictures (B, 3, H, W) float32 RGB in [0, 1], letterboxed"
+    if first is None:
+        return f"{takes}; the network takes them as they are"
+    mean, std = (", ".join(f"{v:g}" for v in part.flatten().tolist()) for part in (first.mean, first.std))
+    order, scale = ("BGR" if first.bgr else "RGB"), (f" times {first.scale:g}" if first.scale != 1 else "")
+    return f"{takes}; the network itself makes {order}{scale} of them, minus [{mean}], over [{std}]"
+
+
 def imagenet() -> Normalise:
     """As torchvision's and most of timm's backbones want it."""
     return Normalise((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))

@@ -95,17 +95,20 @@ def with_openvino(path: Path, threads: int | None = None) -> tuple[Engine, Card]
     return run, card
 
 
-def with_torch(path: Path, threads: int | None = None) -> tuple[Engine, Card]:
-    """A model.safetensors in torch, on the CPU. `threads` is torch's own setting, so it holds for all of
-    it."""
-    net, card = network(path)
+def with_torch(path: Path, threads: int | None = None, flip: bool | None = None) -> tuple[Engine, Card]:
+    """A model.safetensors in torch: on the GPU where there is one, else on the CPU. `threads` is torch's own
+    setting, so it holds for all of it."""
+    net, card = network(path, flip)
     import torch
 
     torch.set_num_threads(threads or cores())
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    net = net.to(device)
 
     def run(pictures: np.ndarray) -> dict[str, np.ndarray]:
         with torch.inference_mode():
-            return dict(zip(OUTPUTS, (answer.numpy() for answer in net(torch.from_numpy(pictures)))))
+            answers = net(torch.from_numpy(pictures).to(device))
+            return dict(zip(OUTPUTS, (answer.cpu().numpy() for answer in answers)))
 
     return run, card
 
@@ -117,9 +120,11 @@ ENGINES: dict[str, Callable[[Path, int | None], tuple[Engine, Card]]] = {
 }
 
 
-def opened(path: Path, engine: str = "auto", threads: int | None = None) -> tuple[Engine, Card]:
+def opened(
+    path: Path, engine: str = "auto", threads: int | None = None, flip: bool | None = None
+) -> tuple[Engine, Card]:
     """A model file's engine and card. "auto": ONNX Runtime for .onnx, OpenVINO for .xml, torch for
-    .safetensors.
+    .safetensors. `flip` asks for the flip test, or for none, where the card says otherwise; only torch can.
 
     Raises:
         UserError: no such file, an unknown engine, one that does not read this kind of file, or a missing
@@ -140,11 +145,21 @@ def opened(path: Path, engine: str = "auto", threads: int | None = None) -> tupl
     if path.suffix not in READS[engine]:
         hint = f"; heatmark export {path} writes one" if path.suffix == ".safetensors" else ""
         raise UserError(f"{path}: the engine {engine!r} reads {READS[engine]} files{hint}")
-    return ENGINES[engine](path, threads)
+    if engine == "torch":
+        return with_torch(path, threads, flip)
+    run, card = ENGINES[engine](path, threads)
+    if flip is not None and flip != card.decoding.flip:
+        reads = "with" if card.decoding.flip else "without"
+        raise UserError(
+            f"{path}: reads its maps itself, {reads} the flip test; use the .safetensors model it was made of"
+        )
+    return run, card
 
 
-def network(path: Path) -> "tuple[nn.Module, Card]":
-    """A model.safetensors as a torch module, pictures -> (points, scores), in eval mode; and its card."""
+def network(path: Path, flip: bool | None = None) -> "tuple[nn.Module, Card]":
+    """A model.safetensors as a torch module, pictures -> (points, scores), in eval mode; and its card, where
+    `flip` says whether the mirror image is looked at, too.
+    """
     require("torch", "safetensors", to="open a .safetensors model")
     from safetensors import SafetensorError, safe_open
     from safetensors.torch import load_file
@@ -159,6 +174,9 @@ def network(path: Path) -> "tuple[nn.Module, Card]":
     except SafetensorError as error:
         raise DataError(f"{path}: not a safetensors file, or a truncated one ({_line(error)})") from error
     card = _card(path, header.get(KEY))
+    if flip is not None:
+        decoding = card.decoding.model_dump() | {"flip": flip}
+        card = Card.model_validate(card.model_dump() | {"decoding": decoding})
     models.check_options(card.model, card.options)
     options = models.unfetched(card.model, card.options)  # the file has all weights
     net = models.create(card.model, points=len(card.channels), **options)
@@ -176,6 +194,8 @@ def with_points(net: "nn.Module", card: Card) -> "nn.Module":
     from .. import heatmaps
     from ..models.blocks import draw_logits
 
+    flip = card.decoding.flip
+
     class Whole(nn.Module):
         def __init__(self):
             super().__init__()
@@ -185,9 +205,14 @@ def with_points(net: "nn.Module", card: Card) -> "nn.Module":
             finest = self.net(pictures)[-1]  # (B, C, H / stride, W / stride), or points (B, K, 2)
             if card.decoding.method == "coordinates":
                 return heatmaps.certain(finest)
+            if flip:
+                other = self.net(pictures.flip(-1))[-1]
+                finest = heatmaps.msra.averaged(finest, other, mirrored, shift=card.decoding.method == "msra")
             return read(finest, channels, card.stride, how, threshold=card.decoding.threshold)
 
     channels = card.channels
+    images = [{int(k) for k in card.skeleton_of().mirrored[list(group)]} for group in channels]
+    mirrored = [[set(group) for group in channels].index(image) for image in images] if flip else []
     if card.decoding.method == "expectation":
         draw_logits(net)
         read, how = heatmaps.decode_expectation, card.decoding.rectification

@@ -2,6 +2,7 @@
 
 The network sees a window of its own size: the whole picture letterboxed, or a given box enlarged by the
 card's factor. A second look takes a new window around the points of the first and keeps the better answer.
+A card that says msra gets the windows of HRNet's authors, to the bit.
 """
 
 import time
@@ -15,7 +16,7 @@ from .. import zoo
 from ..card import Card
 from ..errors import UserError, unknown
 from ..geometry import Frame, boxes_around
-from ..imaging import decode
+from ..imaging import decode, msra
 from ..imaging.transforms import crop
 from ..types import ABSENT, HIDDEN, SEEN, Poses, Sample, Skeleton
 from .engines import Engine, opened
@@ -27,6 +28,7 @@ SEEN_FROM, HIDDEN_FROM = 0.4, 0.1
 BATCH = 8  # windows shown to the network at once
 
 Picture = str | Path | bytes | np.ndarray | Sample
+Window = Frame | msra.Window  # both have `size` and `back`
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class _Window:
     """One thing to look at: which picture, through which frame, and the box it was given as."""
 
     picture: int
-    frame: Frame
+    frame: Window
     box: np.ndarray  # (4,), NaN for the whole picture
 
 
@@ -112,10 +114,12 @@ class Predictor:
         for i, picture in enumerate(pictures):
             given = None if boxes is None else boxes[i]
             if given is None:
-                windows.append(_Window(i, Frame.whole(picture.shape[:2], self.card.size), np.full(4, np.nan)))
+                h, w = picture.shape[:2]
+                frame = window(np.array([0.0, 0.0, w, h]), self.card, enlarge=1.0)
+                windows.append(_Window(i, frame, np.full(4, np.nan)))
                 continue
             for box in _checked(given):
-                windows.append(_Window(i, Frame.around(box, self.card.size, enlarge=self.card.enlarge), box))
+                windows.append(_Window(i, window(box, self.card), box))
         return windows
 
     def _look(
@@ -140,19 +144,19 @@ class Predictor:
                 scores[at + j] = answers["scores"][j]
         return points, np.where(np.isfinite(scores), scores, 0.0), seconds
 
-    def _closer(self, window: _Window, points: np.ndarray, scores: np.ndarray) -> _Window:
+    def _closer(self, look: _Window, points: np.ndarray, scores: np.ndarray) -> _Window:
         """A square window around the points the first look trusts; the first window where there are under
         two."""
         trusted = points[np.isfinite(points).all(-1) & (scores >= min(HIDDEN_FROM, float(scores.max()) / 2))]
         if len(trusted) < 2:
-            return window
+            return look
         x1, y1, x2, y2 = boxes_around(trusted)
-        corners = window.frame.back(np.array([[0.0, 0.0], [window.frame.size[1], window.frame.size[0]]]))
+        corners = look.frame.back(np.array([[0.0, 0.0], [look.frame.size[1], look.frame.size[0]]]))
         widest = (corners[1] - corners[0]).min()
         side = float(np.clip(max(x2 - x1, y2 - y1) * self.card.second_look, 0.1 * widest, widest))
         x, y = (x1 + x2) / 2, (y1 + y2) / 2
         square = np.array([x - side / 2, y - side / 2, x + side / 2, y + side / 2])
-        return _Window(window.picture, Frame.around(square, self.card.size), window.box)
+        return _Window(look.picture, window(square, self.card, enlarge=1.0), look.box)
 
     def _poses(self, picture: int, windows: list[_Window], points: np.ndarray, scores: np.ndarray) -> Poses:
         mine = [j for j, window in enumerate(windows) if window.picture == picture]
@@ -162,13 +166,17 @@ class Predictor:
         )
 
 
-def load(name: str | Path, engine: str = "auto", threads: int | None = None) -> Predictor:
+def load(
+    name: str | Path, engine: str = "auto", threads: int | None = None, flip: bool | None = None
+) -> Predictor:
     """A shipped detector by name ("hammer"), or a model file.
 
     Args:
         name: a key of zoo.DETECTORS, or a path to an .onnx, OpenVINO .xml or .safetensors file.
         engine: "auto", or a key of ENGINES.
         threads: how many the engine uses; None takes every core this process may use.
+        flip: the flip test, on or off; None: as the model's card says. Where maps are read inside the file
+            (.onnx, .xml) it is what it is.
 
     Raises:
         UserError: neither a shipped detector nor a file, or an engine that does not read it.
@@ -179,13 +187,25 @@ def load(name: str | Path, engine: str = "auto", threads: int | None = None) -> 
         path = zoo.detector(str(name))
     elif not path.suffix and not path.exists():
         raise unknown("shipped detector or model file", str(name), zoo.DETECTORS)
-    return Predictor(*opened(path, engine, threads), name=str(name))
+    return Predictor(*opened(path, engine, threads, flip), name=str(name))
 
 
-def network_input(picture: np.ndarray, frame: Frame) -> np.ndarray:
-    """What the network sees of a picture (H, W, 3) uint8: (3, *frame.size) float32 in [0, 1], outside
-    black."""
-    return crop(picture, frame).transpose(2, 0, 1).astype(np.float32) / 255
+def window(box: np.ndarray, card: Card, enlarge: float | None = None) -> Window:
+    """Where a network looks for an object in a box x1 y1 x2 y2, enlarged by the card's factor if None."""
+    enlarge = card.enlarge if enlarge is None else enlarge
+    if card.decoding.method == "msra":
+        return msra.Window.around(box, card.size, enlarge, card.stride)
+    return Frame.around(box, card.size, enlarge)
+
+
+def seen(picture: np.ndarray, frame: Window) -> np.ndarray:
+    """What a window shows of a picture (H, W, 3) uint8: (h, w, 3) uint8, outside black."""
+    return frame.cut(picture) if isinstance(frame, msra.Window) else crop(picture, frame)
+
+
+def network_input(picture: np.ndarray, frame: Window) -> np.ndarray:
+    """What the network sees of a picture (H, W, 3) uint8: (3, *frame.size) float32 in [0, 1]."""
+    return seen(picture, frame).transpose(2, 0, 1).astype(np.float32) / 255
 
 
 def visibility(points: np.ndarray, scores: np.ndarray) -> np.ndarray:

@@ -6,7 +6,9 @@ all of them fit into `cache_mb`.
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,8 +17,11 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from .. import data
 from ..errors import DataError
-from ..geometry import Frame, boxes_around
-from ..imaging.augment import augment, framed
+from ..geometry import Frame, about, boxes_around, enlarged, rotation
+from ..imaging import msra
+from ..imaging.augment import framed, recoloured, varied
+from ..imaging.occlude import occluded, part_of
+from ..imaging.windows import Windows, drawn
 from ..types import ABSENT, Poses, Sample, Skeleton
 from .recipe import Recipe
 from .task import TENSORS, Batch
@@ -80,6 +85,7 @@ class Samples(Dataset):
     def __init__(self, entries: Sequence[Entry], skeleton: Skeleton, recipe: Recipe):
         self.entries, self.skeleton, self.recipe = list(entries), skeleton, recipe
         self.pictures = decoded(self.entries, recipe.cache_mb)
+        self.bank = bank_of(self) if recipe.occlusion and recipe.occlusion.partmix else {}
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -92,28 +98,99 @@ class Samples(Dataset):
     def __getitem__(self, key: tuple[int | None, int]) -> Batch:
         """A Batch of one, without its axis B."""
         epoch, index = key
-        entry, recipe = self.entries[index], self.recipe
-        rng = np.random.default_rng([recipe.seed, SAMPLE, 0 if epoch is None else epoch + 1, index])
-        if entry.alone and rng.random() < recipe.whole:
-            frame = Frame.whole(entry.record.size, recipe.size)
-        else:
-            frame = Frame.around(entry.box, recipe.size, recipe.enlarge)
+        entry = self.entries[index]
+        rng = np.random.default_rng([self.recipe.seed, SAMPLE, 0 if epoch is None else epoch + 1, index])
         poses = Poses(
             self.skeleton, entry.points[None], visibility=entry.visibility[None], boxes=entry.box[None]
         )
         sample = Sample(self.picture(entry), poses, entry.record.name)
         if epoch is None:
-            seen = framed(sample, frame)
+            frame = self.window(entry, rng, None)
+            seen = framed(sample, frame, averaged=not self.as_published, outside=self.as_published)
+            lost = np.zeros(len(self.skeleton), bool)
         else:
-            seen = augment(sample, frame, recipe.augmentation, rng)
+            frame = self.window(entry, rng, self.recipe.windows)
+            seen, lost = self.varied(sample, frame, rng)
         x1, y1, x2, y2 = seen.poses.boxes[0]
         return Batch(
             torch.from_numpy(np.ascontiguousarray(seen.picture.transpose(2, 0, 1))),
-            torch.from_numpy(seen.poses.points[0].astype(np.float32)),
-            torch.from_numpy(entry.visibility == ABSENT),
+            torch.from_numpy(np.where(lost[:, None], np.nan, seen.poses.points[0]).astype(np.float32)),
+            torch.from_numpy((entry.visibility == ABSENT) | lost),
             torch.tensor(max(x2 - x1, y2 - y1), dtype=torch.float32),
             (entry.record.name,),
         )
+
+    @property
+    def as_published(self) -> bool:
+        """Pictures and points are those that HRNet's authors would have had: their crops (imaging.msra)."""
+        return self.recipe.head == "msra"
+
+    def window(self, entry: Entry, rng: np.random.Generator, windows: Windows | None) -> Frame:
+        """Where to look for one object: the whole picture, or its box, which may vary."""
+        recipe, size = self.recipe, self.recipe.size
+        if entry.alone and rng.random() < recipe.whole:
+            return Frame.whole(entry.record.size, size)
+        box = msra.labelled(entry.box, entry.record.size)[0] if self.as_published else entry.box
+        if windows is None:
+            box, turn = enlarged(box, recipe.enlarge), 0.0
+        else:
+            box, turn = drawn(box, entry.points, self.skeleton, size, recipe.enlarge, windows, rng)
+        if self.as_published:
+            window = msra.Window.around(box, size, enlarge=1.0)
+            return msra.frame(window.centre, window.scale, size, turn)
+        return Frame.around(box, size).then(about(rotation(turn), (size[1] / 2, size[0] / 2)))
+
+    def varied(self, sample: Sample, frame: Frame, rng: np.random.Generator) -> tuple[Sample, np.ndarray]:
+        """Moved, recoloured and occluded by chance; and (K,) bool, labels that the occlusion took away."""
+        augmentation, occlusion = self.recipe.augmentation, self.recipe.occlusion
+        frame, flipped = varied(sample.poses, frame, augmentation, rng)
+        colour = rng.integers(0, 256, 3).tolist()
+        seen = framed(
+            sample,
+            frame,
+            flipped,
+            augmentation.border,
+            0 if self.as_published else colour,
+            averaged=not self.as_published,
+            outside=self.as_published,
+        )
+        recolour = partial(recoloured, augmentation=augmentation, rng=rng)
+        lost = np.zeros(len(self.skeleton), bool)
+        if occlusion is None:
+            picture = recolour(seen.picture)
+        else:
+            points = seen.poses.points[0]
+            picture, lost = occluded(
+                seen.picture, points, self.skeleton, occlusion, rng, self.bank, recolour=recolour
+            )
+        return replace(seen, picture=picture), lost
+
+
+class CutOuts(Sequence[np.ndarray]):
+    """One part of many objects, each cut out of its picture only when it is asked for: for PartMix."""
+
+    def __init__(self, samples: "Samples", part: str, entries: Sequence[Entry]):
+        self.samples, self.part, self.entries = samples, part, entries
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def __getitem__(self, index: Any) -> np.ndarray:
+        """(h, w, 3) uint8 RGB, at the picture's own resolution; empty where the part lies outside it."""
+        entry = self.entries[index]
+        found = part_of(self.samples.picture(entry), entry.points, self.samples.skeleton, self.part)
+        return np.empty((0, 0, 3), np.uint8) if found is None else found
+
+
+def bank_of(samples: "Samples") -> dict[str, Sequence[np.ndarray]]:
+    """The parts that PartMix draws from: of the first object of each picture, those with all landmarks."""
+    skeleton, first = samples.skeleton, {str(e.record.path): e for e in reversed(samples.entries)}
+    bank: dict[str, Sequence[np.ndarray]] = {}
+    for part, names in skeleton.parts.items():
+        indices = [skeleton.index(name) for name in names]
+        whole = [e for e in reversed(first.values()) if np.isfinite(e.points[indices]).all()]
+        bank[part] = CutOuts(samples, part, whole)
+    return bank
 
 
 def decoded(entries: Sequence[Entry], cache_mb: int) -> dict[str, np.ndarray]:

@@ -47,6 +47,23 @@ def _error(maps: Tensor, target: Tensor, counted: Tensor | None, foreground: flo
     return torch.where(counted, squares.mean((-2, -1)), 0.0).sum() / counted.sum().clamp(min=1)
 
 
+def joints_mse(maps: Sequence[Tensor], targets: Sequence[Tensor], weights: Tensor) -> Tensor:
+    """HRNet's and SimpleBaseline's loss: half the mean, over all elements, of (weight * error)^2; summed over
+    the levels (the stacks of an hourglass).
+
+    Args:
+        maps, targets: (B, C, h, w) each, level by level.
+        weights: (B, C), 0 where there is no label; such maps still count in the mean.
+
+    >>> joints_mse([torch.ones(1, 2, 2, 2)], [torch.zeros(1, 2, 2, 2)], torch.tensor([[1.0, 0.0]]))
+    tensor(0.2500)
+    """
+    weights = weights[..., None, None]
+    return torch.stack(
+        [0.5 * (weights * (m.float() - t)).square().mean() for m, t in zip(maps, targets)]
+    ).sum()
+
+
 def coordinate_sum(
     maps: Sequence[Tensor],
     points: Tensor,

@@ -15,35 +15,57 @@ from pydantic import BaseModel, BeforeValidator, Field, PlainSerializer, Validat
 
 from ..errors import DataError, UserError, unknown
 from ..imaging.augment import Augmentation
+from ..imaging.occlude import Occlusion
+from ..imaging.windows import Windows
 from ..models import check_options
 from ..types import Skeleton
 
 
-def _augmentation(raw: Any) -> Augmentation:
-    """Fields as in `imaging.Augmentation`, those left out as there; "none" for nothing at all."""
-    if isinstance(raw, Augmentation):
-        return raw
-    if raw == "none":
-        return Augmentation.none()
-    if not isinstance(raw, Mapping):
-        raise UserError(f"augmentation: wanted ranges by name, or none, got {raw!r}")
-    known = [f.name for f in dataclasses.fields(Augmentation)]
-    for name in raw:
-        if name not in known:
-            raise unknown("augmentation", name, known)
-    try:
+def _fields_of(kind: type, what: str, none: bool = False) -> Any:
+    """A validator: the fields of a dataclass by name, those left out as there.
+
+    Args:
+        none: the dataclass has a `none()`, nothing at all; a recipe may say "none", or `others: none` beside
+            the fields it gives.
+    """
+
+    def judged(raw: Any) -> Any:
+        if raw is None or isinstance(raw, kind):
+            return raw
+        if none and raw == "none":
+            return kind.none()  # type: ignore[attr-defined]
+        if not isinstance(raw, Mapping):
+            raise UserError(f"{what}: wanted values by name{', or none' if none else ''}, got {raw!r}")
+        raw = dict(raw)
+        base = kind.none() if none and raw.get("others") == "none" else None  # type: ignore[attr-defined]
+        if base is not None:
+            del raw["others"]
+        known = [f.name for f in dataclasses.fields(kind)]
+        for name in raw:
+            if name not in known:
+                raise unknown(what, name, known)
         values: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in raw.items()}
-        return Augmentation(**values)
-    except (TypeError, ValueError) as error:
-        raise UserError(f"augmentation: {error}") from error
+        try:
+            return kind(**values) if base is None else dataclasses.replace(base, **values)
+        except (TypeError, ValueError) as error:
+            said = str(error)
+            raise UserError(said if said.startswith(what) else f"{what}: {said}") from error
+
+    return BeforeValidator(judged)
 
 
-def _plain(augmentation: Augmentation) -> dict[str, Any]:
-    raw = {f.name: getattr(augmentation, f.name) for f in dataclasses.fields(augmentation)}
+def _plain(given: Any) -> dict[str, Any] | None:
+    if given is None:
+        return None
+    raw = {f.name: getattr(given, f.name) for f in dataclasses.fields(given)}
     return {
         n: list(v) if isinstance(v, tuple) else dict(v) if isinstance(v, Mapping) else v
         for n, v in raw.items()
     }
+
+
+ROWS = "rows"  # of a sheet of recipes
+SUFFIXES = (".yaml", ".yml")
 
 
 class Recipe(BaseModel, extra="forbid", frozen=True):
@@ -55,9 +77,10 @@ class Recipe(BaseModel, extra="forbid", frozen=True):
     options: dict[str, Any] = {}  # that function's own arguments
     size: tuple[int, int] = (224, 224)  # (H, W) the network sees, pixels; multiples of 32
 
+    task: Literal["single", "top_down"] = "single"  # one object a picture, scored by PCK; many in boxes: OKS
     # dsnt: a map's mean is the point, and the point is learnt; connected: the network answers with points
-    # (options.connected) and draws no maps
-    head: Literal["heatmap", "dsnt", "connected"] = "heatmap"
+    # (options.connected) and draws no maps; msra: all as HRNet's authors do
+    head: Literal["heatmap", "dsnt", "connected", "msra"] = "heatmap"
     rectification: Literal["softmax", "thresholded_softmax", "abs", "relu", "sigmoid"] = "softmax"  # dsnt
     regulariser: Literal["none", "kl", "js", "variance"] = "js"  # dsnt: how maps are asked to be narrow
     reg_weight: float = Field(1.0, ge=0)  # dsnt: of that in the loss, the paper's lambda
@@ -67,7 +90,7 @@ class Recipe(BaseModel, extra="forbid", frozen=True):
     interchangeable: Literal["merged", "matched", "apart"] = "merged"  # one map for such a group, or one for
     # each: learnt in whichever order is nearer (dsnt, connected), or in the order of the labels
     absent: Literal["zero", "ignore"] = "zero"  # a landmark labelled 0: an empty map to learn, or no map
-    sigma: float | None = Field(None, gt=0)  # of the drawn bumps, network pixels; None: W / 64
+    sigma: float | None = Field(None, gt=0)  # of the drawn bumps, network pixels; None: W / 64, msra: 2 cells
     targets: Literal["area", "max", "regenerate"] = "area"  # how the levels are made from the full size
     snap: bool = False  # draw bumps from the middle of the landmark's pixel, as the paper
     level_weights: tuple[float, ...] | None = None  # of the levels in the loss, coarse to fine; None: 1 each
@@ -77,8 +100,14 @@ class Recipe(BaseModel, extra="forbid", frozen=True):
         0.0, ge=0, le=1
     )  # share of samples that show the whole picture, not the object's box
     enlarge: float = Field(1.25, gt=0)  # a box grows by this before it is cut out
-    augmentation: Annotated[Augmentation, BeforeValidator(_augmentation), PlainSerializer(_plain)] = (
-        Augmentation()
+    windows: Annotated[Windows | None, _fields_of(Windows, "windows"), PlainSerializer(_plain)] = (
+        None  # how the box that is cut out varies, as HRNet's authors draw it
+    )
+    augmentation: Annotated[
+        Augmentation, _fields_of(Augmentation, "augmentation", none=True), PlainSerializer(_plain)
+    ] = Augmentation()
+    occlusion: Annotated[Occlusion | None, _fields_of(Occlusion, "occlusion"), PlainSerializer(_plain)] = (
+        None  # what is hidden on purpose
     )
 
     optimiser: Literal["adam", "adamw", "rmsprop"] = "adam"
@@ -113,7 +142,16 @@ class Recipe(BaseModel, extra="forbid", frozen=True):
             )
         if self.head not in ("dsnt", "connected") and self.interchangeable == "matched":
             raise UserError("interchangeable: matched is for head: dsnt or connected")
+        if self.occlusion and self.occlusion.removal != "none" and self._learns_absent:
+            raise UserError(
+                "occlusion.removal takes labels away, which head: heatmap would learn as empty maps: set"
+                " absent: ignore, or occlusion.removal: none"
+            )
         return self
+
+    @property
+    def _learns_absent(self) -> bool:
+        return self.head == "heatmap" and self.absent == "zero"
 
 
 def skeleton_for(recipe: Recipe, skeleton: Skeleton) -> Skeleton:
@@ -126,7 +164,7 @@ def skeleton_for(recipe: Recipe, skeleton: Skeleton) -> Skeleton:
         names = " and ".join(skeleton.interchangeable[0])
         raise UserError(
             f"head: {recipe.head} reads one point from a map, so {names} need a map each: "
-            "set interchangeable: matched"
+            f"set interchangeable: {'apart' if recipe.head == 'msra' else 'matched'}"
         )
 
     def kept(groups, least: int) -> Any:
@@ -151,35 +189,68 @@ def channels_for(recipe: Recipe, skeleton: Skeleton) -> tuple[tuple[int, ...], .
     return skeleton.alone if recipe.head in ("dsnt", "connected") else skeleton.channels
 
 
-def shipped() -> dict[str, Path]:
-    """The recipes that come with heatmark, by name."""
-    folder = Path(str(files("heatmark"))) / "recipes"
-    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+def shipped() -> dict[str, tuple[Path, str | None]]:
+    """The recipes that come with heatmark, by name: the file, and the row of it where it is a sheet."""
+    folder, found = Path(str(files("heatmark"))) / "recipes", {}
+    for path in sorted(folder.glob("*.yaml")):
+        rows = _parsed(path).get(ROWS)
+        names = {path.stem: None} if rows is None else {f"{path.stem}/{row}": row for row in rows}
+        found |= {name: (path, row) for name, row in names.items()}
+    return found
 
 
 def read(recipe: "str | Path | Recipe", settings: Mapping[str, Any] | None = None) -> Recipe:
     """A shipped recipe by its name, or a YAML file; `settings` override its fields (nested ones field by
     field).
 
+    A file with `rows` is a sheet, the table of a paper say: its other fields hold for every row, a row says
+    what it changes, and FILE/ROW is the recipe's name.
+
     Raises:
         UserError: no such recipe, an unknown field, or a value that cannot be.
     """
     if isinstance(recipe, Recipe):
         return validated(_over(recipe.model_dump(), settings or {}), recipe.name)
-    known, path = shipped(), Path(recipe)
-    if str(recipe) in known:
-        path = known[str(recipe)]
-    elif path.suffix not in (".yaml", ".yml"):
-        raise unknown("recipe", str(recipe), known)
+    path, row = Path(recipe), None
+    if path.parent.suffix in SUFFIXES and not path.exists():  # a row of a file
+        path, row = path.parent, path.name
+    if path.suffix not in SUFFIXES:
+        known = shipped()
+        if str(recipe) not in known:
+            raise unknown("recipe", str(recipe), known)
+        path, row = known[str(recipe)]
+    raw = _parsed(path)
+    if ROWS in raw:
+        raw = _row(raw, row, path)
+    elif row is not None:
+        raise UserError(f"{path.name}: has no rows, so no {row!r}")
+    return validated(_over({"name": path.stem} | raw, settings or {}), path.name)
+
+
+def _parsed(path: Path) -> dict[str, Any]:
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise UserError(f"there is no recipe at {path}; there are also: {', '.join(known)}") from error
+        raise UserError(f"there is no recipe at {path}; there are also: {', '.join(shipped())}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise DataError(f"{path.name}: not YAML: {' '.join(str(error).split())[:200]}") from error
     if not isinstance(raw, dict):
         raise DataError(f"{path.name}: a recipe is fields and values, got {type(raw).__name__}")
-    return validated(_over({"name": path.stem} | raw, settings or {}), path.name)
+    if ROWS in raw and not isinstance(raw[ROWS], dict):
+        raise DataError(f"{path.name}: {ROWS}: wanted recipes by name, got {type(raw[ROWS]).__name__}")
+    return raw
+
+
+def _row(sheet: dict[str, Any], row: str | None, path: Path) -> dict[str, Any]:
+    """One row of a sheet, as a whole recipe."""
+    rows = sheet[ROWS]
+    if row is None:
+        names = ", ".join(f"{path.stem}/{name}" for name in rows)
+        raise UserError(f"{path.name} is a sheet of recipes, say which: {names}")
+    if row not in rows:
+        raise unknown(f"row of {path.name}", row, rows)
+    common = {field: value for field, value in sheet.items() if field != ROWS}
+    return _over({"name": f"{path.stem}-{row}"} | common, rows[row] or {})
 
 
 def validated(raw: Mapping[str, Any], source: str) -> Recipe:

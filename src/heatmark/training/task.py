@@ -4,6 +4,7 @@ other.
 SINGLE: one object a picture, each of its landmarks (or interchangeable group) on its own map.
 `coordinates`: the same, but a map's mean is the point (DSNT), and the points themselves are learnt.
 CONNECTED: the points are what the network answers with; there are no maps.
+PUBLISHED: maps drawn, weighed, compared and read as by HRNet and SimpleBaseline (msra).
 
 Landmarks: hidden ones (1) are learnt like seen ones (2), because the network is to say where they are. One
 that lies outside the network's input has an empty map, and so has one labelled absent (0), since in rendered
@@ -23,7 +24,7 @@ from torch import Tensor
 from .. import heatmaps
 from ..metrics.pck import pck
 from ..types import ABSENT, SEEN, Poses, Skeleton
-from .losses import coordinate_sum, level_sum, point_error
+from .losses import coordinate_sum, joints_mse, level_sum, point_error
 from .recipe import Recipe
 
 
@@ -32,7 +33,7 @@ class Batch:
     """Samples side by side, as the loader gives them."""
 
     pictures: Tensor  # (B, 3, H, W) uint8 RGB
-    points: Tensor  # (B, K, 2) float32, x y in network pixels; NaN where there is none inside
+    points: Tensor  # (B, K, 2) float32, x y in network pixels; NaN where there is none inside (msra: at all)
     unlabelled: Tensor  # (B, K) bool: labelled absent, so perhaps there but not said
     sides: Tensor  # (B,) float32: the longer side of the object's box, network pixels
     names: tuple[str, ...]  # (B,) where each came from
@@ -45,6 +46,7 @@ class Batch:
         return Batch(**moved, names=self.names)
 
 
+CELLS = 2.0  # sigma of a published bump, for maps of 64 x 48 and 64 x 64 cells
 TENSORS = ("pictures", "points", "unlabelled", "sides")  # of a Batch
 
 
@@ -64,6 +66,14 @@ class Places:
     strides: tuple[int, ...]  # of the maps, coarse to fine
     size: tuple[int, int]  # (H, W) of the network's input
     groups: tuple[tuple[int, ...], ...] = ()  # of points that are learnt in whichever order is nearer
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """What HRNet and its kin should have drawn."""
+
+    levels: list[Tensor]  # (B, C, h, w) each
+    weights: Tensor  # (B, C), 0 where there is no label or the whole bump is outside
 
 
 def same(maps: Tensor) -> Tensor:
@@ -170,7 +180,30 @@ def coordinates(rectification: str) -> Task:
     return Task(targets=place, loss=measure, decode=read, metric=fractions, shown=shown)
 
 
+def draw_published(batch: Batch, strides: Sequence[int], skeleton: Skeleton, recipe: Recipe) -> Weighed:
+    """The bumps of a batch about the nearest cells, one landmark a map."""
+    h, w = batch.pictures.shape[-2:]
+    points = batch.points[:, [group[0] for group in skeleton.channels]]
+    sigmas = [CELLS if recipe.sigma is None else recipe.sigma / stride for stride in strides]
+    drawn = [heatmaps.msra.gaussians(points, (h // s, w // s), sigma, s) for s, sigma in zip(strides, sigmas)]
+    return Weighed([maps for maps, _ in drawn], drawn[-1][1])
+
+
+def compare_published(maps: Sequence[Tensor], targets: Weighed, recipe: Recipe) -> Tensor:
+    return joints_mse(maps, targets.levels, targets.weights)
+
+
+def read_published(
+    maps: Sequence[Tensor], strides: Sequence[int], skeleton: Skeleton
+) -> tuple[Tensor, Tensor]:
+    """Points (B, K, 2) in network pixels and scores (B, K), a quarter of a cell towards the higher side."""
+    return heatmaps.msra.decode(maps[-1], skeleton.channels, strides[-1])
+
+
+PUBLISHED = Task(targets=draw_published, loss=compare_published, decode=read_published, metric=fractions)
+
+
 def task_of(recipe: Recipe) -> Task:
     """The Task that a recipe's head asks for."""
-    heads = {"heatmap": SINGLE, "connected": CONNECTED}
+    heads = {"heatmap": SINGLE, "connected": CONNECTED, "msra": PUBLISHED}
     return heads[recipe.head] if recipe.head in heads else coordinates(recipe.rectification)
