@@ -77,9 +77,9 @@ def models() -> Models:
     """The shipped detectors, whether or not they are in this installation, and the trainable networks."""
     networks: tuple[str, ...] = ()
     if find_spec("torch"):
-        from ..models import MODELS
+        from ..models import CROWDS, MODELS
 
-        networks = tuple(MODELS)
+        networks = (*MODELS, *CROWDS)
     return Models(tuple(_shipped(name) for name in zoo.DETECTORS), networks)
 
 

@@ -1,7 +1,8 @@
 """Pictures to raw maps: one paper, one file. No loss, no target, no decoding.
 
 A network takes pictures (B, 3, H, W), RGB in [0, 1], normalises them itself, and returns a tuple of maps,
-coarse to fine, each (B, C, h, w); `net.strides` says how many pixels a cell of each is wide.
+coarse to fine, each (B, C, h, w); `net.strides` says how many pixels a cell of each is wide. Those of MODELS
+draw one object; those of CROWDS draw everybody at once, and `net.layout` says what each of their maps shows.
 """
 
 import inspect
@@ -12,10 +13,13 @@ from torch import nn
 
 from ..errors import UserError, unknown
 from .backbones import BACKBONES
+from .clusterwise import clusterwise
 from .coordinate import coordinate_34, coordinate_50, coordinate_lite0
+from .higher_hrnet import higher_hrnet_w32, higher_hrnet_w48
 from .hourglass import hourglass_2, hourglass_8, hourglass_keras
 from .hrnet import hrnet_w32, hrnet_w48
 from .ihm import hm, ihm56, ihm224
+from .pose_ae import pose_ae
 from .simple_baseline import simple_baseline_50, simple_baseline_101, simple_baseline_152
 
 MODELS: dict[str, Callable[..., nn.Module]] = {
@@ -34,11 +38,18 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
     "hourglass_8": hourglass_8,
     "hourglass_keras": hourglass_keras,
 }
-
+CROWDS: dict[str, Callable[..., nn.Module]] = {
+    "pose_ae": pose_ae,
+    "higher_hrnet_w32": higher_hrnet_w32,
+    "higher_hrnet_w48": higher_hrnet_w48,
+    "clusterwise": clusterwise,
+}
 
 ORIGINS = {  # what a model without a `backbone` option starts from (weights: hub), and its licence
     "hrnet_w32": ("the authors' ImageNet weights, from timm", "MIT"),
     "hrnet_w48": ("the authors' ImageNet weights, from timm", "MIT"),
+    "higher_hrnet_w32": ("HRNet's authors' ImageNet weights, from timm", "MIT"),
+    "higher_hrnet_w48": ("HRNet's authors' ImageNet weights, from timm", "MIT"),
     "coordinate_34": ("torchvision ResNet34, IMAGENET1K_V1", "BSD-3-Clause"),
     "coordinate_50": ("torchvision ResNet50, IMAGENET1K_V1", "BSD-3-Clause"),
     "coordinate_lite0": ("EfficientNet-lite0, ImageNet (TensorFlow TPU)", "Apache-2.0"),
@@ -48,11 +59,17 @@ ORIGINS = {  # what a model without a `backbone` option starts from (weights: hu
 }
 
 
+def function_of(name: str) -> Callable[..., nn.Module]:
+    """Raises a UserError for a model that does not exist."""
+    known = MODELS | CROWDS
+    if name not in known:
+        raise unknown("model", name, known)
+    return known[name]
+
+
 def options_of(name: str) -> tuple[str, ...]:
     """What a model takes beside its number of maps. Raises a UserError for a model that does not exist."""
-    if name not in MODELS:
-        raise unknown("model", name, MODELS)
-    return tuple(option for option in inspect.signature(MODELS[name]).parameters if option != "points")
+    return tuple(option for option in inspect.signature(function_of(name)).parameters if option != "points")
 
 
 def check_options(name: str, options: dict[str, Any]) -> None:
@@ -85,10 +102,11 @@ def origin(name: str, options: dict[str, Any]) -> tuple[str, str, str]:
 
 
 def create(name: str, points: int, **options: Any) -> nn.Module:
-    """A network by its name in MODELS; `points` is its number of maps. Raises a UserError for an unknown name
-    or option.
+    """A network by its name in MODELS or CROWDS; `points` is how many landmarks, or groups of them, it draws.
+
+    Raises a UserError for an unknown name or option.
     """
     check_options(name, options)
     if points < 1:
         raise UserError(f"a network draws at least 1 map, got points={points}")
-    return MODELS[name](points, **options)
+    return function_of(name)(points, **options)

@@ -19,12 +19,13 @@ from .weights import fetched, load_but
 BLOCKS = 4  # residual blocks of a branch in each module
 
 
-class HRNet(nn.Module):
-    """`width` channels at stride 4, doubled with every halving of the size."""
+class Body(nn.Module):
+    """All but the last layer, with `width` channels at stride 4, doubled with every halving of the size.
 
-    strides = (4,)
+    Abstract: HRNet and HigherHRNet say what is drawn of its features.
+    """
 
-    def __init__(self, points: int, width: int = 32):
+    def __init__(self, width: int):
         super().__init__()
         self.normalise = imagenet()
         self.conv1, self.bn1 = nn.Conv2d(3, 64, 3, 2, padding=1, bias=False), nn.BatchNorm2d(64)
@@ -37,17 +38,29 @@ class HRNet(nn.Module):
         self.stage3 = nn.Sequential(*(Exchange(widths[:3]) for _ in range(4)))
         self.transition3 = transition(widths[:3], widths)
         self.stage4 = nn.Sequential(Exchange(widths), Exchange(widths), Exchange(widths, drawn=1))
+
+    def features(self, pictures: Tensor) -> Tensor:
+        """(B, 3, H, W) -> (B, width, H / 4, W / 4)."""
+        x = F.relu(self.bn1(self.conv1(self.normalise(pictures))))
+        x = self.layer1(F.relu(self.bn2(self.conv2(x))))  # (B, 256, H/4, W/4)
+        branches = self.stage2(widened(self.transition1, [x]))
+        branches = self.stage3(widened(self.transition2, branches))
+        return self.stage4(widened(self.transition3, branches))[0]
+
+
+class HRNet(Body):
+    """One map a point."""
+
+    strides = (4,)
+
+    def __init__(self, points: int, width: int = 32):
+        super().__init__(width)
         self.final_layer = nn.Conv2d(width, points, 1)
         start_small(self)
 
     def forward(self, pictures: Tensor) -> tuple[Tensor]:
         """(B, 3, H, W) -> maps (B, points, H / 4, W / 4)."""
-        x = F.relu(self.bn1(self.conv1(self.normalise(pictures))))
-        x = self.layer1(F.relu(self.bn2(self.conv2(x))))  # (B, 256, H/4, W/4)
-        branches = self.stage2(widened(self.transition1, [x]))
-        branches = self.stage3(widened(self.transition2, branches))
-        branches = self.stage4(widened(self.transition3, branches))
-        return (in_float32(self.final_layer, branches[0]),)
+        return (in_float32(self.final_layer, self.features(pictures)),)
 
 
 class Exchange(nn.Module):
@@ -116,12 +129,13 @@ def widened(layers: nn.ModuleList, branches: Sequence[Tensor]) -> list[Tensor]:
 def _hrnet(points: int, width: int, weights: str | None) -> HRNet:
     net = HRNet(points, width)
     if weights is not None:
-        state = fetched(f"HRNet-W{width}", weights, lambda: _imagenet(width))
+        state = fetched(f"HRNet-W{width}", weights, lambda: imagenet_weights(width))
         load_but(net, state, weights, fresh=("final_layer",))
     return net
 
 
-def _imagenet(width: int) -> Mapping[str, Tensor]:
+def imagenet_weights(width: int) -> Mapping[str, Tensor]:
+    """The authors' own, over the network."""
     require("timm", to="fetch HRNet's ImageNet weights")
     import timm
 

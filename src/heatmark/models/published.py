@@ -1,4 +1,5 @@
-"""The authors' own files (.pth) of HRNet, SimpleBaseline and the stacked hourglass, as networks of MODELS.
+"""The authors' own files (.pth) of HRNet, SimpleBaseline, the stacked hourglass, HigherHRNet and PoseAE, as
+networks of MODELS and CROWDS.
 
 A file is loaded weights-only, recognised by the names and shapes in it, and must fill the network completely.
 What it does not say, its card must: the points' names, the size of the input, and that it is read by `msra`.
@@ -10,7 +11,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from ..errors import DataError
-from . import MODELS, create, unfetched
+from . import CROWDS, MODELS, create, unfetched
 from .simple_baseline import DEPTHS
 from .weights import fill, read
 
@@ -18,7 +19,7 @@ PREFIXES = ("model.", "module.")  # what wrappers put before every name
 
 
 def opened(path: str | Path) -> tuple[str, nn.Module]:
-    """The name in MODELS, and the network with its weights in place, in eval mode.
+    """The name in MODELS or CROWDS, and the network with its weights in place, in eval mode.
 
     Raises:
         UserError: no such file. DataError: not a file of weights, or of no network that is known here.
@@ -32,11 +33,19 @@ def opened(path: str | Path) -> tuple[str, nn.Module]:
 
 
 def recognised(state: Mapping[str, Tensor], source: str = "the file") -> tuple[str, int]:
-    """Which network of MODELS these weights are of, and its number of maps. Raises a DataError for others."""
+    """Which network of MODELS or CROWDS these weights are of, and its number of points.
+
+    Raises a DataError for others.
+    """
     shapes = {key: tuple(value.shape) for key, value in state.items()}
-    head = shapes.get("final_layer.weight") or shapes.get("outs.0.conv.weight")
-    name = None
-    if head and "stage4.0.branches.0.0.conv1.weight" in shapes:
+    heads = ("final_layer.weight", "outs.0.conv.weight", "final_layers.1.weight")
+    head = next((shapes[key] for key in heads if key in shapes), None)
+    name, share = None, 1  # channels of the head for each point
+    if head and "final_layers.1.weight" in shapes:
+        name = f"higher_hrnet_w{head[1]}"
+    elif head and "features.0.0.up1.conv.weight" in shapes:
+        name, share = "pose_ae", 4
+    elif head and "stage4.0.branches.0.0.conv1.weight" in shapes:
         name = f"hrnet_w{head[1]}"
     elif head and "deconv_layers.0.weight" in shapes and "layer1.0.conv3.weight" in shapes:
         counts = tuple(_count(shapes, f"layer{n}.") for n in (1, 2, 3, 4))
@@ -44,10 +53,13 @@ def recognised(state: Mapping[str, Tensor], source: str = "the file") -> tuple[s
         name = f"simple_baseline_{depth}"
     elif head and "hgs.0.0.up1.conv1.conv.weight" in shapes:
         name = f"hourglass_{_count(shapes, 'outs.')}"
-    if head is None or name not in MODELS:
-        known = "HRNet-W32 or W48, SimpleBaseline with ResNet-50, 101 or 152, or a hourglass of 2 or 8 stacks"
+    if head is None or name not in MODELS | CROWDS:
+        known = (
+            "HRNet-W32 or W48, SimpleBaseline with ResNet-50, 101 or 152, a hourglass of 2 or 8 stacks, "
+            "HigherHRNet-W32 or W48, or PoseAE"
+        )
         raise DataError(f"{source}: these are not the weights of {known}")
-    return name, head[0]
+    return name, head[0] // share
 
 
 def _bare(key: str) -> str:

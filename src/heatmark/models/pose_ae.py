@@ -1,0 +1,104 @@
+"""PoseAE, the network of associative embedding (Newell et al. 2017), the cluster-wise paper's baseline.
+
+(B, 3, H, W) RGB in [0, 1], H and W multiples of 64 (the original: 512) -> for each of four stacks a map of
+4 * points channels at stride 4: detections, tags, and as many again that nobody supervises (`layout`). No
+activation. Each stack sees what the one before it drew.
+
+Hourglasses of plain 3x3 convolutions, wider the deeper. Names and shapes of the weights are those of the
+authors' PyTorch code.
+"""
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..errors import UserError
+from .blocks import in_float32
+from .hourglass import DEPTH, Conv, Merge, enlarged
+from .layout import Drawn, each
+
+
+class Plain(nn.Module):
+    """A convolution with bias and a ReLU; the size stays at stride 1."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int = 3, stride: int = 1):
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, kernel, stride, padding=(kernel - 1) // 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(self.conv(x))
+
+
+class PlainGlass(nn.Module):
+    """One hourglass, `depth` halvings deep, `more` channels added at each: 256, 384, 512, 640, 768."""
+
+    def __init__(self, depth: int, width: int, more: int):
+        super().__init__()
+        wider = width + more
+        self.up1 = Plain(width, width)
+        self.low1 = Plain(width, wider)
+        self.low2 = PlainGlass(depth - 1, wider, more) if depth > 1 else Plain(wider, wider)
+        self.low3 = Plain(wider, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        low = self.low3(self.low2(self.low1(F.max_pool2d(x, 2))))
+        return self.up1(x) + enlarged(low, x)
+
+
+def front(width: int) -> nn.Sequential:
+    """Pictures to `width` channels at stride 4; narrower ones on the way in proportion (256: 64 and 128)."""
+    quarter, half = width // 4, width // 2
+    pool = nn.MaxPool2d(2)
+    return nn.Sequential(
+        Plain(3, quarter, 7, 2), Plain(quarter, half), pool, Plain(half, half), Plain(half, width)
+    )
+
+
+def stack(width: int) -> nn.Sequential:
+    """A hourglass and two convolutions: (B, width, h, w) -> the same shape."""
+    return nn.Sequential(PlainGlass(DEPTH, width, width // 2), Plain(width, width), Plain(width, width))
+
+
+class PoseAE(nn.Module):
+    """`stacks` hourglasses of `width` channels."""
+
+    def __init__(self, points: int, stacks: int = 4, width: int = 256):
+        super().__init__()
+        self.strides = (4,) * stacks
+        alone = each(points)
+        self.layout = tuple(Drawn(alone, tags_from=points, read=n == stacks - 1) for n in range(stacks))
+        self.pre = front(width)
+        numbers = range(stacks)
+        self.features = nn.ModuleList(stack(width) for _ in numbers)
+        self.outs = nn.ModuleList(Conv(width, 4 * points) for _ in numbers)
+        self.merge_features = nn.ModuleList(Merge(width, width) for _ in numbers[1:])
+        self.merge_preds = nn.ModuleList(Merge(4 * points, width) for _ in numbers[1:])
+
+    def forward(self, pictures: Tensor) -> tuple[Tensor, ...]:
+        """(B, 3, H, W) -> maps (B, 4 points, H / 4, W / 4), one for each stack."""
+        x = self.pre(pictures)  # (B, width, H/4, W/4)
+        maps: list[Tensor] = []
+        for i, features in enumerate(self.features):
+            feature = features(x)
+            maps.append(in_float32(self.outs[i], feature))
+            if i < len(self.merge_preds):
+                x = x + self.merge_preds[i](maps[-1].to(x.dtype)) + self.merge_features[i](feature)
+        return tuple(maps)
+
+
+def checked(stacks: int, width: int) -> tuple[int, int]:
+    """Both as they are. Raises a UserError for what no network has."""
+    if stacks < 1:
+        raise UserError(f"stacks must be 1 or more, got {stacks}")
+    if width < 4 or width % 4:
+        raise UserError(f"width must be a multiple of 4 channels, got {width}")
+    return stacks, width
+
+
+def pose_ae(points: int, stacks: int = 4, width: int = 256) -> PoseAE:
+    """138.9 million parameters for 17 points.
+
+    Args:
+        points: how many landmarks.
+        stacks: how many hourglasses. width: channels at stride 4; the others are in proportion.
+    """
+    return PoseAE(points, *checked(stacks, width))
