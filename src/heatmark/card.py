@@ -33,6 +33,10 @@ class Decoding(BaseModel, extra="forbid", frozen=True):
     method: Literal["peak", "expectation", "msra", "coordinates"] = "peak"
     refine: REFINEMENTS = "dark"  # of a peak
     rectification: RECTIFICATIONS = "softmax"  # before a mean; the network draws without its own sigmoid
+    # Of a mean: how its score is made, and (slope, offset) of the line through the score's logit that makes
+    # it the chance that the point lies within a tenth of the box, on pictures like the validation set's.
+    confidence: Literal["mass", "peak", "spread"] = "mass"
+    calibration: tuple[float, float] | None = None
     threshold: float = 0.0  # a score below it is no landmark: its point is NaN
     flip: bool = False  # the mirror image is looked at too, and the maps are averaged (the flip test)
 

@@ -3,6 +3,7 @@
 from . import msra as msra
 from .dsnt import RECTIFICATIONS as RECTIFICATIONS
 from .dsnt import REGULARISERS as REGULARISERS
+from .dsnt import calibrated as calibrated
 from .dsnt import certain as certain
 from .dsnt import confidence as confidence
 from .dsnt import decode_expectation as decode_expectation

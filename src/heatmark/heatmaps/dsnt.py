@@ -276,7 +276,7 @@ def confidence(maps: Tensor, how: str = "mass", dims: int = 2, sigma: float = 1.
         sigma: width of the bumps it was trained for, in cells.
 
     Returns:
-        (...), in [0, 1]. An order, no probability: choose a threshold by looking at your own pictures.
+        (...), in [0, 1]. An order, no probability; `calibrated` makes it one.
 
     >>> two_places = torch.tensor([[0.5, 0, 0, 0, 0, 0, 0, 0, 0.5]])
     >>> [round(float(confidence(two_places, how)), 2) for how in CONFIDENCES]
@@ -299,6 +299,15 @@ def confidence(maps: Tensor, how: str = "mass", dims: int = 2, sigma: float = 1.
     return near.sum(_spatial(dims))
 
 
+def calibrated(scores: Tensor, line: tuple[float, float]) -> Tensor:
+    """Confidences as the chance of being right: (slope, offset) of their logit, from `metrics.logistic`.
+
+    >>> calibrated(torch.tensor([0.5, 0.9]), (2.0, 0.0))
+    tensor([0.5000, 0.9878])
+    """
+    return (line[0] * scores.clamp(1e-6, 1 - 1e-6).logit() + line[1]).sigmoid()
+
+
 def certain(points: Tensor) -> tuple[Tensor, Tensor]:
     """Points (B, K, 2) and their scores (B, K), all 1: `decode`'s sibling for networks without maps."""
     return points, torch.ones_like(points[..., 0])
@@ -310,6 +319,8 @@ def decode_expectation(
     stride: float = 1,
     rectification: str = "softmax",
     threshold: float = 0.0,
+    how: str = "mass",
+    calibration: tuple[float, float] | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Every landmark's point and score from what a network drew; `decode`'s sibling for networks with a DSNT.
 
@@ -319,9 +330,11 @@ def decode_expectation(
         stride: picture pixels per cell.
         rectification: one of RECTIFICATIONS.
         threshold: landmarks whose score is not above it are NaN, with their score kept.
+        how: one of CONFIDENCES.
+        calibration: makes chances of them, see `calibrated`.
 
     Returns:
-        points (B, K, 2), x y in picture pixels, and scores (B, K), `confidence`, in the skeleton's order.
+        points (B, K, 2), x y in picture pixels, and scores (B, K), in the skeleton's order.
     """
     if any(len(group) != 1 for group in channels):
         raise ValueError("a map has one expectation, so interchangeable landmarks need a map each")
@@ -329,7 +342,9 @@ def decode_expectation(
     if order != sorted(order):
         maps = maps[:, [order.index(k) for k in sorted(order)]]
     drawn = rectified(maps, rectification)
-    points, scores = expectation(drawn, stride), confidence(drawn)
+    points, scores = expectation(drawn, stride), confidence(drawn, how)
+    if calibration is not None:
+        scores = calibrated(scores, calibration)
     if threshold > 0:
         points = torch.where((scores > threshold).unsqueeze(-1), points, torch.nan)
     return points, scores

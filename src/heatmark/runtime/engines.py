@@ -189,6 +189,8 @@ def network(path: Path, flip: bool | None = None) -> "tuple[nn.Module, Card]":
 
 def with_points(net: "nn.Module", card: Card) -> "nn.Module":
     """A network of maps followed by the card's decoding: (B, 3, H, W) -> points (B, K, 2), scores (B, K)."""
+    from functools import partial
+
     from torch import Tensor, nn
 
     from .. import heatmaps
@@ -215,7 +217,8 @@ def with_points(net: "nn.Module", card: Card) -> "nn.Module":
     mirrored = [[set(group) for group in channels].index(image) for image in images] if flip else []
     if card.decoding.method == "expectation":
         draw_logits(net)
-        read, how = heatmaps.decode_expectation, card.decoding.rectification
+        scored = {"how": card.decoding.confidence, "calibration": card.decoding.calibration}
+        read, how = partial(heatmaps.decode_expectation, **scored), card.decoding.rectification
     elif card.decoding.method == "msra":
         read, how = heatmaps.msra.decode, "quarter"
     else:

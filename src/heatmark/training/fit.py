@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from ..card import Card
 from ..errors import DataError, UserError
+from ..metrics.calibration import logistic
 from ..types import Skeleton
 from . import state
 from .loader import Order, Samples, training_loader, validation_batches
@@ -109,12 +110,12 @@ def fit(
                 if time.monotonic() - saved_at > recipe.save_minutes * 60:
                     save()
                     saved_at = time.monotonic()
-            results, picture = validate(f, net, validation)
+            results, picture, calibration = validate(f, net, validation)
             better = results["validation loss"] < progress.best
             if better and leads:
-                state.write_model(
-                    folder / "best.safetensors", net, card.model_copy(update={"results": results})
-                )
+                decoding = card.decoding.model_copy(update={"calibration": calibration})
+                said = card.model_copy(update={"results": results, "decoding": decoding})
+                state.write_model(folder / "best.safetensors", net, said)
             log.epoch(end_epoch(progress, results, better), picture)
             save()
             saved_at = time.monotonic()
@@ -184,26 +185,34 @@ def forward(f: Fitting, batch: Batch) -> tuple[Tensor, Sequence[Tensor], Batch]:
 
 
 @torch.no_grad()
-def validate(f: Fitting, net: nn.Module, samples: Samples) -> tuple[dict[str, float], np.ndarray | None]:
-    """Loss and PCK over the validation set, and a sheet of its first pictures."""
+def validate(
+    f: Fitting, net: nn.Module, samples: Samples
+) -> tuple[dict[str, float], np.ndarray | None, tuple[float, float] | None]:
+    """Loss and PCK over the validation set, a sheet of its first pictures, and what makes chances of scores
+    (fitted to the leading process's share of the set; None for heads whose scores stay as they are).
+    """
     net.eval()
     rank, ranks = f.accelerator.process_index, f.accelerator.num_processes
     sums = torch.zeros(
         2 + len(ALPHAS) + 1, dtype=torch.float64
     )  # loss, samples, hits at each alpha, landmarks
-    picture = None
+    picture, scored = None, [(np.empty(0), np.empty(0))]
     for batch in validation_batches(samples, rank, ranks):
         loss, maps, batch = forward(f, batch)
-        points, _ = f.task.decode(maps, f.strides, f.skeleton)
+        points, scores = f.task.decode(maps, f.strides, f.skeleton)
         off = f.task.metric(points, batch, f.skeleton)
         hits = [float((off < alpha).sum()) for alpha in ALPHAS]  # NaN, not counted, is not below
         sums += torch.tensor([float(loss) * len(batch), len(batch), *hits, float((~np.isnan(off)).sum())])
+        there = ~np.isnan(off)
+        scored.append((scores.double().cpu().numpy()[there], off[there]))
         if picture is None:
             picture = sheet(batch, f.task.shown(maps[-1]), points)
     summed: Any = f.accelerator.reduce(sums.to(f.accelerator.device), reduction="sum")
     total, count, *hits, landmarks = summed.tolist()
     shares = {f"validation PCK@{a:g}": h / max(landmarks, 1) for a, h in zip(ALPHAS, hits)}
-    return {"validation loss": total / count} | shares, picture
+    said, off = (np.concatenate(parts) for parts in zip(*scored))
+    calibration = logistic(said, off < ALPHAS[-1]) if f.recipe.head == "dsnt" else None
+    return {"validation loss": total / count} | shares, picture, calibration
 
 
 def end_epoch(progress: Progress, results: dict[str, float], better: bool) -> dict[str, Any]:
