@@ -82,7 +82,7 @@ def test_each_learns_one_picture(form):
     torch.manual_seed(0)
     net = LIGHT[form]()
     picture, optimiser, losses = torch.rand(2, 3, 64, 64), torch.optim.Adam(net.parameters(), 1e-2), []
-    for _ in range(10):
+    for _ in range(10 if form == "higher_hrnet" else 60):  # which starts faster, and is slower
         maps = net(picture)
         loss = torch.stack([(m - 0.5).square().mean() for m in maps]).sum()
         optimiser.zero_grad()

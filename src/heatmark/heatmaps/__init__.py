@@ -1,5 +1,6 @@
 """Points to maps and back: pure tensor functions, no network and no file."""
 
+from . import crowd as crowd
 from . import msra as msra
 from .dsnt import RECTIFICATIONS as RECTIFICATIONS
 from .dsnt import REGULARISERS as REGULARISERS

@@ -7,7 +7,9 @@ know which network it is.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 Clusters = tuple[tuple[int, ...], ...]  # the landmarks of each map; their order counts their offsets
 
@@ -49,3 +51,21 @@ def readable(layout: Sequence[Drawn], points: int) -> None:
         raise ValueError("maps that persons are read from must show each landmark alone, in its order")
     if all(drawn.tags_from is None for drawn in read):
         raise ValueError("without tags nobody can tell whose a landmark is")
+
+
+def readings(maps: Sequence[Tensor], layout: Sequence[Drawn]) -> tuple[Tensor, Tensor]:
+    """What persons are read from: detections and tags (B, points, h, w), at the finest size that is read.
+
+    Detections drawn at several sizes are averaged, as HigherHRNet has it; coarse maps are stretched
+    bilinearly.
+    """
+    read = [(m, drawn) for m, drawn in zip(maps, layout) if drawn.read]
+    size = max(tuple(m.shape[-2:]) for m, _ in read)
+
+    def stretched(m: Tensor) -> Tensor:
+        same = tuple(m.shape[-2:]) == size
+        return m if same else F.interpolate(m, size, mode="bilinear", align_corners=False)
+
+    heat = torch.stack([stretched(drawn.detections(m)) for m, drawn in read]).mean(0)
+    tags = next(stretched(drawn.tags(m)) for m, drawn in read if drawn.tags_from is not None)
+    return heat, tags
