@@ -153,7 +153,7 @@ def step(f: Fitting, batch: Batch, batches: int) -> dict[str, Any]:
     """One step down; its line in the log. Where the loss or the gradient is not finite, nothing is learnt."""
     progress, rate = f.progress, learning_rate(f.recipe, f.progress, batches)
     for group in f.optimiser.param_groups:
-        group["lr"] = rate
+        group["lr"] = rate * group["share"]
     loss, _, _ = forward(f, batch)
     f.optimiser.zero_grad()
     f.accelerator.backward(loss)
@@ -233,8 +233,14 @@ def end_epoch(progress: Progress, results: dict[str, float], better: bool) -> di
 
 
 def optimiser_for(recipe: Recipe, net: nn.Module) -> torch.optim.Optimizer:
-    """Over the parameters that are not frozen."""
-    learnt = [p for p in net.parameters() if p.requires_grad]
+    """Over the parameters that are not frozen; a backbone's have their own share of the rate."""
+    learnt: list[dict[str, Any]] = [{"params": [], "share": 1.0}]
+    if recipe.backbone_lr != 1:
+        learnt.append({"params": [], "share": recipe.backbone_lr})
+    for name, parameter in net.named_parameters():
+        if parameter.requires_grad:
+            learnt[-1 if name.startswith("backbone.") else 0]["params"].append(parameter)
+    learnt = [group for group in learnt if group["params"]]
     if recipe.optimiser == "rmsprop":
         return torch.optim.RMSprop(learnt, recipe.lr, weight_decay=recipe.weight_decay)
     kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[recipe.optimiser]

@@ -112,6 +112,7 @@ class Recipe(BaseModel, extra="forbid", frozen=True):
 
     optimiser: Literal["adam", "adamw", "rmsprop"] = "adam"
     lr: float = Field(1.5e-5, gt=0)
+    backbone_lr: float = Field(1.0, gt=0, le=1)  # of that, what a backbone learns with that is not all frozen
     weight_decay: float = Field(0.0, ge=0)
     clip: float | None = Field(None, gt=0)  # largest norm of the gradient
     schedule: Literal["plateau", "cosine", "steps", "constant"] = "plateau"
