@@ -2,6 +2,10 @@
 
 from . import crowd as crowd
 from . import msra as msra
+from .boxes import box_centres as box_centres
+from .boxes import box_maps as box_maps
+from .boxes import bump_std as bump_std
+from .boxes import quad_map as quad_map
 from .dsnt import RECTIFICATIONS as RECTIFICATIONS
 from .dsnt import REGULARISERS as REGULARISERS
 from .dsnt import calibrated as calibrated
@@ -19,6 +23,7 @@ from .dsnt import rectified as rectified
 from .dsnt import to_unit as to_unit
 from .dsnt import variance as variance
 from .dsnt import variance_error as variance_error
+from .peaks import all_maxima as all_maxima
 from .peaks import argmax as argmax
 from .peaks import decode as decode
 from .peaks import local_maxima as local_maxima

@@ -127,6 +127,21 @@ def refine(maps: Tensor, points: Tensor, stride: float = 1, how: str = "dark") -
     return _refined(maps, x, y, how).squeeze(-2) * stride
 
 
+def is_maximum(maps: Tensor, threshold: float = 0.0, radius: int = 1) -> Tensor:
+    """Which cells are local maxima, as `local_maxima` says: (..., H, W) -> (..., H, W) bool."""
+    h, w = maps.shape[-2:]
+    around = F.pad(maps, (1, 1, 1, 1), value=-torch.inf)
+    neighbours = [around[..., dy : dy + h, dx : dx + w] for dy in range(3) for dx in range(3)]
+    before, after = torch.stack(neighbours[:4]).amax(0), torch.stack(neighbours[5:]).amax(0)
+    not_flat = F.max_pool2d(-maps.reshape(-1, 1, h, w), 3, stride=1, padding=1).reshape(maps.shape) > -maps
+    found = (maps > before) & (maps >= after) & not_flat & (maps > threshold)
+    if radius > 1:
+        flat = maps.reshape(-1, 1, h, w)
+        widest = F.max_pool2d(flat, 2 * radius + 1, stride=1, padding=radius).reshape(maps.shape)
+        found = found & (maps >= widest)
+    return found
+
+
 def local_maxima(
     maps: Tensor, k: int, threshold: float = 0.0, stride: float = 1, how: str = "none", radius: int = 1
 ) -> tuple[Tensor, Tensor]:
@@ -150,20 +165,23 @@ def local_maxima(
     h, w = maps.shape[-2:]
     if k > h * w:
         raise ValueError(f"a map of {h}x{w} cells has no {k} maxima")
-    around = F.pad(maps, (1, 1, 1, 1), value=-torch.inf)
-    neighbours = [around[..., dy : dy + h, dx : dx + w] for dy in range(3) for dx in range(3)]
-    before, after = torch.stack(neighbours[:4]).amax(0), torch.stack(neighbours[5:]).amax(0)
-    not_flat = F.max_pool2d(-maps.reshape(-1, 1, h, w), 3, stride=1, padding=1).reshape(maps.shape) > -maps
-    is_peak = (maps > before) & (maps >= after) & not_flat & (maps > threshold)
-    if radius > 1:
-        flat = maps.reshape(-1, 1, h, w)
-        widest = F.max_pool2d(flat, 2 * radius + 1, stride=1, padding=radius).reshape(maps.shape)
-        is_peak = is_peak & (maps >= widest)
+    is_peak = is_maximum(maps, threshold, radius)
     scores, cells = torch.where(is_peak, maps, -torch.inf).flatten(-2).topk(k, -1)  # (..., k)
     x, y = _cells(cells, w)
     there = torch.isfinite(scores)
     points = torch.where(there.unsqueeze(-1), _refined(maps, x, y, how) * stride, torch.nan)
     return points, torch.where(there, scores, 0.0)
+
+
+def all_maxima(
+    map: Tensor, threshold: float = 0.0, stride: float = 1, how: str = "none", radius: int = 1
+) -> tuple[Tensor, Tensor]:
+    """Every local maximum of one map (H, W), the highest first, however many there are: points (N, 2), x y in
+    picture pixels, and scores (N,). The arguments are those of `local_maxima`.
+    """
+    y, x = is_maximum(map, threshold, radius).nonzero(as_tuple=True)
+    scores, order = map[y, x].sort(descending=True, stable=True)
+    return _refined(map, x[order], y[order], how) * stride, scores
 
 
 def decode(
