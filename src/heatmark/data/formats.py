@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import UserError, unknown
-from . import coco, cvat, dlc, label_studio, labelme, yolo
+from . import coco, cvat, dlc, label_studio, labelme, posetrack, yolo
 from .records import Dataset
 
 READERS: dict[str, Callable[[str | Path, str | None], Dataset]] = {
@@ -15,6 +15,7 @@ READERS: dict[str, Callable[[str | Path, str | None], Dataset]] = {
     "label-studio": label_studio.read,
     "labelme": labelme.read,
     "dlc": dlc.read,
+    "posetrack": posetrack.read,
 }
 LARGE = 50_000_000  # bytes
 
@@ -73,6 +74,8 @@ def _of_json(file: Path) -> str | None:
         raw = json.loads(file.read_bytes())
     except (OSError, ValueError):
         return None
+    if posetrack.is_mine(raw):
+        return "posetrack"
     if isinstance(raw, dict):
         return "labelme" if "shapes" in raw else "coco" if "annotations" in raw else None
     return "label-studio" if label_studio.is_mine(raw) else None

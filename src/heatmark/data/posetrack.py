@@ -1,0 +1,231 @@
+"""PoseTrack: the 2018 annotation files, and the 2017 form in which its evaluation exchanges poses.
+
+A 2018 file is one video in COCO's form, with what COCO lacks: `bbox_head` and `track_id` of a person,
+`vid_id`, `frame_id` and polygons to be ignored of a frame, and no sizes of pictures. Fifteen joints are
+labelled; the two ears stand in the list for COCO's sake and are always absent. Only frames marked as labelled
+are read. The polygons become crowds, so that nothing is learnt or blamed there.
+
+A 2017 file is a list of frames (`annolist`), every value in a list of its own, joints by number. It is read,
+and written for poseval and the evaluation server.
+
+Both count pixels from 0, as COCO: + 0.5 in, - 0.5 out.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import DataError, UserError
+from ..skeletons import COCO17, SIGMAS
+from ..types import ABSENT, SEEN, Poses, Skeleton
+from .pictures import beside, boxes_from, shaped, size_of
+from .records import Dataset, Record, read_bytes, write_whole
+
+NECK = "head_bottom"  # as 2018 calls it; 2017's program says neck
+LANDMARKS = tuple({"left_eye": NECK, "right_eye": "head_top"}.get(n, n) for n in COCO17.landmarks)
+POSETRACK17 = Skeleton(
+    "person",
+    LANDMARKS,
+    bones=(
+        *(bone for bone in COCO17.bones if not any("eye" in n or "ear" in n for n in bone)),
+        ("nose", NECK), ("nose", "head_top"), (NECK, "left_shoulder"), (NECK, "right_shoulder"),
+    ),
+    mirror=tuple(pair for pair in COCO17.mirror if "left_eye" not in pair),
+    parts={name: part for name, part in COCO17.parts.items() if not any("eye" in n for n in part)}
+    | {"head": LANDMARKS[:5]},
+    sigmas={n: s for n, s in COCO17.sigmas.items() if "eye" not in n}
+    | dict.fromkeys((NECK, "head_top"), SIGMAS["shoulder"]),
+)  # fmt: skip
+NUMBERED = (  # 2017's order
+    "right_ankle", "right_knee", "right_hip", "left_hip", "left_knee", "left_ankle", "right_wrist",
+    "right_elbow", "right_shoulder", "left_shoulder", "left_elbow", "left_wrist", NECK, "nose", "head_top",
+)  # fmt: skip
+
+
+def read(path: str | Path, category: str | None = None, images: str | Path | None = None) -> Dataset:
+    """All labelled frames of a file, or of every file of a folder, 2018's or 2017's form.
+
+    Args:
+        category: what to call the object; "person" when None.
+        images: the folder that the files' names of pictures start from; by default the file's own folder or
+            one of those above it.
+
+    Raises:
+        UserError: there is no PoseTrack file. DataError: the file, and what is wrong with it.
+    """
+    path = Path(path)
+    files = sorted(path.rglob("*.json")) if path.is_dir() else [path]
+    pages = {file: page for file in files if (page := _page(file)) is not None}
+    if not pages:
+        raise UserError(f"{path}: no PoseTrack file (annolist, or images with keypoints head_bottom)")
+    records: list[Record] = []
+    for file, page in pages.items():
+        with shaped(str(file), "PoseTrack"):
+            frames = _frames_2017(page) if "annolist" in page else _frames_2018(page)
+            records += [_record(frame, file, images, len(records) + 1 + n) for n, frame in enumerate(frames)]
+    if category is not None:
+        raise UserError(f"{path}: PoseTrack has persons only, got category {category!r}")
+    return Dataset(path if path.is_dir() else path.parent, POSETRACK17, tuple(records))
+
+
+def is_mine(raw: Any) -> bool:
+    """Whether a parsed JSON file is of either form."""
+    if not isinstance(raw, Mapping):
+        return False
+    if isinstance(raw.get("annolist"), list):
+        return True
+    categories = raw.get("categories")
+    names = [c.get("keypoints") or [] for c in categories or [] if isinstance(c, Mapping)]
+    return isinstance(raw.get("images"), list) and any(NECK in n for n in names if isinstance(n, list))
+
+
+def heads_of(record: Record) -> np.ndarray:
+    """(N, 4) x1 y1 x2 y2 of the heads of a record's persons. Raises DataError where one has none."""
+    heads = [instance.get("head") for instance in record.instances]
+    if any(head is None for head in heads) or len(heads) != len(record.poses):
+        raise DataError(f"{record.name}: a person without bbox_head cannot be scored by PCKh")
+    return np.array(heads, np.float64).reshape(-1, 4)
+
+
+def regions_of(record: Record) -> list[np.ndarray]:
+    """The polygons (V, 2) of a record that are to be ignored."""
+    return [
+        np.array(p, np.float64).reshape(-1, 2) + 0.5 for crowd in record.crowd for p in crowd["segmentation"]
+    ]
+
+
+def write(
+    path: str | Path, frames: Iterable[tuple[str, Poses]], tracks: Sequence[Sequence[int]] | None = None
+):
+    """Write poses in the 2017 form, for poseval.
+
+    Args:
+        path: the file; the program wants one for each video, named like the labels'.
+        frames: every frame of the video in order: the picture's name as the labels have it, and its poses.
+        tracks: a number for each person; by default they are counted, as the program asks for one.
+    """
+    listed = []
+    for i, (name, poses) in enumerate(frames):
+        persons = range(len(poses))
+        rects = [_rect(poses, n, tracks[i][n] if tracks else n) for n in persons]
+        listed.append({"image": [{"name": name}], "annorect": [r for r in rects if r]})
+    text = json.dumps({"annolist": listed}, allow_nan=False)
+    write_whole(Path(path), f"{text}\n".encode())
+
+
+def _rect(poses: Poses, n: int, track: int) -> dict[str, Any]:
+    """One person, or nothing where no joint was found."""
+    points = []
+    for number, name in enumerate(NUMBERED):
+        k = poses.skeleton.landmarks.index(name) if name in poses.skeleton.landmarks else None
+        if k is None or not np.isfinite(poses.points[n, k]).all():
+            continue
+        x, y = (poses.points[n, k] - 0.5).round(3).tolist()
+        score = float(np.nan_to_num(poses.scores[n, k]))
+        points.append({"id": [number], "x": [x], "y": [y], "score": [round(score, 6)]})
+    box = np.nan_to_num(poses.boxes[n]).round(3).tolist()
+    corners = dict(zip(("x1", "y1", "x2", "y2"), ([v] for v in box)))
+    facts = {"track_id": [int(track)], "score": [float(np.nan_to_num(poses.score[n]))]}
+    return corners | facts | {"annopoints": [{"point": points}]} if points else {}
+
+
+def _page(file: Path) -> dict[str, Any] | None:
+    """A PoseTrack file's contents, or None for any other JSON."""
+    try:
+        raw = json.loads(read_bytes(file))
+    except ValueError as error:
+        raise DataError(f"{file}: not valid JSON ({error})") from error
+    return raw if is_mine(raw) else None
+
+
+def _frames_2018(page: Mapping[str, Any]) -> list[dict[str, Any]]:
+    names = next(c["keypoints"] for c in page["categories"] if NECK in c["keypoints"])
+    frames = {}
+    for image in page["images"]:
+        if not image.get("is_labeled", True):
+            continue
+        across, down = image.get("ignore_regions_x") or [], image.get("ignore_regions_y") or []
+        facts = {k: image[k] for k in ("vid_id", "frame_id", "nframes") if k in image}
+        polygons = [list(zip(xs, ys)) for xs, ys in zip(across, down)]
+        name = image["file_name"]
+        frames[image["id"]] = {"name": name, "extra": facts, "ignored": polygons, "people": []}
+    for label in page.get("annotations", []):
+        if label["image_id"] in frames:
+            rows = np.array(label["keypoints"], np.float64).reshape(len(names), 3)
+            joints = {n: (x, y, v) for n, (x, y, v) in zip(names, rows) if v > 0 and n in LANDMARKS}
+            person = {
+                "joints": joints,
+                "box": _xyxy(label.get("bbox")),
+                "head": _xyxy(label.get("bbox_head")),
+            }
+            person["facts"] = {k: label[k] for k in ("id", "track_id", "area") if k in label}
+            frames[label["image_id"]]["people"].append(person)
+    return list(frames.values())
+
+
+def _frames_2017(page: Mapping[str, Any]) -> list[dict[str, Any]]:
+    frames = []
+    for n, entry in enumerate(page["annolist"]):
+        if not (entry.get("is_labeled") or [1])[0]:
+            continue
+        people = []
+        for rect in entry.get("annorect") or []:
+            points = rect["annopoints"][0].get("point", []) if rect.get("annopoints") else []
+            joints = {
+                NUMBERED[p["id"][0]]: (p["x"][0], p["y"][0], 1 if p.get("is_visible") == [0] else 2)
+                for p in points
+            }
+            head = [float(rect[c][0]) for c in ("x1", "y1", "x2", "y2")] if "x1" in rect else None
+            facts = {"track_id": rect["track_id"][0]} if "track_id" in rect else {}
+            people.append({"joints": joints, "box": None, "head": head, "facts": facts})
+        ignored = [[(p["x"][0], p["y"][0]) for p in r["point"]] for r in entry.get("ignore_regions") or []]
+        extra = {"frame_id": (entry.get("imgnum") or [n])[0]}
+        frames.append(
+            {"name": entry["image"][0]["name"], "extra": extra, "ignored": ignored, "people": people}
+        )
+    return frames
+
+
+def _xyxy(box: Sequence[float] | None) -> list[float] | None:
+    if box is None:
+        return None
+    x, y, w, h = (float(v) for v in box)
+    return [x, y, x + w, y + h]
+
+
+def _record(frame: Mapping[str, Any], file: Path, images: str | Path | None, number: int) -> Record:
+    """A frame as a record; its picture is opened for its size only."""
+    up = (
+        [Path(images).resolve()]
+        if images
+        else [p.resolve() for p in (file.parent, *file.resolve().parents[1:4])]
+    )
+    picture = beside(file.resolve(), frame["name"], up)
+    size, people = size_of(picture), frame["people"]
+    points = np.full((len(people), len(LANDMARKS), 2), np.nan)
+    visibility = np.zeros(points.shape[:2], np.uint8)
+    for n, person in enumerate(people):
+        for name, (x, y, v) in person["joints"].items():
+            k = LANDMARKS.index(name)
+            points[n, k], visibility[n, k] = (x + 0.5, y + 0.5), min(int(v), SEEN)
+    boxes = boxes_from(points, size)
+    for n, person in enumerate(people):
+        if person["box"] is not None and min(np.diff(np.reshape(person["box"], (2, 2)), axis=0)[0]) > 0:
+            boxes[n] = person["box"]
+    instances = tuple(dict(p["facts"]) | ({"head": p["head"]} if p["head"] else {}) for p in people)
+    scores = (visibility > ABSENT).astype(float)
+    poses = Poses(POSETRACK17, points, scores, visibility, boxes, np.ones(len(people)))
+    crowd = tuple(_crowd(polygon) for polygon in frame["ignored"])
+    return Record(picture, size, poses, number, frame["extra"], instances, crowd)
+
+
+def _crowd(polygon: Sequence[tuple[float, float]]) -> dict[str, Any]:
+    """An ignored region in COCO's words."""
+    corners = np.array(polygon, np.float64).reshape(-1, 2)
+    low, sides = corners.min(0), corners.max(0) - corners.min(0)
+    flat = corners.reshape(-1).tolist()
+    box = [*low.tolist(), *sides.tolist()]
+    return {"iscrowd": 1, "bbox": box, "area": float(sides.prod()), "segmentation": [flat]}
