@@ -1,0 +1,130 @@
+"""The built-in people: figures of every age and build, clothed, in a stance, their landmarks known.
+
+`people` carries COCO's 17 landmarks, `people_mpii` MPII's 16; one seed gives the same person in both. A figure
+faces +x; seen from in front its left hand is on the right of the picture. Landmarks of joints lie inside the
+body, in the joint's middle, those of the face on the skin.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..skeletons import COCO17, JOINTS, MPII16
+from ..types import Skeleton
+from . import bodies, figures, flesh, heads, postures, wardrobe
+from .assets import Asset, Material, Part
+from .bones import BONES, INDEX, SIDES, Posed, skinned
+from .figures import Figure
+from .flesh import MM, normals_of
+from .wardrobe import Shell
+
+Rng = np.random.Generator
+BONE_OF = {
+    "shoulder": "arm",
+    "elbow": "forearm",
+    "wrist": "hand",
+    "hip": "thigh",
+    "knee": "shin",
+    "ankle": "foot",
+}
+# metres of a 1.75 m figure that may lie between a landmark and what the camera sees of the body before it
+DEPTH_M = {
+    "nose": 0.025, "eye": 0.022, "ear": 0.035, "shoulder": 0.085, "elbow": 0.06, "wrist": 0.05, "hip": 0.145, "knee": 0.085,
+    "ankle": 0.075, "pelvis": 0.15, "thorax": 0.13, "upper_neck": 0.09, "head_top": 0.06,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody in a stance, before they are made into an asset."""
+
+    figure: Figure
+    stance: str
+    now: Posed
+    puppet: postures.Puppet
+
+
+def person(rng: Rng) -> Person:
+    figure = figures.figure(bodies.drawn(rng))
+    stance = postures._pick(rng, postures.OFTEN)
+    puppet = postures.drawn(rng, figure.offsets, figure.build, stance)
+    return Person(figure, stance, puppet.now(), puppet)
+
+
+def people(rng: Rng) -> Asset:
+    """Somebody, with COCO's landmarks."""
+    return _asset(rng, "people", COCO17)
+
+
+def people_mpii(rng: Rng) -> Asset:
+    """Somebody, with MPII's landmarks."""
+    return _asset(rng, "people_mpii", MPII16)
+
+
+def _asset(rng: Rng, name: str, skeleton: Skeleton) -> Asset:
+    who = person(rng)
+    marks = landmarks(who)
+    return Asset(name, skeleton, np.array([marks[n] for n in skeleton.landmarks]), parts(rng, who))
+
+
+def landmarks(who: Person) -> dict[str, np.ndarray]:
+    """Every landmark of either skeleton, (3,) metres."""
+    now, figure = who.now, who.figure
+    found = {}
+    for side in SIDES:
+        for joint in JOINTS:
+            found[f"{side}_{joint}"] = now.at(f"{side}_{BONE_OF[joint]}")
+    skull = INDEX["head"]
+    at_rest = flesh.neutral().joints[skull]
+    spots = {"nose": flesh.NOSE_MM, "head_top": (-6.0, 0.0, 183.0)}
+    for side, y in zip(SIDES, (1, -1)):
+        spots |= {
+            f"{side}_eye": np.array(flesh.EYES_MM) * [1, y, 1],
+            f"{side}_ear": np.array(flesh.EARS_MM) * [1, y, 1],
+        }
+    names, places = list(spots), at_rest + np.array(list(spots.values())) * MM
+    only = np.eye(len(BONES))[np.full(len(places), skull)]
+    moved = skinned(figures.stretched(places, only, figure.build), only, figure.rest, now)
+    found |= dict(zip(names, moved))
+    found["pelvis"] = (found["left_hip"] + found["right_hip"]) / 2
+    found["thorax"] = now.at("neck")
+    found["upper_neck"] = now.at("head", np.array([-0.01, 0, -0.035]) * figures.head_scale(figure.build))
+    return found
+
+
+def parts(rng: Rng, who: Person) -> tuple[Part, ...]:
+    """Skin, face, hair and clothes, in the stance."""
+    figure = who.figure
+    color = heads.complexion(rng)
+    hair = heads.hair_color(rng, figure.build, color)
+    outfit = wardrobe.outfit(rng, figure, who.stance)
+    head = [
+        heads.head_shell(figure, heads.face(rng, figure.build, color, hair)),
+        *heads.hair(rng, figure, hair),
+    ]
+    skin = Material(tuple(color), float(rng.uniform(0.42, 0.6)))
+    bare = [wardrobe.shell(figure, figure.body.vertices, outfit.bare, skin), _hands(figure, skin)]
+    shells = [s for s in (*bare, *head, *outfit.shells) if len(s.faces)]
+    return tuple(_part(shell, figure, who.now) for shell in shells)
+
+
+def _hands(figure: Figure, skin: Material) -> Shell:
+    hands = figure.hands
+    return Shell(hands.vertices, hands.faces, hands.weights, np.full((len(hands.vertices), 2), 0.5), skin)
+
+
+def _part(shell: Shell, figure: Figure, now: Posed) -> Part:
+    vertices = skinned(shell.vertices, shell.weights, figure.rest, now)
+    return Part(vertices, shell.faces, shell.uv, shell.material, _welded_normals(vertices, shell.faces))
+
+
+def _welded_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """(V, 3) normals, the same for vertices that lie in one place."""
+    place = np.unique(
+        np.round(vertices * 1e5).astype(np.int64) @ np.array([1, 1 << 20, 1 << 40]), return_inverse=True
+    )[1]
+    place = place.reshape(-1)
+    flat = place[faces]
+    middle = np.zeros((place.max() + 1, 3))
+    middle[place] = vertices
+    return normals_of(middle, flat)[place]
