@@ -278,13 +278,14 @@ def test_python_m_heatmark_is_the_command_line():
 
 def test_evaluate_prints_a_table_and_says_where_the_report_is(run, monkeypatch, tmp_path):
     from heatmark.metrics.pck import pck
+    from heatmark.reports import rows
     from heatmark.types import Poses, Skeleton
 
     room = importlib.import_module("heatmark.commands.evaluate")
     truth = Poses(Skeleton("hammer", ("face", "claw")), np.ones((1, 2, 2)), boxes=np.array([[0.0, 0, 9, 9]]))
 
     class Scored:
-        result = pck([truth], [truth])
+        tables = {"Every landmark": rows(pck([truth], [truth]))}
 
     monkeypatch.setattr(room, "evaluate", lambda *_, **__: Scored())
     monkeypatch.setenv("COLUMNS", "140")

@@ -58,6 +58,10 @@ Model = Annotated[
 ]
 Category = Annotated[str | None, typer.Option(help="Which category, where the dataset has several.")]
 Dataset = Annotated[str, typer.Argument(metavar="DATASET", help="A dataset folder, or its annotation file.")]
+Flip = Annotated[
+    bool | None,
+    typer.Option("--flip/--no-flip", help="Look at the mirror image too; else as the model's card says."),
+]
 Port = Annotated[int, typer.Option(min=0, max=65535, help="Where the page is served; 0 takes any free port.")]
 
 
@@ -346,7 +350,8 @@ def evaluate(
     boxes: Annotated[
         str,
         typer.Option(
-            help="Look inside the true boxes (truth), at the whole picture (whole), or a file's boxes."
+            help="Look inside the true boxes (truth), at the whole picture (whole), in a file's boxes, or "
+            "where torchvision finds people (detector)."
         ),
     ] = "truth",
     second_look: SecondLook = False,
@@ -359,6 +364,8 @@ def evaluate(
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Pass over pictures that cannot be read.")
     ] = False,
+    flip: Flip = None,
+    nms: Annotated[str, typer.Option(help="Answers of the same person: hard, soft or none.")] = "hard",
     json: Json = False,
 ) -> None:
     """How good a model is on labelled pictures: a table, and a report that opens from disk.
@@ -366,7 +373,6 @@ def evaluate(
     Example: [cyan]heatmark evaluate hammer photos --out report[/]
     """
     from .commands.evaluate import evaluate
-    from .reports import rows
 
     with _quietly(json):
         result = evaluate(
@@ -379,10 +385,13 @@ def evaluate(
             hidden=hidden,  # type: ignore[arg-type]  # judged there
             category=category,
             skip_bad=skip_bad,
+            flip=flip,
+            nms=nms,  # type: ignore[arg-type]
         )
         if json:
             return show(result, json)
-        table(rows(result.result))
+        for rows in result.tables.values():
+            table(rows)
         say(f"The report is {out / 'report.html'}" if out else "With --out DIR there is a report, too.")
 
 

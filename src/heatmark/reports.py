@@ -17,7 +17,9 @@ import numpy as np
 
 from .geometry import enlarged
 from .imaging.decode import encode_jpeg
+from .metrics.oks import AveragePrecision
 from .metrics.pck import PCK
+from .metrics.pckh import PCKh
 from .types import Poses
 
 # One colour a landmark: far apart for most colour-blind eyes, strong enough for photographs and both grounds.
@@ -52,6 +54,9 @@ class Page:
     worst: Sequence[Case] = ()
     best: Sequence[Case] = ()
     facts: Mapping[str, Mapping[str, object]] = field(default_factory=dict)  # heading -> rows
+    tables: Mapping[str, Sequence[Sequence[str]]] = field(
+        default_factory=dict
+    )  # heading -> rows, shown first
 
 
 def cut(
@@ -117,6 +122,22 @@ def rows(result: PCK) -> list[list[str]]:
     return table
 
 
+def people_tables(oks: AveragePrecision, pckh: PCKh | None = None) -> dict[str, list[list[str]]]:
+    """COCO's and MPII's numbers as they are published, heading -> table, in per cent."""
+    numbers = oks.metrics()
+    tables = {"OKS": [["people", *numbers], [f"{oks.instances:,}", *map(_share, numbers.values())]]}
+    if pckh is not None:
+        shares = pckh.metrics()
+        tables["PCKh"] = [["people", *shares], [f"{len(pckh.fractions):,}", *map(_share, shares.values())]]
+    each = sorted(oks.per_landmark.items(), key=lambda one: -np.nan_to_num(one[1], nan=-1))
+    tables["AP of each landmark alone"] = [["landmark", "AP"], *([n, per_cent(ap)] for n, ap in each)]
+    return tables
+
+
+def _share(value: float | None) -> str:
+    return per_cent(np.nan if value is None else value)
+
+
 def markdown(table: Sequence[Sequence[str]]) -> str:
     """A table as Markdown: the first column to the left, the others to the right.
 
@@ -146,6 +167,7 @@ def html(page: Page) -> str:
     colours = {name: COLOURS[k % len(COLOURS)] for k, name in enumerate(page.result.landmarks)}
     parts = [
         f"<header><h1>{escape(page.title)}</h1><p class=lead>{escape(page.lead)}</p></header>",
+        *(f"<h2>{escape(heading)}</h2>{_table(table, colours)}" for heading, table in page.tables.items()),
         _tiles(page.result, page.counts),
         *(f"<p class=note>{escape(note[:1].upper() + note[1:])}.</p>" for note in page.notes),
         "<div class=two>",

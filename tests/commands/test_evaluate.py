@@ -144,7 +144,7 @@ def test_a_faulty_box_file_is_named(tmp_path, text, error):
 
 
 def test_a_box_file_that_is_not_there_is_the_users_mistake(tmp_path):
-    with pytest.raises(UserError, match="'truth', 'whole' or a file"):
+    with pytest.raises(UserError, match="'truth', 'whole', 'detector' or a file"):
         evaluate(predictor(), dataset(tmp_path / "d"), boxes="turth")
 
 

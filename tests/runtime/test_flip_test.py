@@ -52,7 +52,7 @@ def test_a_model_is_asked_for_the_flip_test_and_a_file_that_reads_its_maps_itsel
 
 def test_a_mean_of_a_map_takes_no_flip_test():
     with pytest.raises(ValueError, match="flip test averages maps whose peaks are read"):
-        Card(name="a", skeleton=PAIR, size=(64, 64), model="x", strides=(4,),
+        Card(name="a", skeleton=PAIR.to_dict(), size=(64, 64), model="x", strides=(4,),
              decoding=Decoding(method="expectation", flip=True))  # fmt: skip
 
 

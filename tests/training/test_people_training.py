@@ -10,7 +10,7 @@ from heatmark.commands.train import train
 from heatmark.data import coco, open_dataset
 from heatmark.data.records import Record
 from heatmark.errors import UserError
-from heatmark.imaging import encode_jpeg, msra
+from heatmark.imaging import decode, encode_jpeg, msra
 from heatmark.runtime import load
 from heatmark.skeletons import COCO17
 from heatmark.training import loader, recipe
@@ -76,7 +76,7 @@ def test_validation_shows_the_authors_crop_and_keeps_points_outside(people):
     entry = samples(people).entries[0]
     box = msra.labelled(entry.box, (160, 110))[0]
     centre, scale = msra.centre_and_scale(np.r_[box[:2], box[2:] - box[:2]], (128, 96))
-    picture = cv2.imread(str(entry.record.path))[..., ::-1]
+    picture = decode(entry.record.path.read_bytes(), "it")
     wanted = msra.crop(picture, centre, scale, (128, 96))
     assert np.abs(found.pictures.permute(1, 2, 0).numpy().astype(int) - wanted).max() <= 2
     half = samples(people, windows={"half_body": 1.0})
@@ -158,7 +158,7 @@ def test_half_a_body_of_a_tool_is_refused(tmp_path):
     tool = Skeleton("tool", ("a", "b"))
     path = tmp_path / "images" / "0.jpg"
     path.write_bytes(encode_jpeg(np.zeros((64, 64, 3), np.uint8), 90))
-    poses = Poses(tool, [[[20.0, 20], [40, 40]]], boxes=np.array([[10.0, 10, 50, 50]]))
+    poses = Poses(tool, np.array([[[20.0, 20], [40, 40]]]), boxes=np.array([[10.0, 10, 50, 50]]))
     coco.write(tmp_path, tool, [Record(path, (64, 64), poses, 1)])
     with pytest.raises(UserError, match="windows.half_body needs a part 'lower_body', and 'tool' has none"):
         samples(tmp_path, windows={"half_body": 1.0})[0, 0]

@@ -1,28 +1,32 @@
 """`heatmark evaluate MODEL DATASET`: how well a model finds labelled landmarks, in numbers and on a page.
 
 Runs without torch on an ONNX model. Landmarks are compared by name, so the dataset may have more of
-them, fewer, or another order than the model.
+them, fewer, or another order than the model. Tasks are told apart by the model's card: a model of people in
+their boxes is scored by OKS AP too (`topdown`), and with MPII's landmarks by PCKh.
 """
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
-from .. import data
+from .. import data, reports
 from ..card import Card
 from ..data import boxes as box_files
 from ..data import formats
 from ..errors import DataError, UserError
+from ..imaging import msra
 from ..metrics.boxes import overlaps
+from ..metrics.oks import AveragePrecision
 from ..metrics.pck import ALPHAS, PCK, Policy, pck
-from ..types import ABSENT, HIDDEN, SEEN, Poses, Sample, Skeleton
-from . import progress
+from ..metrics.pckh import PCKh
+from ..types import ABSENT, HIDDEN, SEEN, Boxes, Poses, Sample, Skeleton
+from . import person_detector, progress, topdown
 
 TOGETHER = 8  # pictures decoded and shown to the network at once
 BEST = "best.safetensors"  # a run's model
@@ -58,15 +62,28 @@ class Evaluation:
     notes: tuple[str, ...] = ()  # what was left out and why, in sentences
     settings: Mapping[str, Any] | None = None
     out: Path | None = None  # the folder of the report, where one was asked for
+    answers: tuple[Poses, ...] = ()  # top_down: everything found, rescored and thinned out, in any number
+    oks: AveragePrecision | None = None  # top_down: of the answers
+    pckh: PCKh | None = None  # top_down, with MPII's landmarks
 
     @property
     def metrics(self) -> dict[str, float | None]:
         """Every number by its name: fractions, pixels where the name says so, None where there is none."""
-        return self.result.metrics()
+        people = (one.metrics() for one in (self.oks, self.pckh) if one is not None)
+        return {name: value for one in people for name, value in one.items()} | self.result.metrics()
+
+    @property
+    def tables(self) -> dict[str, list[list[str]]]:
+        """What the report shows of the numbers: heading -> rows, the head first."""
+        found = {} if self.oks is None else reports.people_tables(self.oks, self.pckh)
+        return found | {"Every landmark": reports.rows(self.result)}
 
     @property
     def per_landmark(self) -> dict[str, dict[str, float | None]]:
-        return self.result.to_dict()["per_landmark"]
+        each = self.result.to_dict()["per_landmark"]
+        if self.oks is None:
+            return each
+        return {name: self.oks.to_dict()["per_landmark"][name] | numbers for name, numbers in each.items()}
 
     def where(self, n: int) -> tuple[int, int]:
         """The picture and the instance in it of instance n of all."""
@@ -75,18 +92,8 @@ class Evaluation:
         return picture, n - int(starts[picture])
 
     def predictions(self) -> list[dict[str, Any]]:
-        """COCO keypoint results, pixels counted from 0; what was not found is 0, 0 with score 0."""
-        results = []
-        for record, poses in zip(self.records, self.found):
-            for points, scores in zip(poses.points, poses.scores):
-                there = np.isfinite(points).all(-1, keepdims=True)
-                rows = np.concatenate(
-                    [np.where(there, points - 0.5, 0), np.where(there, scores[:, None], 0)], -1
-                )
-                mean = float(rows[:, 2].mean())
-                flat = [round(v, 3) for v in rows.ravel().tolist()]
-                results.append({"image_id": record.id, "category_id": 1, "keypoints": flat, "score": mean})
-        return results
+        """COCO keypoint results: everything found; of a single object the answer to each labelled one."""
+        return topdown.results(self.answers or self.found, self.records)
 
     def to_dict(self) -> dict[str, Any]:
         """The `--json` form."""
@@ -113,6 +120,8 @@ def evaluate(
     category: str | None = None,
     skip_bad: bool = False,
     threads: int | None = None,
+    flip: bool | None = None,
+    nms: topdown.Suppression = "hard",
 ) -> Evaluation:
     """Score a model on labelled pictures.
 
@@ -123,6 +132,7 @@ def evaluate(
             quarter). "whole": in the whole picture; only pictures with exactly one instance and nothing
             unlabelled beside it are scored. A path: in the boxes of a COCO annotation or result file; each
             labelled instance gets the box that overlaps it best (IoU of 0.3 or more), else it is missed.
+            "detector", or "detector:FILE" with its weights: in the boxes of torchvision's person detector.
         second_look: look again, closer, where the first look found the points.
         out: a folder for report.html, metrics.json, table.md, table.csv and predictions.json.
         alphas: the thresholds of the curve, fractions of the box's longer side.
@@ -130,36 +140,44 @@ def evaluate(
         category: which category, where the dataset has several; the model's own when None.
         skip_bad: leave out pictures that cannot be read, and say how many; else they are an error.
         threads: how many the engine uses.
+        flip: the flip test; None: as the model's card says.
+        nms: people only: of answers of the same person the best stays ("hard"), the others lose score
+            ("soft"), or all stay ("none").
 
     Raises:
         UserError: no such model, dataset or category, no landmark in common, or nothing to score.
         DataError: a damaged model, dataset or picture; every unreadable picture is named.
     """
-    predictor = _predictor(model, engine, threads)
-    whole = _opened(dataset, category, predictor.card)
+    predictor = _predictor(model, engine, threads, flip)
+    whole, people = _opened(dataset, category, predictor.card), predictor.card.task == "top_down"
     skeleton, notes = in_common(predictor.card.skeleton_of(), whole.skeleton)
-    records, more = _scored(whole.records, str(boxes))
-    given = None if str(boxes) in ("truth", "whole") else box_files.read(Path(boxes), records)
+    records, more = _scored(whole.records, str(boxes), every=people and str(boxes) != "truth")
+    looks, remarks = _looks(str(boxes), records, predictor.card)
     start = time.perf_counter()
-    kept, truth, found, bad = _predicted(
-        predictor, records, skeleton, str(boxes), given, second_look, skip_bad
-    )
+    seen = _predicted(predictor, records, skeleton, looks, str(boxes), second_look, skip_bad, nms)
     seconds = time.perf_counter() - start
-    if not kept:
+    if not seen.records or not any(map(len, seen.truth)):
         raise UserError(
             f"{_name(dataset)}: there is nothing to score" + "".join(f"; {n}" for n in notes + more)
         )
-    result = pck(found, truth, alphas=tuple(alphas), hidden=hidden)
-    notes += more + bad + _remarks(result, kept)
+    result = pck(seen.found, seen.truth, alphas=tuple(alphas), hidden=hidden)
+    scores: dict[str, Any] = {}
+    if people:
+        scores["answers"] = tuple(seen.answers)
+        scores["oks"] = topdown.oks_of(seen.answers, seen.truth, seen.records)
+        scores["pckh"], headless = topdown.pckh_of(seen.found, seen.truth, seen.records)
+        remarks += headless
+    notes += more + remarks + seen.bad + _remarks(result, seen.records)
     for text in notes:
         progress.note(text)
-    looks = "yes" if second_look else "no"
-    settings = {"boxes": str(boxes), "second look": looks, "hidden landmarks": hidden}
+    settings = {"boxes": str(boxes), "second look": "yes" if second_look else "no"}
+    settings |= {"hidden landmarks": hidden, "flip test": "yes" if predictor.card.decoding.flip else "no"}
     evaluation = Evaluation(
-        predictor.card.task, _name(dataset), _name(model), result, _counts(kept, truth, result, len(bad)),
-        predictor.card, tuple(kept), tuple(truth), tuple(found), tuple(notes),
-        settings | {"seconds": seconds},
-        Path(out) if out is not None else None,
+        predictor.card.task, _name(dataset), _name(model), result,
+        _counts(seen.records, seen.truth, result, len(seen.bad)),
+        predictor.card, tuple(seen.records), tuple(seen.truth), tuple(seen.found), tuple(notes),
+        settings | ({"OKS-NMS": nms} if people else {}) | {"seconds": seconds},
+        Path(out) if out is not None else None, **scores,
     )  # fmt: skip
     if out is not None:
         from . import scoresheet
@@ -171,7 +189,7 @@ def evaluate(
 def in_common(model: Skeleton, dataset: Skeleton) -> tuple[Skeleton, list[str]]:
     """The landmarks that both know, in the dataset's order, and a sentence on each side's others.
 
-    Bones, mirror pairs and interchangeable groups are the dataset's; the model's where the dataset has none.
+    Bones, mirror pairs, groups, parts and tolerances are the dataset's; the model's where it has none.
     Raises UserError where no name is in common.
     """
     names = tuple(n for n in dataset.landmarks if n in model.landmarks)
@@ -185,6 +203,9 @@ def in_common(model: Skeleton, dataset: Skeleton) -> tuple[Skeleton, list[str]]:
         groups = getattr(dataset, field) or getattr(model, field)
         groups = [tuple(n for n in g if n in names) for g in groups]
         fields[field] = tuple(g for g in groups if len(g) >= 2)
+    fields["sigmas"] = {n: s for n, s in (dataset.sigmas or model.sigmas).items() if n in names}
+    parts = {part: [n for n in of if n in names] for part, of in (dataset.parts or model.parts).items()}
+    fields["parts"] = {part: of for part, of in parts.items() if of}
     notes = []
     if unknown := [n for n in dataset.landmarks if n not in names]:
         notes.append(f"not scored, because the model does not know them: {', '.join(unknown)}")
@@ -193,13 +214,15 @@ def in_common(model: Skeleton, dataset: Skeleton) -> tuple[Skeleton, list[str]]:
     return Skeleton(dataset.name, names, **fields), notes
 
 
-def _predictor(model: "str | Path | Detector", engine: str, threads: int | None) -> Detector:
+def _predictor(
+    model: "str | Path | Detector", engine: str, threads: int | None, flip: bool | None
+) -> Detector:
     if isinstance(model, (str, Path)):
         from ..runtime import load
 
         if (Path(model) / BEST).is_file():  # a run's folder
             model = Path(model) / BEST
-        return load(model, engine=engine, threads=threads)
+        return load(model, engine=engine, threads=threads, flip=flip)
     return model
 
 
@@ -218,8 +241,15 @@ def _opened(dataset: str | Path | data.Dataset, category: str | None, card: Card
             raise error from None
 
 
-def _scored(records: Sequence[data.Record], boxes: str) -> tuple[list[data.Record], list[str]]:
-    """The records to score, and a sentence on the others."""
+def _scored(
+    records: Sequence[data.Record], boxes: str, every: bool = False
+) -> tuple[list[data.Record], list[str]]:
+    """The records to score, and a sentence on the others.
+
+    With `every` those without an instance too: what is found in them is wrong.
+    """
+    if every and boxes != "whole":
+        return list(records), []
     labelled = [r for r in records if len(r.poses)]
     notes = [f"{n} pictures have no instance" for n in [len(records) - len(labelled)] if n]
     if boxes != "whole":
@@ -230,40 +260,78 @@ def _scored(records: Sequence[data.Record], boxes: str) -> tuple[list[data.Recor
     return alone, notes
 
 
+Looks = Callable[[Sequence[tuple[data.Record, Sample]]], list[Boxes | None]]
+
+
+def _looks(boxes: str, records: Sequence[data.Record], card: Card) -> tuple[Looks, list[str]]:
+    """Some records with their pictures -> where to look in each, None for the whole; and remarks."""
+    if boxes == "whole":
+        return lambda some: [None] * len(some), []
+    if boxes == "truth":
+        return lambda some: [Boxes(_labelled_boxes(record, card)) for record, _ in some], []
+    if person_detector.wanted(boxes):
+        detector = person_detector.opened(boxes)
+        return lambda some: [*detector([sample.picture for _, sample in some])], []
+    given, notes = box_files.read(Path(boxes), records)
+    none = Boxes(np.empty((0, 4)))
+    return lambda some: [given.get(record.id, none) for record, _ in some], notes
+
+
+def _labelled_boxes(record: data.Record, card: Card) -> np.ndarray:
+    """(M, 4): those to look into; for published networks as their authors clip them."""
+    boxes = record.poses.boxes[_usable(record.poses, card)]
+    return msra.labelled(boxes, record.size) if card.decoding.method == "msra" else boxes
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """Records that could be read and what was found in them; the lists grow together."""
+
+    records: list[data.Record] = field(default_factory=list)
+    truth: list[Poses] = field(default_factory=list)
+    found: list[Poses] = field(default_factory=list)  # one answer for each labelled instance
+    answers: list[Poses] = field(default_factory=list)  # all, rescored and thinned out; top_down only
+    bad: list[str] = field(default_factory=list)  # why other records could not be read
+
+
 def _predicted(
     predictor: Detector,
     records: Sequence[data.Record],
     skeleton: Skeleton,
+    looks: Looks,
     boxes: str,
-    given: Mapping[int, np.ndarray] | None,
     second_look: bool,
     skip_bad: bool,
-) -> tuple[list[data.Record], list[Poses], list[Poses], list[str]]:
-    """Records that could be read, their truth, what was found in them, and the errors of the others."""
-    kept: list[data.Record] = []
-    truth: list[Poses] = []
-    found: list[Poses] = []
-    bad: list[str] = []
+    nms: topdown.Suppression,
+) -> _Seen:
+    seen, card = _Seen(), predictor.card
 
     def steps() -> Iterator[data.Record]:
         for at in range(0, len(records), TOGETHER):
             pairs = _decoded(records[at : at + TOGETHER])
-            bad.extend(str(s) for _, s in pairs if isinstance(s, DataError))
-            if bad and not skip_bad:
+            seen.bad.extend(str(s) for _, s in pairs if isinstance(s, DataError))
+            if seen.bad and not skip_bad:
                 rest = _decoded(records[at + TOGETHER :], keep=False)
-                raise DataError(_unreadable(bad + [str(s) for _, s in rest if s is not None]))
+                raise DataError(_unreadable(seen.bad + [str(s) for _, s in rest if s is not None]))
             good = [(r, s) for r, s in pairs if isinstance(s, Sample)]
-            where = [_look_in(r, boxes, given) for r, _ in good]
-            answers = predictor.many([s for _, s in good], where if boxes != "whole" else None, second_look)
+            where = looks(good)
+            windows = [None if w is None else w.boxes for w in where]
+            answers = predictor.many([s for _, s in good], windows, second_look)
             for (record, _), looked, answer in zip(good, where, answers):
-                kept.append(record)
-                truth.append(_only(record.poses, skeleton))
-                found.append(_answering(record.poses, looked, _only(answer, skeleton), boxes))
+                answer = _only(answer, skeleton)
+                seen.records.append(record)
+                seen.truth.append(_only(record.poses, skeleton))
+                seen.found.append(_answering(record.poses, looked, answer, boxes, card))
+                if card.task == "top_down":
+                    h, w = record.size
+                    boxes_ = Boxes(np.array([[0.0, 0.0, w, h]])) if looked is None else looked
+                    answer = answer.moved(answer.points, boxes_.boxes)
+                    seen.answers.append(topdown.settled(answer, boxes_.scores, card, nms))
             yield from (r for r, _ in pairs)
 
     for _ in progress.track(steps(), total=len(records), label="evaluating"):
         pass
-    return kept, truth, found, bad
+    return seen
 
 
 def _decoded(
@@ -282,30 +350,25 @@ def _decoded(
         return list(zip(records, pool.map(one, records)))
 
 
-def _look_in(record: data.Record, boxes: str, given: Mapping[int, np.ndarray] | None) -> np.ndarray:
-    """The boxes (M, 4) to look into; for the truth's, those that have an area."""
-    if given is not None:
-        return given.get(record.id, np.empty((0, 4)))
-    return record.poses.boxes[_usable(record.poses)] if boxes == "truth" else np.empty((0, 4))
-
-
-def _usable(poses: Poses) -> np.ndarray:
-    """(N,) bool: the box is finite and has an area."""
+def _usable(poses: Poses, card: Card) -> np.ndarray:
+    """(N,) bool: the box is finite and has an area; of people, anything is labelled in it."""
     extent = poses.boxes[:, 2:] - poses.boxes[:, :2]  # NaN is not above 0
-    return np.isfinite(poses.boxes).all(-1) & np.asarray((extent > 0).all(-1))
+    usable = np.isfinite(poses.boxes).all(-1) & np.asarray((extent > 0).all(-1))
+    labelled = np.isfinite(poses.points).all(-1) & (poses.visibility != ABSENT)
+    return usable & labelled.any(-1) if card.task == "top_down" else usable
 
 
-def _answering(truth: Poses, looked: np.ndarray, answer: Poses, boxes: str) -> Poses:
+def _answering(truth: Poses, looked: Boxes | None, answer: Poses, boxes: str, card: Card) -> Poses:
     """One answer for each labelled instance, NaN where there is none."""
     points = np.full((len(truth), len(answer.skeleton), 2), np.nan)
     scores = np.zeros(points.shape[:2])
-    if boxes in ("truth", "whole"):
-        mine = np.flatnonzero(_usable(truth)) if boxes == "truth" else np.arange(1)
+    if looked is None or boxes == "truth":
+        mine = np.arange(1) if looked is None else np.flatnonzero(_usable(truth, card))
         given = np.arange(len(answer))
     else:
         from scipy.optimize import linear_sum_assignment
 
-        overlap = np.nan_to_num(overlaps(truth.boxes, looked))
+        overlap = np.nan_to_num(overlaps(truth.boxes, looked.boxes))
         mine, given = linear_sum_assignment(overlap, maximize=True)
         enough = overlap[mine, given] >= OVERLAP
         mine, given = mine[enough], given[enough]

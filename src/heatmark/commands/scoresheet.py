@@ -16,9 +16,11 @@ def write(evaluation: "Evaluation", folder: Path) -> None:
     """Everything `out` asks for; the page last, so that where it is, the rest is too."""
     order = reports.ranked(evaluation.result)
     few = min(WORST, (len(order) + 1) // 2)
-    table = reports.rows(evaluation.result)
+    tables = evaluation.tables
+    every = "\n\n".join(f"{heading}\n\n{reports.markdown(table)}" for heading, table in tables.items())
+    *people, (_, table) = tables.items()
     page = reports.Page(
-        f"{evaluation.card.name}: PCK on {Path(evaluation.dataset).name}",
+        f"{evaluation.card.name}: {'PCK' if evaluation.oks is None else 'people'} on {Path(evaluation.dataset).name}",
         _lead(evaluation),
         evaluation.result,
         evaluation.counts,
@@ -26,11 +28,12 @@ def write(evaluation: "Evaluation", folder: Path) -> None:
         [_case(evaluation, n) for n in order[:few]],
         [_case(evaluation, n) for n in order[few:][::-1][:BEST]],
         {"The model": _model_facts(evaluation), "The data": _data_facts(evaluation)},
+        dict(people),
     )
     answers = json.dumps(evaluation.predictions(), allow_nan=False)
     reports.write(folder / "metrics.json", json.dumps(evaluation.to_dict(), indent=1, allow_nan=False) + "\n")
     reports.write(folder / "predictions.json", answers + "\n")
-    reports.write(folder / "table.md", reports.markdown(table) + "\n")
+    reports.write(folder / "table.md", (every if people else reports.markdown(table)) + "\n")
     reports.write(folder / "table.csv", reports.csv(table))
     reports.write(folder / "report.html", reports.html(page))
 

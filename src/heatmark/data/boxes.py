@@ -8,42 +8,81 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError, UserError
+from ..types import Boxes
 from .pictures import shaped
 from .records import Record
 
+PERSON = 1  # COCO's category, the one that is taken where results have several
 
-def read(path: Path, records: Sequence[Record]) -> dict[int, np.ndarray]:
-    """Boxes (N, 4) x1 y1 x2 y2 for each record's id, in the file's order.
 
-    The file is a list of COCO results ({"image_id", "bbox"}), or COCO annotations, matched by file name.
-    Raises UserError for a missing file, DataError for anything else that is wrong with it.
+def read(path: Path, records: Sequence[Record]) -> tuple[dict[int, Boxes], list[str]]:
+    """Boxes for each record's id, in the file's order, with their scores (1 where there are none); and
+    remarks.
+
+    The file is a list of COCO results ({"image_id", "bbox", "score"}), or COCO annotations, matched by file
+    name. Of results with several categories only COCO's persons are taken. Boxes for pictures that are no
+    records are passed over, and said.
+
+    Raises:
+        UserError: there is no such file.
+        DataError: no box is for any of the records, or the first entry that is wrong: no area, outside its
+            picture, a score that is not finite.
     """
     try:
         raw = json.loads(path.read_bytes())
     except OSError as error:
-        raise UserError(f"boxes must be 'truth', 'whole' or a file: {path}: {error.strerror}") from error
+        what = "boxes must be 'truth', 'whole', 'detector' or a file"
+        raise UserError(f"{what}: {path}: {error.strerror}") from error
     except ValueError as error:
         raise DataError(f"{path}: is no JSON ({error})") from error
     with shaped(str(path), "COCO"):
         return _by_id(raw, path, records)
 
 
-def _by_id(raw: Any, path: Path, records: Sequence[Record]) -> dict[int, np.ndarray]:
+def _by_id(raw: Any, path: Path, records: Sequence[Record]) -> tuple[dict[int, Boxes], list[str]]:
     ids: dict[Any, int] = {r.id: r.id for r in records}
-    rows = raw
+    rows, sizes = raw, {r.id: r.size for r in records}
     if isinstance(raw, dict):
         by_name = {r.name: r.id for r in records}
         ids = {i["id"]: by_name.get(Path(str(i["file_name"])).name, -1) for i in raw["images"]}
-        rows = raw["annotations"]
+        rows = [row for row in raw["annotations"] if not row.get("iscrowd")]
     if not isinstance(rows, list):
-        raise DataError(f"{path}: wanted a list of results or COCO annotations, got a {type(raw).__name__}")
-    boxes: dict[int, list[list[float]]] = {}
+        raise DataError(f"{path}: wanted a list of results or COCO annotations, got a {type(rows).__name__}")
+    several = len({r.get("category_id") for r in rows if isinstance(r, dict)}) > 1
+    found: dict[int, list[list[float]]] = {}
+    strangers: dict[Any, int] = {}
     for i, row in enumerate(rows):
-        box = np.array(row.get("bbox") if isinstance(row, dict) else None, np.float64)
-        if box.shape != (4,) or not np.isfinite(box).all() or (box[2:] <= 0).any():
-            raise DataError(
-                f"{path}: entry {i}: bbox: wanted finite x, y, w, h with an area, got {box.tolist()}"
-            )
-        x, y, w, h = box.tolist()
-        boxes.setdefault(ids.get(row.get("image_id"), -1), []).append([x, y, x + w, y + h])
-    return {key: np.array(some) for key, some in boxes.items()}
+        box = _box(row, f"{path}: entry {i}")
+        if several and isinstance(raw, list) and row.get("category_id") != PERSON:
+            continue
+        key = ids.get(row.get("image_id"), -1)
+        if key == -1:
+            strangers[row.get("image_id")] = strangers.get(row.get("image_id"), 0) + 1
+            continue
+        x1, y1, x2, y2, _ = box
+        h, w = sizes[key]
+        if x1 >= w or y1 >= h or x2 <= 0 or y2 <= 0:
+            where = f"{path}: entry {i}: bbox: {row['bbox']} lies outside its {w} x {h} picture"
+            raise DataError(f"{where} (image {row.get('image_id')})")
+        found.setdefault(key, []).append(box)
+    notes = []
+    if strangers:
+        some = ", ".join(str(s) for s in list(strangers)[:3]) + (", ..." if len(strangers) > 3 else "")
+        said = f"{sum(strangers.values())} boxes are for pictures that the dataset does not have: {some}"
+        if not found:
+            raise DataError(f"{path}: all {said}")
+        notes.append(said)
+    arrays = {key: np.array(some) for key, some in found.items()}
+    return {key: Boxes(some[:, :4], some[:, 4]) for key, some in arrays.items()}, notes
+
+
+def _box(row: Any, where: str) -> list[float]:
+    """x1, y1, x2, y2 and the score. Raises DataError."""
+    box = np.array(row.get("bbox") if isinstance(row, dict) else None, np.float64)
+    if box.shape != (4,) or not np.isfinite(box).all() or (box[2:] <= 0).any():
+        raise DataError(f"{where}: bbox: wanted finite x, y, w, h with an area, got {box.tolist()}")
+    score = row.get("score", 1.0)
+    if not isinstance(score, (int, float)) or not np.isfinite(score):
+        raise DataError(f"{where}: score: wanted a finite number, got {score!r}")
+    x, y, w, h = box.tolist()
+    return [x, y, x + w, y + h, float(score)]

@@ -98,6 +98,7 @@ def with_openvino(path: Path, threads: int | None = None) -> tuple[Engine, Card]
 def with_torch(path: Path, threads: int | None = None, flip: bool | None = None) -> tuple[Engine, Card]:
     """A model.safetensors in torch: on the GPU where there is one, else on the CPU. `threads` is torch's own
     setting, so it holds for all of it."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read by torch: threads that spin disturb each other
     net, card = network(path, flip)
     import torch
 
