@@ -7,7 +7,7 @@ their boxes is scored by OKS AP too (`topdown`), and with MPII's landmarks by PC
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,20 +17,17 @@ import numpy as np
 
 from .. import data, reports
 from ..card import Card
-from ..data import boxes as box_files
 from ..data import formats
 from ..errors import DataError, UserError
-from ..imaging import msra
-from ..metrics.boxes import overlaps
 from ..metrics.oks import AveragePrecision
 from ..metrics.pck import ALPHAS, PCK, Policy, pck
 from ..metrics.pckh import PCKh
 from ..types import ABSENT, HIDDEN, SEEN, Boxes, Poses, Sample, Skeleton
-from . import person_detector, progress, topdown
+from . import progress, topdown
+from .looks import Looks, answering, looks
 
 TOGETHER = 8  # pictures decoded and shown to the network at once
 BEST = "best.safetensors"  # a run's model
-OVERLAP = 0.3  # IoU from which a box of a file is taken for a labelled instance
 
 
 class Detector(Protocol):
@@ -152,9 +149,9 @@ def evaluate(
     whole, people = _opened(dataset, category, predictor.card), predictor.card.task == "top_down"
     skeleton, notes = in_common(predictor.card.skeleton_of(), whole.skeleton)
     records, more = _scored(whole.records, str(boxes), every=people and str(boxes) != "truth")
-    looks, remarks = _looks(str(boxes), records, predictor.card)
+    where, remarks = looks(str(boxes), records, predictor.card)
     start = time.perf_counter()
-    seen = _predicted(predictor, records, skeleton, looks, str(boxes), second_look, skip_bad, nms)
+    seen = _predicted(predictor, records, skeleton, where, str(boxes), second_look, skip_bad, nms)
     seconds = time.perf_counter() - start
     if not seen.records or not any(map(len, seen.truth)):
         raise UserError(
@@ -199,10 +196,10 @@ def in_common(model: Skeleton, dataset: Skeleton) -> tuple[Skeleton, list[str]]:
             f" it has {', '.join(dataset.landmarks)}"
         )
     fields: dict[str, Any] = {}
-    for field in ("bones", "mirror", "interchangeable"):
-        groups = getattr(dataset, field) or getattr(model, field)
+    for name in ("bones", "mirror", "interchangeable"):
+        groups = getattr(dataset, name) or getattr(model, name)
         groups = [tuple(n for n in g if n in names) for g in groups]
-        fields[field] = tuple(g for g in groups if len(g) >= 2)
+        fields[name] = tuple(g for g in groups if len(g) >= 2)
     fields["sigmas"] = {n: s for n, s in (dataset.sigmas or model.sigmas).items() if n in names}
     parts = {part: [n for n in of if n in names] for part, of in (dataset.parts or model.parts).items()}
     fields["parts"] = {part: of for part, of in parts.items() if of}
@@ -260,29 +257,6 @@ def _scored(
     return alone, notes
 
 
-Looks = Callable[[Sequence[tuple[data.Record, Sample]]], list[Boxes | None]]
-
-
-def _looks(boxes: str, records: Sequence[data.Record], card: Card) -> tuple[Looks, list[str]]:
-    """Some records with their pictures -> where to look in each, None for the whole; and remarks."""
-    if boxes == "whole":
-        return lambda some: [None] * len(some), []
-    if boxes == "truth":
-        return lambda some: [Boxes(_labelled_boxes(record, card)) for record, _ in some], []
-    if person_detector.wanted(boxes):
-        detector = person_detector.opened(boxes)
-        return lambda some: [*detector([sample.picture for _, sample in some])], []
-    given, notes = box_files.read(Path(boxes), records)
-    none = Boxes(np.empty((0, 4)))
-    return lambda some: [given.get(record.id, none) for record, _ in some], notes
-
-
-def _labelled_boxes(record: data.Record, card: Card) -> np.ndarray:
-    """(M, 4): those to look into; for published networks as their authors clip them."""
-    boxes = record.poses.boxes[_usable(record.poses, card)]
-    return msra.labelled(boxes, record.size) if card.decoding.method == "msra" else boxes
-
-
 @dataclass(frozen=True)
 class _Seen:
     """Records that could be read and what was found in them; the lists grow together."""
@@ -298,7 +272,7 @@ def _predicted(
     predictor: Detector,
     records: Sequence[data.Record],
     skeleton: Skeleton,
-    looks: Looks,
+    look: Looks,
     boxes: str,
     second_look: bool,
     skip_bad: bool,
@@ -314,14 +288,14 @@ def _predicted(
                 rest = _decoded(records[at + TOGETHER :], keep=False)
                 raise DataError(_unreadable(seen.bad + [str(s) for _, s in rest if s is not None]))
             good = [(r, s) for r, s in pairs if isinstance(s, Sample)]
-            where = looks(good)
+            where = look(good)
             windows = [None if w is None else w.boxes for w in where]
             answers = predictor.many([s for _, s in good], windows, second_look)
             for (record, _), looked, answer in zip(good, where, answers):
                 answer = _only(answer, skeleton)
                 seen.records.append(record)
                 seen.truth.append(_only(record.poses, skeleton))
-                seen.found.append(_answering(record.poses, looked, answer, boxes, card))
+                seen.found.append(answering(record.poses, looked, answer, boxes, card))
                 if card.task == "top_down":
                     h, w = record.size
                     boxes_ = Boxes(np.array([[0.0, 0.0, w, h]])) if looked is None else looked
@@ -348,32 +322,6 @@ def _decoded(
 
     with ThreadPoolExecutor(2) as pool:
         return list(zip(records, pool.map(one, records)))
-
-
-def _usable(poses: Poses, card: Card) -> np.ndarray:
-    """(N,) bool: the box is finite and has an area; of people, anything is labelled in it."""
-    extent = poses.boxes[:, 2:] - poses.boxes[:, :2]  # NaN is not above 0
-    usable = np.isfinite(poses.boxes).all(-1) & np.asarray((extent > 0).all(-1))
-    labelled = np.isfinite(poses.points).all(-1) & (poses.visibility != ABSENT)
-    return usable & labelled.any(-1) if card.task == "top_down" else usable
-
-
-def _answering(truth: Poses, looked: Boxes | None, answer: Poses, boxes: str, card: Card) -> Poses:
-    """One answer for each labelled instance, NaN where there is none."""
-    points = np.full((len(truth), len(answer.skeleton), 2), np.nan)
-    scores = np.zeros(points.shape[:2])
-    if looked is None or boxes == "truth":
-        mine = np.arange(1) if looked is None else np.flatnonzero(_usable(truth, card))
-        given = np.arange(len(answer))
-    else:
-        from scipy.optimize import linear_sum_assignment
-
-        overlap = np.nan_to_num(overlaps(truth.boxes, looked.boxes))
-        mine, given = linear_sum_assignment(overlap, maximize=True)
-        enough = overlap[mine, given] >= OVERLAP
-        mine, given = mine[enough], given[enough]
-    points[mine], scores[mine] = answer.points[given], answer.scores[given]
-    return Poses(answer.skeleton, points, scores, boxes=truth.boxes)
 
 
 def _only(poses: Poses, skeleton: Skeleton) -> Poses:

@@ -59,7 +59,8 @@ def opened(boxes: str) -> Detector:
 def people(boxes: np.ndarray, scores: np.ndarray, labels: np.ndarray) -> Boxes:
     """Of a detector's answer (N, 4), (N,), (N,) the persons with a score and an area.
 
-    >>> people(np.array([[0, 0, 4, 4], [0, 0, 2, 2.0]]), np.array([0.9, 0.8]), np.array([1, 3])).boxes.tolist()
+    >>> boxes = np.array([[0.0, 0, 4, 4], [0, 0, 2, 2]])
+    >>> people(boxes, np.array([0.9, 0.8]), np.array([1, 3])).boxes.tolist()
     [[0.0, 0.0, 4.0, 4.0]]
     """
     keep = (labels == PERSON) & (scores >= LEAST) & (boxes[:, 2:] > boxes[:, :2]).all(-1)

@@ -19,8 +19,9 @@ def write(evaluation: "Evaluation", folder: Path) -> None:
     tables = evaluation.tables
     every = "\n\n".join(f"{heading}\n\n{reports.markdown(table)}" for heading, table in tables.items())
     *people, (_, table) = tables.items()
+    what = "PCK" if evaluation.oks is None else "people"
     page = reports.Page(
-        f"{evaluation.card.name}: {'PCK' if evaluation.oks is None else 'people'} on {Path(evaluation.dataset).name}",
+        f"{evaluation.card.name}: {what} on {Path(evaluation.dataset).name}",
         _lead(evaluation),
         evaluation.result,
         evaluation.counts,

@@ -75,7 +75,7 @@ def pckh_of(
     if not truth or any(name not in truth[0].skeleton.landmarks for name in HEAD):
         return None, []
     heads = [_heads(record, poses) for record, poses in zip(records, truth)]
-    whole = [np.isfinite(boxes).all(-1) for boxes in heads]
+    whole = [np.asarray(np.isfinite(boxes).all(-1)) for boxes in heads]
     labelled = [(np.isfinite(t.points).all(-1) & (t.visibility != ABSENT)).any(-1) for t in truth]
     without = sum(int((there & ~w).sum()) for there, w in zip(labelled, whole))
     boxless = sum(
