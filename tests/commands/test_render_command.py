@@ -59,6 +59,13 @@ def small(out, **more):
     return render("hammer", **({"count": 5, "out": out, "size": (24, 32), "seed": 3} | more))
 
 
+def test_a_folder_named_like_a_family_is_told_from_it(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "hammer").mkdir()
+    small(tmp_path / "d", count=1)
+    assert "the built-in family; the file or folder here is ./hammer" in "".join(capsys.readouterr())
+
+
 def test_a_rendered_folder_is_a_dataset(tmp_path):
     done = small(tmp_path / "d", planes=True)
     assert done.pictures == 10 and done.to_dict()["pictures"] == 10 and done.variant == "scalar_rgb"

@@ -140,6 +140,7 @@ def _planned(scene, seed, size, samples, method, variant, copies, settings, form
     from ..synth.render import mending, probe_variant
     from ..synth.settings import settings_of
     from ..synth.studio import check_objects
+    from ..synth.things import families
 
     if method not in studio.METHODS:
         raise unknown("method", method, studio.METHODS)
@@ -147,6 +148,9 @@ def _planned(scene, seed, size, samples, method, variant, copies, settings, form
     chosen = settings_of(scene, settings)
     if not cutouts:
         check_objects(chosen)
+        for name in chosen.objects:
+            if name in families() and Path(name).exists():
+                note(f"{name} is the built-in family; the file or folder here is ./{name}")
         variant = probe_variant(variant or (card["plan"]["variant"] if card else None))
         if variant == "scalar_rgb":
             note(f"rendering with {variant}, which is slow. {mending('llvm_ad_rgb')}")
