@@ -1,0 +1,348 @@
+"""What the benchmarks of the IHM paper share: pictures rendered, networks trained, photographs scored, once.
+
+A Plan is everything a number depends on but the photographs. Sets of pictures and runs lie in a work folder
+under a digest of what they depend on, so that plans share what they have in common, and a command that was
+killed, or whose minutes are over, goes on where it was. Scores lie in a JSON file beside the table, landmark
+by landmark; every table and figure is computed from them.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from heatmark.commands.evaluate import Evaluation, evaluate
+from heatmark.commands.render import render
+from heatmark.commands.train import train
+from heatmark.data.records import write_whole
+from heatmark.errors import HeatmarkError, UserError
+from heatmark.models import options_of
+from heatmark.training import recipe as recipes
+
+from .rows import commit, machine
+
+TOOLS = ("screwdriver", "wrench", "combination_wrench", "hammer")  # in the paper's order
+MISSED = 99.0  # stands for an infinite distance: JSON knows none
+NOMINAL = 224  # pixels of the longer side of a photograph as the paper shows it
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What every plan of a table has in common."""
+
+    scenes: int = 300  # renderings of a set, each with its copies
+    epochs: int = 8  # over so many renderings and one copy of each; other sets keep the number of steps
+    seeds: int = 1
+    side: int = 224  # of the rendered pictures, pixels
+    samples: int | None = None  # paths per pixel
+    variant: str | None = None  # of the renderer
+    environments: str | None = None  # folders to render with
+    backgrounds: str | None = None
+    weights: Mapping[str, str] = field(default_factory=dict)  # backbone or network -> file
+    settings: Mapping[str, Any] = field(default_factory=dict)  # of every recipe
+
+    @property
+    def words(self) -> str:
+        """What must be equal for two numbers to stand in one table. No path is in it."""
+        folders = {
+            "environment maps": self.environments,
+            "photographs as grounds and backgrounds": self.backgrounds,
+        }
+        made = f"{self.scenes} scenes of {self.side} x {self.side} pixels and a copy of each"
+        shown = ", with " + (
+            " and ".join(n for n, folder in folders.items() if folder) or "nothing but procedures"
+        )
+        more = f", {json.dumps(dict(self.settings))}" if self.settings else ""
+        return f"{made}{shown}; {self.epochs} epochs of {2 * self.scenes} pictures{more}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything a number depends on but the photographs."""
+
+    scene: str  # a family, mesh or scene file; to cut and paste also a folder of cut-outs
+    settings: Mapping[str, Any] = field(default_factory=dict)  # of the scene
+    scenes: int = 300
+    copies: int = 1
+    method: str = "render"
+    recipe: str = "ihm56_lite0"
+    changes: Mapping[str, Any] = field(default_factory=dict)  # of the recipe; its epochs are among them
+    boxes: str = "truth"
+    second_look: bool = False
+    seed: int = 0
+
+    @property
+    def set_key(self) -> str:
+        return _digest(self.scene, self.settings, self.copies, self.method)
+
+    @property
+    def run_key(self) -> str:
+        return _digest(self.set_key, self.scenes, self.recipe, self.changes, self.seed)
+
+
+def _digest(*parts: Any) -> str:
+    text = json.dumps(parts, sort_keys=True, default=lambda value: dict(value))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+@dataclass(frozen=True)
+class Score:
+    """How far every counted landmark of some photographs was from the truth."""
+
+    fractions: np.ndarray  # (N, K) distance over the longer side of the box; MISSED a miss, NaN not counted
+    sides: np.ndarray  # (N,) that side, in pixels of a photograph NOMINAL pixels long
+
+    def pck(self, alpha: float = 0.1) -> float:
+        """Per cent of the counted landmarks."""
+        return float(100 * (self.counted < alpha).mean()) if len(self.counted) else np.nan
+
+    @property
+    def counted(self) -> np.ndarray:
+        return self.fractions[~np.isnan(self.fractions)]
+
+    def error(self, alpha: float = 0.1) -> float:
+        """Mean distance of the correct, per cent of the box's longer side."""
+        right = self.fractions < alpha  # NaN is not
+        return float(100 * self.fractions[right].mean()) if right.any() else np.nan
+
+    def error_px(self, alpha: float = 0.1) -> float:
+        """Mean distance of the correct, pixels of a photograph NOMINAL pixels long."""
+        right = self.fractions < alpha
+        return float((self.fractions * self.sides[:, None])[right].mean()) if right.any() else np.nan
+
+    def to_json(self) -> dict[str, Any]:
+        rows = [[None if np.isnan(v) else round(float(v), 4) for v in row] for row in self.fractions]
+        return {"fractions": rows, "sides": [round(float(s), 2) for s in self.sides]}
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> "Score":
+        rows = [[np.nan if v is None else v for v in row] for row in raw["fractions"]]
+        return cls(np.array(rows, float), np.array(raw["sides"], float))
+
+    @classmethod
+    def of(cls, found: Evaluation) -> "Score":
+        fractions = np.where(np.isinf(found.result.fractions), MISSED, found.result.fractions)
+        longest = np.array([max(found.records[found.where(n)[0]].size) for n in range(len(fractions))])
+        return cls(fractions, found.result.sides * NOMINAL / longest)
+
+
+class Results:
+    """Scores by row, tool and seed, in a JSON file. Each is written as soon as it is there."""
+
+    def __init__(self, file: Path, budget: str):
+        self.file, self.budget = file, budget
+        raw = json.loads(file.read_text()) if file.exists() else {}
+        if raw and raw["budget"] != budget:
+            raise UserError(f"{file} holds rows of another budget ({raw['budget']}): take another file")
+        self.raw: dict[str, Any] = raw.get("rows", {})
+        self.machine = raw.get("machine", machine())
+
+    def __getitem__(self, key: tuple[str, str, int]) -> Score | None:
+        """The score of (row, tool, seed); None: not measured."""
+        found = self.raw.get("/".join(map(str, key)))
+        return None if found is None else Score.from_json(found)
+
+    def put(self, key: tuple[str, str, int], score: Score, **more: Any) -> None:
+        self.raw["/".join(map(str, key))] = score.to_json() | more | {"commit": commit()}
+        head = f'{{"budget": {json.dumps(self.budget)}, "machine": {json.dumps(self.machine)}, "rows": {{'
+        rows = ",\n".join(f"{json.dumps(key)}: {json.dumps(row)}" for key, row in self.raw.items())
+        write_whole(self.file, f"{head}\n{rows}\n}}}}\n".encode())
+
+    def commits(self) -> list[str]:
+        return sorted({row["commit"] for row in self.raw.values()})
+
+    def seeds(self, row: str, tool: str) -> list[Score]:
+        """One score for each seed that was measured."""
+        keys = [key.rsplit("/", 2) for key in self.raw]
+        found = (self[r, t, int(s)] for r, t, s in keys if (r, t) == (row, tool))
+        return [score for score in found if score is not None]
+
+
+def pictures(plan: Plan, work: Path, budget: Budget) -> Path:
+    """The plan's set, rendered as far as it is missing: an annotation file of its first `scenes` scenes."""
+    folder, each = work / "sets" / f"{Path(plan.scene).stem}-{plan.set_key}", 1 + plan.copies
+    if plan.method != "render":
+        each = 1
+    annotations, part = folder / "annotations.json", folder / f"first-{plan.scenes}.json"
+    if part.exists():
+        return part
+    begun = -(-sum(1 for _ in (folder / "images").glob("*.jpg")) // each) if folder.exists() else 0
+    if begun < plan.scenes or not annotations.exists():
+        side = (budget.side, budget.side)
+        render(
+            plan.scene, count=max(plan.scenes, begun), out=folder, size=side, samples=budget.samples,
+            method=plan.method, variant=budget.variant, copies=plan.copies, settings=dict(plan.settings),
+        )  # fmt: skip
+    raw = json.loads(annotations.read_text())
+    kept = {image["id"] for image in raw["images"] if image["index"] < plan.scenes}
+    raw["images"] = [image for image in raw["images"] if image["id"] in kept]
+    raw["annotations"] = [one for one in raw["annotations"] if one["image_id"] in kept]
+    write_whole(part, json.dumps(raw).encode())
+    return part
+
+
+def trained(plan: Plan, work: Path, budget: Budget) -> Path:
+    """The plan's run: its folder, trained to the end."""
+    data = pictures(plan, work, budget)
+    folder = work / "runs" / f"{Path(plan.scene).stem}-{plan.run_key}"
+    if not (folder / "ended").exists():
+        settings = {"seed": plan.seed} | dict(plan.changes)
+        train(plan.recipe, data=data, out=folder, resume=folder.exists(), settings=settings)
+        (folder / "ended").touch()
+    return folder
+
+
+def scored(plan: Plan, photographs: Path, work: Path, budget: Budget) -> Score:
+    """The plan's network on labelled photographs."""
+    run = trained(plan, work, budget)
+    return Score.of(evaluate(run, photographs, boxes=plan.boxes, second_look=plan.second_look))
+
+
+def weighted(changes: Mapping[str, Any], recipe: str, budget: Budget) -> dict[str, Any]:
+    """A recipe's changes with the file of its network's weights in them, where the budget names one."""
+    resolved = recipes.read(recipe, changes)
+    given = resolved.options.get("backbone", "resnet50")
+    name = given if "backbone" in options_of(resolved.model) else resolved.model
+    if name not in budget.weights:
+        return dict(changes)
+    options = {"weights": budget.weights[name]} | dict(changes.get("options", {}))
+    return dict(changes) | {"options": options}
+
+
+def scenery(budget: Budget) -> dict[str, Any]:
+    """The settings of a scene that the budget's folders are."""
+    found: dict[str, Any] = {}
+    if budget.environments:
+        found["light"] = {"folder": budget.environments}
+    if budget.backgrounds:
+        found |= {"ground": {"folder": budget.backgrounds}, "background": {"folder": budget.backgrounds}}
+    return found
+
+
+@contextmanager
+def minutes(most: float) -> Iterator[None]:
+    """Within it Ctrl-C comes by itself when the minutes are over; what was begun can be gone on with."""
+    before = signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
+    signal.setitimer(signal.ITIMER_REAL, 60 * most)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def arguments(description: str | None, out: str) -> argparse.ArgumentParser:
+    """The options that every table has."""
+    found = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    found.add_argument(
+        "photographs", type=Path, help="a labelled dataset for each tool, in folders of their names"
+    )
+    found.add_argument(
+        "--work", type=Path, default=Path(".cache/gap"), help="rendered sets and runs lie here"
+    )
+    found.add_argument("--tools", default=",".join(TOOLS))
+    found.add_argument("--row", action="append", default=[], help="only these rows; may be given again")
+    found.add_argument("--all", action="store_true", help="all rows that are missing, one after the other")
+    found.add_argument("--scenes", type=int, default=300)
+    found.add_argument("--epochs", type=int, default=8)
+    found.add_argument("--seeds", type=int, default=1)
+    found.add_argument("--side", type=int, default=224, help="of the rendered pictures")
+    found.add_argument("--samples", type=int, help="paths per pixel")
+    found.add_argument("--variant", help="of the renderer")
+    found.add_argument("--environments", help="a folder of environment maps to render with")
+    found.add_argument("--backgrounds", help="a folder of photographs to render with")
+    found.add_argument("--weights", action="append", default=[], metavar="BACKBONE=FILE")
+    found.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE", help="of every recipe")
+    found.add_argument("--minutes", type=float, default=9.5, help="then stop; the same command goes on")
+    found.add_argument("--out", type=Path, default=Path(out))
+    return found
+
+
+def budget_of(given: argparse.Namespace) -> Budget:
+    import yaml
+
+    fields = {n: getattr(given, n) for n in Budget.__dataclass_fields__ if n not in ("weights", "settings")}
+    weights = dict(pair.split("=", 1) for pair in given.weights)
+    settings: dict[str, Any] = {}
+    for pair in given.set:
+        name, _, value = pair.partition("=")
+        *outer, last = name.split(".")
+        inner = settings
+        for part in outer:
+            inner = inner.setdefault(part, {})
+        inner[last] = yaml.safe_load(value)
+    return Budget(**fields, weights=weights, settings=settings)
+
+
+def measure(
+    plans: Mapping[str, Plan], tool: str, results: Results, given: argparse.Namespace, budget: Budget
+) -> None:
+    """The scores that are missing, each into `results`; one that cannot be had is said, and left."""
+    for name, plan in plans.items():
+        key = (name, tool, plan.seed)
+        if results[key] is not None:
+            continue
+        print(f"-- {name}, {tool}, seed {plan.seed}", flush=True)
+        try:
+            score = scored(plan, given.photographs / tool, given.work, budget)
+        except UserError as error:
+            print(f"not measured: {error}", flush=True)
+            continue
+        results.put(key, score)
+        print(f"{name}, {tool}: PCK@0.1 {score.pck():.1f}", flush=True)
+
+
+def mean(scores: Sequence[Score], alpha: float = 0.1) -> float:
+    """PCK over several seeds, per cent; NaN where there are none."""
+    return float(np.mean([score.pck(alpha) for score in scores])) if scores else np.nan
+
+
+def half_width(ours: Sequence[Score], base: Sequence[Score] = (), alpha: float = 0.1) -> float:
+    """Half a 95 % interval of `mean(ours)`, or of its difference from `mean(base)`, per cent.
+
+    The photographed objects are taken as a fair draw, the landmarks of one as a cluster (error of a ratio
+    estimator); what another seed would have given is in it only as far as seeds were averaged. Where both are
+    of the same photographs their differences are compared one by one, which is much narrower.
+    """
+    if base and ours and len(base[0].fractions) != len(ours[0].fractions):
+        return float(np.hypot(half_width(ours, (), alpha), half_width(base, (), alpha)))
+    if not ours:
+        return np.nan
+    n = (~np.isnan(ours[0].fractions)).sum(1)
+    right = np.mean([(s.fractions < alpha).sum(1) for s in ours], 0)  # NaN is not below
+    if base:
+        right = right - np.mean([(s.fractions < alpha).sum(1) for s in base], 0)
+    n, right = n[n > 0], right[n > 0]
+    if len(n) < 2:
+        return np.nan
+    residual = right - n * right.sum() / n.sum()
+    return float(196 * np.sqrt((residual**2).sum() * len(n) / (len(n) - 1)) / n.sum())
+
+
+def made(results: Results) -> str:
+    """What made a table, in a sentence."""
+    commits = ", ".join(results.commits()) or commit()
+    return f"Measured at commit {commits}, {results.machine}."
+
+
+def ended(main: Callable[[], None]) -> None:
+    """Run a benchmark; a user's mistake is one line, and what was stopped says that it can go on."""
+    try:
+        main()
+    except HeatmarkError as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(error.code) from None
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on from there", file=sys.stderr)
+        raise SystemExit(130) from None
