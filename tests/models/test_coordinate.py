@@ -1,4 +1,4 @@
-"""The network of DSNT: its cells, its published weights, and what a dilated group sees."""
+"""The networks of DSNT: their cells, published weights, what dilated groups see, answers without maps."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from torch import nn
 
 from heatmark.errors import UserError
 from heatmark.models import create
-from heatmark.models.coordinate import Coordinate
+from heatmark.models.coordinate import Connected, Coordinate, coordinate_lite0
 
 
 def weightless(points: int = 3, **options) -> Any:
@@ -90,3 +90,51 @@ def test_everything_learns():
 def test_a_fourth_group_cannot_be_dilated():
     with pytest.raises(UserError, match="0 to 3, got 4"):
         weightless(dilate=4)
+
+
+@pytest.mark.parametrize("stride", [4, 8, 16, 32])
+def test_the_light_one_brings_all_it_sees_to_one_stride(stride):
+    net = coordinate_lite0(2, stride, None, width=8).eval()
+    with torch.no_grad():
+        features = net.features(torch.rand(1, 3, 64, 96))
+        assert [f.shape[1:] for f in features] == [(24, 16, 24), (40, 8, 12), (112, 4, 6), (320, 2, 3)]
+        (maps,) = net.answer(features)
+        assert maps.shape == (1, 2, 64 // stride, 96 // stride) and net.strides == (stride,)
+        for f in features:  # each counts
+            f += 1
+            assert not torch.equal(net.answer(features)[0], maps)
+            f -= 1
+
+
+def test_the_light_one_learns_above_its_frozen_features():
+    net = coordinate_lite0(2, 16, None, width=8).train()
+    net(torch.rand(2, 3, 64, 64))[0].square().sum().backward()
+    assert all(p.grad is None for p in net.backbone.parameters())
+    assert all(
+        p.grad is not None for p in (*net.seen.parameters(), *net.learn.parameters(), *net.draw.parameters())
+    )
+    assert net.frozen and not Coordinate.frozen
+
+
+def test_connected_answers_with_points_and_begins_in_the_middle():
+    for dilate in (0, 2):
+        net: Any = create("coordinate_lite0", 3, stride=32 >> dilate, weights=None, connected=2).eval()
+        (points,) = net(torch.rand(2, 3, 64, 64))
+        assert points.shape == (2, 3, 2) and points.eq(32).all()
+        (deep,) = weightless(dilate=dilate, connected=2)(torch.rand(2, 3, 64, 64, device="meta"))
+        assert deep.shape == (2, 3, 2)
+
+
+def test_a_connected_layer_by_hand():
+    """One feature, two by two cells; x weighs the right column, in units of half the picture."""
+    layer = Connected(1, 1, cells=2)
+    with torch.no_grad():
+        layer.layer.weight[0] = torch.tensor([0.0, 1.0, 0.0, 1.0])
+    fine = torch.tensor([[0.0, 0.0, 0.5, 0.5]]).expand(1, 1, 4, 4)  # stride 16, averaged to 32
+    assert layer(fine, stride=16).tolist() == [[[64.0, 32.0]]]  # 0.5 + 0.5 = 1, the right edge of 64 pixels
+
+
+def test_a_connected_layer_is_for_one_size():
+    net: Any = create("coordinate_lite0", 1, weights=None, connected=2).eval()
+    with pytest.raises(UserError, match="connected: 2 is for pictures of 64 x 64 pixels, got 64 x 96"):
+        net(torch.rand(1, 3, 64, 96))

@@ -15,13 +15,14 @@ from heatmark.commands.detect import detect
 from heatmark.commands.export import export
 from heatmark.commands.train import train
 from heatmark.errors import DataError, UserError
+from heatmark.metrics import chances
 from heatmark.models import MODELS, create, options_of, unfetched
 from heatmark.models.blocks import draw_logits
 from heatmark.runtime import load
 from heatmark.runtime.engines import with_points
 from heatmark.training import recipe, state
-from heatmark.training.losses import coordinate_sum
-from heatmark.training.task import SINGLE, Batch, Places, task_of
+from heatmark.training.losses import coordinate_sum, point_error
+from heatmark.training.task import CONNECTED, SINGLE, Batch, Places, task_of
 from heatmark.types import Skeleton
 
 ENDS = Skeleton("tool", ("tip", "left", "right"), interchangeable=(("left", "right"),))
@@ -102,6 +103,102 @@ def test_ihm_draws_logits_for_a_mean_and_the_same_weights_maps_for_a_peak():
     assert names == list(net.state_dict()) and min(m.min() for m in logits) < 0
     for m, z in zip(maps, logits):
         torch.testing.assert_close(z.sigmoid(), m)
+
+
+def test_interchangeable_points_are_learnt_in_whichever_order_is_nearer():
+    maps = torch.full(
+        (1, 3, 1, 4), -90.0
+    )  # 32 pixels; tip, left and right in the middles of cells 2, 0 and 3
+    for channel, cell in enumerate((2, 0, 3)):
+        maps[0, channel, 0, cell] = 0
+    there = torch.tensor([[[20.0, 4.0], [4.0, 4.0], [28.0, 4.0]]])
+    swapped = there[:, [0, 2, 1]]
+    none = dict(regulariser="none")
+    assert coordinate_sum([maps], swapped, [8], **none) == pytest.approx(2 * 1.5 / 3)  # 24 of 16 pixels each
+    assert coordinate_sum([maps], swapped, [8], **none, groups=ENDS.groups) == pytest.approx(0, abs=1e-6)
+    js = coordinate_sum([maps], swapped, [8], groups=ENDS.groups)
+    torch.testing.assert_close(js, coordinate_sum([maps], there, [8]))  # the regulariser asks there too
+    torch.testing.assert_close(point_error(there, swapped, (32, 32), ENDS.groups), torch.tensor(0.0))
+    assert point_error(there, swapped[:, [1, 0, 2]], (32, 32), ENDS.groups) > 0.3  # the tip is nobody's twin
+
+    one = swapped.clone()
+    one[0, 1] = NAN  # only one end in sight: the nearer map learns it, the other nothing
+    leaf = maps.clone().requires_grad_()
+    loss = coordinate_sum([leaf], one + 2, [8], groups=ENDS.groups)
+    loss.backward()
+    assert leaf.grad is not None and leaf.grad[0, 1].ne(0).any() and leaf.grad[0, 2].eq(0).all()
+
+
+def test_groups_too_large_to_try_every_order_of_are_refused():
+    with pytest.raises(ValueError, match="up to 6 can be matched, got 7"):
+        heatmaps.matched(torch.zeros(7, 2), torch.zeros(7, 2), [range(7)])
+
+
+def test_matched_needs_a_head_that_can(tiny):
+    with pytest.raises(UserError, match="interchangeable: matched is for head: dsnt or connected"):
+        recipe.validated(tiny | {"interchangeable": "matched"}, "tiny")
+    settings = recipe.validated(tiny | {"head": "dsnt", "interchangeable": "matched"}, "tiny")
+    skeleton = recipe.skeleton_for(settings, ENDS)
+    assert skeleton.groups == ((1, 2),) and recipe.channels_for(settings, skeleton) == ((0,), (1,), (2,))
+    card = Card.model_validate(
+        {"name": "t", "skeleton": skeleton, "size": (8, 8), "model": "ihm56", "strides": (1,)}
+        | {"decoding": {"method": "expectation"}}
+    )
+    assert card.channels == ((0,), (1,), (2,)) and card.skeleton_of().interchangeable
+
+
+def test_head_connected_and_a_network_that_answers_with_points_belong_together(tiny):
+    light = {"model": "coordinate_lite0", "options": {"weights": None, "connected": 2}}
+    assert task_of(recipe.validated(tiny | light | {"head": "connected"}, "tiny")) is CONNECTED
+    with pytest.raises(UserError, match="options: {connected: 2} belong together, got head: dsnt"):
+        recipe.validated(tiny | light | {"head": "dsnt"}, "tiny")
+    with pytest.raises(UserError, match="belong together, got head: connected and options: {'backbone'"):
+        recipe.validated(tiny | {"head": "connected"}, "tiny")
+
+
+def test_a_connected_network_trains_exports_and_detects(tmp_path, sticks, tiny):
+    ends = {"head": "connected", "interchangeable": "matched", "epochs": 1}
+    light = {
+        "model": "coordinate_lite0",
+        "options": {"stride": 32, "width": 8, "weights": None, "connected": 2},
+    }
+    run = train(recipe.validated(tiny | light | ends, "tiny"), data=sticks, out=tmp_path / "run")
+    card = Card.from_json(state.read(run.model)[1]["heatmark"])
+    assert str(card.decoding) == "coordinates, threshold 0" and card.decoding.calibration is None
+    exported = export(run.model, out=tmp_path / "stick.onnx", pictures=sticks)
+    assert exported.max_shift_px < 0.05
+    photo = sticks / "images" / "000.jpg"
+    (found,) = detect(photo, exported.out)
+    assert np.isfinite(found.poses.points).all() and (found.poses.scores == 1).all()  # it cannot say how sure
+    np.testing.assert_allclose(found.poses.points, load(run.model, threads=1)(photo).points, atol=0.05)
+
+
+def test_a_score_in_the_file_is_the_chance_its_card_says():
+    maps = torch.randn(5, 2, 8, 8, generator=torch.Generator().manual_seed(0))
+    points, raw = heatmaps.decode_expectation(maps, [(0,), (1,)], 8)
+    line = (1.4, -0.3)
+    card = Card.model_validate(
+        {
+            "name": "t",
+            "skeleton": Skeleton("s", ("a", "b")),
+            "size": (64, 64),
+            "model": "ihm56",
+            "strides": (8,),
+        }
+        | {"decoding": {"method": "expectation", "calibration": line}}
+    )
+    drawn = nn.Module()
+    drawn.forward = lambda pictures: (maps,)  # type: ignore[method-assign]
+    same, chance = with_points(drawn, Card.from_json(card.to_json()))(torch.zeros(5, 3, 64, 64))
+    torch.testing.assert_close(same, points)
+    np.testing.assert_allclose(chance.numpy(), chances(raw.numpy(), line), rtol=1e-5)
+    spread = card.model_copy(update={"decoding": card.decoding.model_copy(update={"confidence": "spread"})})
+    _, other = with_points(drawn, spread)(torch.zeros(5, 3, 64, 64))
+    np.testing.assert_allclose(
+        other.numpy(),
+        chances(heatmaps.confidence(heatmaps.rectified(maps), "spread").numpy(), line),
+        rtol=1e-5,
+    )
 
 
 def test_an_old_card_means_a_peak_and_a_new_one_says_a_mean():

@@ -4,14 +4,13 @@
 or 4: for 224 pixels 7, 14, 28 or 56 cells. Meant for `head: dsnt`; with `head: heatmap` they are one rival of
 it, and `connected`, which draws no maps but answers with coordinates (`head: connected`), is the other.
 
-The last `dilate` groups of layers keep the size they are given: their convolutions look farther apart instead
-(2, 4, 8 cells), so that ImageNet's weights still see what they saw. A ResNet learns as a whole, and its
+A ResNet's last `dilate` groups of layers keep the size they are given: their convolutions look farther apart
+instead (2, 4, 8 cells), so that ImageNet's weights still see what they saw. It learns as a whole, and its
 pictures go in as they are, without ImageNet's mean and deviation, as in the authors' code. EfficientNet-lite0
-stays frozen below a few layers that learn: for a machine without a GPU.
+is ours, not the paper's: frozen, below a few layers that learn, for a machine without a GPU.
 """
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -23,8 +22,6 @@ from .weights import fetched, load_but
 
 COUNTS = (3, 4, 6, 3)  # blocks of layer1 to layer4, in both ResNets
 BLOCKS: dict[int, type[BasicBlock] | type[Bottleneck]] = {34: BasicBlock, 50: Bottleneck}
-LITE0_GROUPS = (slice(2, 3), slice(3, 5), slice(5, 7))  # its blocks that step to strides 8, 16 and 32
-LITE0_FEATURES = 320
 
 
 class Connected(nn.Module):
@@ -61,7 +58,9 @@ class Coordinate(nn.Module):
 
     def __init__(self, points: int, depth: int = 34, dilate: int = 2, connected: int | None = None):
         super().__init__()
-        self.stride = _stride(dilate)
+        if dilate not in (0, 1, 2, 3):
+            raise UserError(f"dilate is how many groups of layers keep the size, 0 to 3, got {dilate}")
+        self.stride = 32 // 2**dilate
         self.strides = (self.stride,)
         self.conv1, self.bn1 = nn.Conv2d(3, 64, 7, 2, padding=3, bias=False), nn.BatchNorm2d(64)
         self.maxpool = nn.MaxPool2d(3, 2, padding=1)
@@ -71,7 +70,7 @@ class Coordinate(nn.Module):
         self.layer3 = chain(block, 128 * block.grows, 256, COUNTS[2], stride=2)
         self.layer4 = chain(block, 256 * block.grows, 512, COUNTS[3], stride=2)
         for i, group in enumerate((self.layer2, self.layer3, self.layer4)[3 - dilate :]):
-            _keep_size(group.modules(), apart=2 ** (i + 1))
+            _keep_size(group, apart=2 ** (i + 1))
         self.draw = _draw(512 * block.grows, points, connected, bias=False)  # a softmax does not see a bias
 
     def features(self, pictures: Tensor) -> Tensor:
@@ -88,51 +87,55 @@ class Coordinate(nn.Module):
 
 
 class Light(nn.Module):
-    """EfficientNet-lite0, frozen, its last groups dilated, and three convolutions of `width` that learn."""
+    """EfficientNet-lite0, frozen, and three layers that learn on its features of strides 4 to 32, all brought
+    to `stride`: finer ones by their mean, coarser ones repeated. So every stride sees the same.
+    """
 
     frozen = True
 
     def __init__(
         self,
         points: int,
-        dilate: int = 2,
+        stride: int = 8,
         weights: str | None = "hub",
         connected: int | None = None,
         width: int = 64,
     ):
         super().__init__()
-        self.stride = _stride(dilate)
-        self.strides = (self.stride,)
+        if stride not in (4, 8, 16, 32):
+            raise UserError(f"stride is pixels per cell, 4, 8, 16 or 32, got {stride}")
+        self.stride, self.strides = stride, (stride,)
         self.backbone = backbones.backbone("efficientnet_lite0", weights)
-        blocks: Any = self.backbone.features.blocks
-        for i, group in enumerate(LITE0_GROUPS[3 - dilate :]):
-            _keep_size((m for block in blocks[group] for m in block.modules()), 2 ** (i + 1), 2**i)
-        self.learn = nn.Sequential(
-            *_layer(LITE0_FEATURES, width, 1), *_layer(width, width, 3), *_layer(width, width, 3)
-        )
+        self.seen = nn.ModuleList(nn.Conv2d(c, width, 1, bias=False) for c in self.backbone.channels[1:])
+        self.learn = nn.Sequential(*_settled(width), *_layer(width), *_layer(width))
         self.draw = _draw(width, points, connected, bias=True)
 
-    def features(self, pictures: Tensor) -> Tensor:
-        """(B, 3, H, W) -> (B, 320, H / stride, W / stride)."""
-        return self.backbone(pictures)[-1]
+    def features(self, pictures: Tensor) -> list[Tensor]:
+        """(B, 3, H, W) -> (B, C, H / s, W / s) for s = 4, 8, 16, 32."""
+        return self.backbone(pictures)[1:]
 
-    def answer(self, features: Tensor) -> tuple[Tensor]:
-        return (_drawn(self.draw, self.learn(features), self.stride),)
+    def answer(self, features: Sequence[Tensor]) -> tuple[Tensor]:
+        brought = []
+        for layer, x, stride in zip(self.seen, features, (4, 8, 16, 32)):
+            if stride < self.stride:
+                x = F.avg_pool2d(x, self.stride // stride)
+            x = layer(x)
+            if stride > self.stride:  # repeated after the layer, which is the same for less work
+                x = F.interpolate(x, scale_factor=float(stride // self.stride), mode="nearest")
+            brought.append(x)
+        return (_drawn(self.draw, self.learn(sum(brought[1:], brought[0])), self.stride),)
 
     def forward(self, pictures: Tensor) -> tuple[Tensor]:
         """(B, 3, H, W) -> maps (B, points, H / stride, W / stride), or, connected, points (B, points, 2)."""
         return self.answer(self.features(pictures))
 
 
-def _stride(dilate: int) -> int:
-    if dilate not in (0, 1, 2, 3):
-        raise UserError(f"dilate is how many groups of layers keep the size, 0 to 3, got {dilate}")
-    return 32 // 2**dilate
+def _settled(width: int) -> tuple[nn.Module, nn.Module]:
+    return nn.BatchNorm2d(width), nn.ReLU(inplace=True)
 
 
-def _layer(inputs: int, outputs: int, kernel: int) -> tuple[nn.Module, ...]:
-    convolution = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=False)
-    return convolution, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)
+def _layer(width: int) -> tuple[nn.Module, ...]:
+    return nn.Conv2d(width, width, 3, padding=1, bias=False), *_settled(width)
 
 
 def _draw(inputs: int, points: int, connected: int | None, bias: bool) -> nn.Module:
@@ -145,16 +148,14 @@ def _drawn(draw: nn.Module, features: Tensor, stride: int) -> Tensor:
     return draw(features, stride) if isinstance(draw, Connected) else in_float32(draw, features)
 
 
-def _keep_size(modules: Iterable[nn.Module], apart: int, first: int = 1) -> None:
-    """Strides become 1; the convolutions after them look `apart` cells apart, the once strided one `first`
-    (in the authors' ResNet always 1, also where the group before has spread the cells already).
-    """
-    for module in modules:
+def _keep_size(group: nn.Module, apart: int) -> None:
+    """Strides become 1; the 3x3 convolutions after them look `apart` cells apart."""
+    for module in group.modules():
         if isinstance(module, nn.Conv2d):
-            dilation = apart if module.stride == (1, 1) else first
-            module.stride = (1, 1)
-            if (reach := module.kernel_size[0] // 2) > 0:
-                module.dilation, module.padding = (dilation,) * 2, (dilation * reach,) * 2
+            if module.stride == (2, 2):
+                module.stride = (1, 1)
+            elif module.kernel_size == (3, 3):
+                module.dilation, module.padding = (apart, apart), (apart, apart)
 
 
 def _coordinate(
@@ -199,12 +200,17 @@ def coordinate_50(
 
 def coordinate_lite0(
     points: int,
-    dilate: int = 2,
+    stride: int = 8,
     weights: str | None = "hub",
     connected: int | None = None,
     width: int = 64,
 ) -> Light:
-    """EfficientNet-lite0's 3.4 million parameters, frozen, and 0.1 million that learn. Options: see
-    `coordinate_34`; `width`: channels of the layers that learn.
+    """3.0 million parameters, of which 0.1 million learn.
+
+    Args:
+        points: how many maps to draw.
+        stride: pixels per cell: 32, 16, 8 or 4, so 7, 14, 28 or 56 cells for 224 pixels.
+        weights, connected: see `coordinate_34`; the weights are EfficientNet-lite0's.
+        width: channels of the layers that learn.
     """
-    return Light(points, dilate, weights, connected, width)
+    return Light(points, stride, weights, connected, width)
