@@ -1,5 +1,5 @@
-"""Latency of the IHM networks by engine: torch eager, ONNX Runtime, OpenVINO; random weights, which are as
-fast.
+"""Latency by engine (torch eager, ONNX Runtime, OpenVINO; fp32 and int8) of the IHM networks with random
+weights, which are as fast, and of the shipped detectors, with and without a second look.
 
     python -m benchmarks.latency [--frames 200] [--threads 2] [--out docs/latency.md]
 
@@ -10,6 +10,7 @@ on ResNet50.
 """
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 from heatmark.commands.bench import bench
@@ -18,8 +19,8 @@ HEAD = """# Latency
 
 From a photograph's file to its points, the shipped photographs one at a time: decode; network (the window cut
 out, the network, and maps to points, which is part of the model file); points (back into the picture).
-Milliseconds; the ratio is to torch eager. The weights are random, which costs as much. The engines take turns
-within one run, so the ratios hold on a busy machine.
+Milliseconds; the ratio is to a model's first row, for networks torch eager. Their weights are random, which
+costs as much. The engines take turns within one run, so the ratios hold on a busy machine.
 
     python -m benchmarks.latency --frames {frames} --out docs/latency.md
 
@@ -36,7 +37,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     parser.add_argument("networks", nargs="*", default=NETWORKS)
     given = parser.parse_args()
-    table = bench(given.networks, frames=given.frames, threads=given.threads).markdown()
+    how = {"frames": given.frames, "threads": given.threads}
+    networks = bench(given.networks, **how, int8=True)
+    shipped = bench(None, **how, second_look=True)
+    table = replace(networks, rows=(*networks.rows, *shipped.rows)).markdown()
     print(table)
     if given.out:
         given.out.write_text(f"{HEAD.format(frames=given.frames)}{table}\n")

@@ -171,7 +171,8 @@ def detect(
         str, typer.Option("--model", "-m", help="A model file, or the name of a shipped detector.")
     ],
     boxes: Annotated[
-        Path | None, typer.Option(help="Look only inside these boxes (COCO annotations or results).")
+        Path | None,
+        typer.Option(help="Look only inside these boxes (a COCO file, or detector: torchvision's people)."),
     ] = None,
     second_look: SecondLook = False,
     engine: Engine = "auto",
@@ -486,6 +487,8 @@ def bench(
     ] = None,
     frames: Annotated[int, typer.Option(min=1, help="Pictures a measurement takes.")] = 200,
     threads: Annotated[int, typer.Option(min=1, help="CPU threads the network may use.")] = 2,
+    int8: Annotated[bool, typer.Option("--int8", help="Networks in whole numbers, too.")] = False,
+    second_look: Annotated[bool, typer.Option("--second-look", help="With a second look, too.")] = False,
     json: Json = False,
 ) -> None:
     """How fast each detector is here, by engine.
@@ -495,7 +498,8 @@ def bench(
     from .commands.bench import bench
 
     with _quietly(json):
-        show(bench(models or None, frames=frames, threads=threads), json)
+        options = {"frames": frames, "threads": threads, "int8": int8, "second_look": second_look}
+        show(bench(models or None, **options), json)
 
 
 @app.command(rich_help_panel=LOOK)

@@ -1,13 +1,14 @@
 """The speed table holds every engine of a model, measured in turns, with ratios to the first."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from heatmark import zoo
 from heatmark.commands import bench as benching
-from heatmark.commands.bench import bench, measured
+from heatmark.commands.bench import Way, bench, measured
 from heatmark.errors import UserError
 from heatmark.runtime import Latency
 
@@ -18,14 +19,15 @@ class Clock:
     def __init__(self, name: str, network: float, calls: list[str]):
         self.name, self.network, self.calls = name, network, calls
 
-    def __call__(self, picture: bytes) -> None:
+    def __call__(self, picture: bytes, second_look: bool) -> None:
         self.calls.append(self.name)
         self.latency = Latency(1.0, self.network, 0.5)
 
 
 def test_engines_take_turns_and_the_first_one_is_what_the_ratio_is_to():
     calls: list[str] = []
-    clocks = {name: Clock(name, ms, calls) for name, ms in (("torch", 38.5), ("onnxruntime", 18.5))}
+    speeds = {"torch": 38.5, "onnxruntime": 18.5}
+    clocks = {Way(name, Path("model")): Clock(name, ms, calls) for name, ms in speeds.items()}
     slow, fast = measured("ihm56", clocks, frames=25)  # type: ignore[arg-type]
     assert (slow.ratio, fast.ratio) == (1.0, 0.5) and fast.latency.total == 20.0
     turns = [a for a, b in zip(calls, [*calls[1:], ""]) if a != b]
@@ -42,6 +44,12 @@ def test_a_network_with_random_weights_is_measured_in_every_engine():
     assert "1 threads, medians of 2 frames" in text and "onnxruntime 1." in text
     line = json.loads(json.dumps(result.to_dict()))
     assert set(line["rows"][0]) == {"model", "engine", "decode", "network", "points", "total", "ratio"}
+
+
+def test_whole_numbers_and_the_second_look_are_rows_of_their_own():
+    rows = bench(["ihm56/tiny"], frames=1, threads=1, int8=True, second_look=True).rows
+    labels = [row.engine for row in rows]
+    assert {"torch", "onnxruntime int8", "torch second look", "onnxruntime int8 second look"} <= set(labels)
 
 
 def test_without_models_the_shipped_ones_are_measured(tmp_path, spots_onnx, monkeypatch):

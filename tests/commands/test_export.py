@@ -131,7 +131,7 @@ def test_a_file_that_changes_pck_is_not_written(spots_onnx, dataset, tmp_path, m
 
 def test_swapped_interchangeable_landmarks_have_not_moved(photo):
     card = spots_card(skeleton=Skeleton("s", ("a", "b", "c"), interchangeable=(("a", "c"),)))
-    views = exporting._views(photo, card)
+    views = exporting.shown(photo, card)
     points = np.array([[[1.0, 1], [5, 5], [9, 9]]])
     engines = [lambda pictures, order=order: {"points": points[:, order]} for order in ([0, 1, 2], [2, 1, 0])]
     with quiet():
@@ -141,7 +141,7 @@ def test_swapped_interchangeable_landmarks_have_not_moved(photo):
 
 def test_a_landmark_found_by_one_only_has_moved_and_one_found_by_none_has_not(photo):
     card = spots_card()
-    views = exporting._views(photo, card)
+    views = exporting.shown(photo, card)
     lost = np.array([[[np.nan, np.nan], [5, 5], [9, 9]]])
     both = np.array([[[1.0, 1], [5, 5], [9, 9]]])
     with quiet():

@@ -8,7 +8,7 @@ ratios.
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -89,7 +89,28 @@ class Bench:
         return Group(table, Text(self.conditions))
 
 
-def bench(models: Sequence[str | Path] | None = None, *, frames: int = 200, threads: int = 2) -> Bench:
+@dataclass(frozen=True)
+class Way:
+    """One of the ways to run a model."""
+
+    engine: str
+    file: Path
+    second_look: bool = False
+    precision: str = ""  # empty: as the model is
+
+    @property
+    def label(self) -> str:
+        return " ".join(filter(None, (self.engine, self.precision, "second look" * self.second_look)))
+
+
+def bench(
+    models: Sequence[str | Path] | None = None,
+    *,
+    frames: int = 200,
+    threads: int = 2,
+    int8: bool = False,
+    second_look: bool = False,
+) -> Bench:
     """Measure models in every engine that is installed and reads them.
 
     Args:
@@ -97,6 +118,9 @@ def bench(models: Sequence[str | Path] | None = None, *, frames: int = 200, thre
             "ihm56/BACKBONE"; None: every shipped detector of this installation.
         frames: how many count for each engine.
         threads: how many an engine may use.
+        int8: rows in whole numbers too, for models in fp32. How fast, not how good: the gate of `export` says
+            that.
+        second_look: rows with a second look too.
 
     Raises:
         UserError: an unknown model, or no detector is shipped.
@@ -111,47 +135,56 @@ def bench(models: Sequence[str | Path] | None = None, *, frames: int = 200, thre
     for name in names:
         with ExitStack() as stack:
             aside = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            engines = {engine: load(file, engine, threads) for engine, file in _files(name, aside).items()}
-            rows += measured(name, engines, frames)
-    return Bench(tuple(rows), frames, threads, _machine({row.engine for row in rows}))
+            ways = _ways(name, aside, int8)
+            ways += [replace(way, second_look=True) for way in ways if second_look]
+            rows += measured(name, {way: load(way.file, way.engine, threads) for way in ways}, frames)
+    return Bench(tuple(rows), frames, threads, _machine({row.engine.split()[0] for row in rows}))
 
 
-def measured(name: str, engines: dict[str, Predictor], frames: int) -> list[Row]:
-    """A row for each engine, the engines taking turns of TURN frames at the shipped photographs."""
+def measured(name: str, ways: dict[Way, Predictor], frames: int) -> list[Row]:
+    """A row for each way, the ways taking turns of TURN frames at the shipped photographs."""
     photographs = [path.read_bytes() for path in zoo.photographs()]
-    took: dict[str, list[Latency]] = {engine: [] for engine in engines}
-    for predictor in engines.values():
+    took: dict[Way, list[Latency]] = {way: [] for way in ways}
+
+    def shown(way: Way, i: int) -> Latency:
+        ways[way](photographs[i % len(photographs)], second_look=way.second_look)
+        return ways[way].latency
+
+    for way in ways:
         for i in range(WARM_UP):
-            predictor(photographs[i % len(photographs)])
+            shown(way, i)
     for start in track(range(0, frames, TURN), label=f"measuring {name}", unit="turns"):
-        for engine, predictor in engines.items():
-            predictor(
-                photographs[start % len(photographs)]
-            )  # the first one after another engine does not count
-            for i in range(start, min(start + TURN, frames)):
-                predictor(photographs[i % len(photographs)])
-                took[engine].append(predictor.latency)
-    medians = {engine: _median(latencies) for engine, latencies in took.items()}
+        for way in ways:
+            shown(way, start)  # the first one after another way does not count
+            took[way] += [shown(way, i) for i in range(start, min(start + TURN, frames))]
+    medians = {way: _median(latencies) for way, latencies in took.items()}
     first = next(iter(medians.values())).total
-    return [Row(name, engine, latency, latency.total / first) for engine, latency in medians.items()]
+    return [Row(name, way.label, latency, latency.total / first) for way, latency in medians.items()]
 
 
-def _files(name: str, aside: Path) -> dict[str, Path]:
-    """The file that each installed engine reads of a model; what has to be made for it is put into
-    `aside`."""
+def _ways(name: str, aside: Path, int8: bool) -> list[Way]:
+    """The ways to run a model here, torch first; files that have to be made for it are put into `aside`."""
     path = Path(name)
     if name in zoo.DETECTORS and not path.is_file():
         path = zoo.detector(name)
     elif not path.suffix and not path.exists():
         path = _random(name, aside / "random.safetensors")
-    if path.suffix == ".safetensors":
-        from ..runtime.engines import network
-        from .export import to_onnx, write
+    engines = [engine for engine in ENGINES if engine != "torch" and find_spec(engine)]
+    if path.suffix != ".safetensors":
+        return [Way(engine, path) for engine in engines]
+    from ..runtime.engines import network
+    from .export import shown, to_onnx, whole_numbers, write
 
-        net, card = network(path)
-        onnx = write(to_onnx(net, card), card, aside / "model.onnx")[0]
-        return {e: path if e == "torch" else onnx for e in ENGINES if find_spec(e)}
-    return {e: path for e in ENGINES if e != "torch" and find_spec(e)}
+    net, card = network(path)
+    graph = to_onnx(net, card)
+    ways = [Way("torch", path)] if find_spec("torch") else []
+    onnx = write(graph, card, aside / "model.onnx")[0]
+    ways += [Way(engine, onnx) for engine in engines]
+    if int8:
+        whole = whole_numbers(graph, shown(None, card))
+        file = write(whole, card.model_copy(update={"precision": "int8"}), aside / "int8.onnx")[0]
+        ways += [Way(engine, file, precision="int8") for engine in engines]
+    return ways
 
 
 def _random(name: str, path: Path) -> Path:

@@ -135,7 +135,7 @@ def export(
     reference, card = opened(source)
     if card.precision != "fp32":
         raise UserError(f"{source}: stored in {card.precision}; export from the fp32 model")
-    views = _views(pictures, card)
+    views = shown(pictures, card)
     graph, card = _graph_of(source), card.model_copy(update={"precision": precision})
     if precision == "fp16":
         graph = half_weights(graph)
@@ -355,7 +355,7 @@ def write(graph: "onnx.ModelProto", card: Card, path: Path, to: str = "onnx") ->
     return [path, path.with_suffix(".bin")]
 
 
-def _views(pictures: str | Path | None, card: Card) -> list[View]:
+def shown(pictures: str | Path | None, card: Card) -> list[View]:
     """What the gate looks at, at most MOST: labelled boxes of a dataset, or whole pictures."""
     if pictures is None:
         kind = card.skeleton_of().name
