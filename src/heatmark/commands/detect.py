@@ -2,7 +2,7 @@
 overlays."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from ..imaging import encode_jpeg
 from ..runtime import Latency, Predictor, Shot, load, overlay, shots
 from ..runtime.sources import pictures_in
 from ..types import ABSENT, Poses
+from . import person_detector
 from .progress import note
 
 
@@ -85,6 +86,8 @@ def detect(
         model: a shipped detector's name, a model file, or a loaded Predictor.
         boxes: COCO annotations or results; look only inside these boxes, enlarged by the card's quarter, one
             instance each, in the file's order. A picture the file has no box for gives no instance.
+            "detector", or "detector:FILE" with its weights: inside the boxes of torchvision's person
+            detector.
         second_look: look again around what the first look found.
         out: a folder for overlays: NAME.jpg for a picture, NAME.mp4 for a video or camera.
         limit: stop after so many pictures or frames.
@@ -96,7 +99,7 @@ def detect(
             be read is passed over; after the last one a DataError names those that were.
     """
     predictor = model if isinstance(model, Predictor) else load(model, engine)
-    given = None if boxes is None else Boxfile(Path(boxes), source)
+    given = None if boxes is None else _looks(str(boxes), source)
     faults: list[DataError] = []
 
     def report(error: DataError) -> None:
@@ -111,7 +114,7 @@ def detect(
 def _detections(
     incoming: Iterator[Shot],
     predictor: Predictor,
-    given: "Boxfile | None",
+    given: Callable[[Shot], np.ndarray] | None,
     second_look: bool,
     out: Path | None,
     limit: int | None,
@@ -121,7 +124,7 @@ def _detections(
     pictures, overlays = 0, Overlays(out) if out else None
     try:
         for shot in incoming:
-            where = None if given is None else given.of(shot.name)
+            where = None if given is None else given(shot)
             poses = predictor(shot.picture, where, second_look)
             latency = replace(predictor.latency, decode=shot.decode_ms)
             if threshold > 0:
@@ -139,6 +142,15 @@ def _detections(
     if faults:
         named = "; ".join(str(fault) for fault in faults[:5]) + ("; ..." if len(faults) > 5 else "")
         raise DataError(f"{len(faults)} of {pictures + len(faults)} pictures could not be read: {named}")
+
+
+def _looks(boxes: str, source: str | Path | bytes) -> Callable[[Shot], np.ndarray]:
+    """A picture -> the boxes (N, 4) to look into."""
+    if person_detector.wanted(boxes):
+        detector = person_detector.opened(boxes)
+        return lambda shot: detector([shot.picture])[0].boxes
+    file = Boxfile(Path(boxes), source)
+    return lambda shot: file.of(shot.name)
 
 
 def _above(poses: Poses, threshold: float) -> Poses:

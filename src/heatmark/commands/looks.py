@@ -1,5 +1,5 @@
-"""Where a model looks in a picture: in labelled boxes, a file's, a detector's, or at the whole of it; and which
-labelled instance each look answers.
+"""Where a model looks in a picture: in labelled boxes, a file's, a detector's, or at the whole of it; and
+which labelled instance each look answers.
 """
 
 from collections.abc import Callable, Sequence

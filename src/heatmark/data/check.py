@@ -35,7 +35,8 @@ def faults(
         threads: how many pictures to unpack at a time; as many as there are cores, at most 8, when None.
 
     Returns:
-        The faults in the file's order, pictures last; counts of pictures, instances and landmarks.
+        The faults in the file's order, pictures last; counts of pictures, instances (of them crowds, and
+        unlabelled: without any landmark) and landmarks.
 
     Raises:
         UserError: there is no such dataset at all.
@@ -60,6 +61,9 @@ def faults(
             found += some
     flags = Counter(v for a in raw["annotations"] if _plain(a) for v in _flags(a) if _flag(v))
     counts = Counter(pictures=len(raw["images"]), instances=len(raw["annotations"]))
+    crowd = [a.get("iscrowd") == 1 for a in raw["annotations"] if _plain(a)]
+    bare = [not any(_flag(v) and v for v in _flags(a)) for a in raw["annotations"] if _plain(a)]
+    counts.update(crowds=sum(crowd), unlabelled=sum(b and not c for b, c in zip(bare, crowd)))
     return found, counts + Counter(seen=flags[2], hidden=flags[1], absent=flags[0])
 
 

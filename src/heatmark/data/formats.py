@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import UserError, unknown
-from . import coco, cvat, dlc, label_studio, labelme, posetrack, yolo
+from . import coco, cvat, dlc, label_studio, labelme, mpii, posetrack, yolo
 from .records import Dataset
 
 READERS: dict[str, Callable[[str | Path, str | None], Dataset]] = {
@@ -16,6 +16,7 @@ READERS: dict[str, Callable[[str | Path, str | None], Dataset]] = {
     "labelme": labelme.read,
     "dlc": dlc.read,
     "posetrack": posetrack.read,
+    "mpii": mpii.read,
 }
 LARGE = 50_000_000  # bytes
 
@@ -42,7 +43,7 @@ def guess(path: str | Path) -> str:
         return _of_folder(path)
     if not path.is_file():
         raise UserError(f"{path}: there is no such file or folder")
-    by_suffix = {".yaml": "yolo", ".yml": "yolo", ".xml": "cvat", ".csv": "dlc"}
+    by_suffix = {".yaml": "yolo", ".yml": "yolo", ".xml": "cvat", ".csv": "dlc", ".mat": "mpii"}
     form = by_suffix.get(path.suffix.lower()) or (_of_json(path) if path.suffix.lower() == ".json" else None)
     if form is None:
         raise UserError(f"{path}: cannot tell the format; say one of: {', '.join(READERS)}")
@@ -57,6 +58,8 @@ def _of_folder(folder: Path) -> str:
         return "cvat"
     if any(b"kpt_shape" in f.read_bytes() for e in ("yaml", "yml") for f in sorted(folder.glob(f"*.{e}"))):
         return "yolo"
+    if next(folder.glob(mpii.OFFICIAL), None) is not None:
+        return "mpii"
     if next(folder.rglob("CollectedData*.csv"), None) is not None:
         return "dlc"
     for file in sorted(folder.rglob("*.json"))[:20]:
@@ -78,4 +81,4 @@ def _of_json(file: Path) -> str | None:
         return "posetrack"
     if isinstance(raw, dict):
         return "labelme" if "shapes" in raw else "coco" if "annotations" in raw else None
-    return "label-studio" if label_studio.is_mine(raw) else None
+    return "label-studio" if label_studio.is_mine(raw) else "mpii" if mpii.is_mine(raw) else None

@@ -1,0 +1,163 @@
+"""MPII Human Pose, read: its own .mat file, and the JSON that top-down code has used since (a list of people).
+
+The oddities of the format end here:
+
+- pixels count from 1, we count from the picture's edge: - 0.5 in;
+- a person has no box but a centre and a scale, his height over 200. The box is the square of 200 * scale
+  about the centre moved 15 * scale down, as HRNet's authors crop it; its numbers are those that `imaging.msra`
+  takes for theirs, so a published network sees exactly their crop;
+- the box of the head, which PCKh measures by, is kept in `Record.instances` as `head_box`. The JSON has none:
+  it is taken from gt_valid.mat, where that lies beside;
+- the JSON does not tell hidden landmarks from seen ones, and the .mat not for all: then they are seen.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import DataError, UserError
+from ..skeletons import MPII16
+from ..types import ABSENT, HIDDEN, SEEN, Poses
+from .pictures import beside, shaped, size_of
+from .records import Dataset, Record, read_bytes
+
+OFFICIAL = "mpii_human_pose*.mat"
+TRUTH = "gt_valid.mat"  # of HRNet's authors: head boxes in the order of valid.json
+UNIT = 200.0  # pixels of a scale of 1
+LOWER = 15.0  # pixels of a scale of 1 that the centre is moved down, "to keep the limbs"
+K = len(MPII16)
+
+
+def read(path: str | Path, category: str | None = None) -> Dataset:
+    """All annotated people of a .mat or JSON file, or of the .mat in a folder.
+
+    Raises:
+        UserError: no such file. DataError: what is wrong in it, with the entry and the field.
+    """
+    file = _file(Path(path))
+    with shaped(str(file), "MPII"):
+        rows = _of_mat(file) if file.suffix == ".mat" else _of_json(file)
+        by_picture: dict[str, list[dict[str, Any]]] = {}
+        for where, row in rows:
+            by_picture.setdefault(row["image"], []).append(_person(row, f"{file.name}: {where}"))
+    if not by_picture:
+        raise DataError(f"{file}: no person is annotated in it")
+    records = tuple(_record(file, name, people, n) for n, (name, people) in enumerate(by_picture.items(), 1))
+    return Dataset(file.parent, MPII16, records)
+
+
+def is_mine(raw: Any) -> bool:
+    """Whether a parsed JSON file is a list of MPII's people."""
+    first = raw[0] if isinstance(raw, list) and raw else None
+    return isinstance(first, dict) and {"image", "center", "scale"} <= set(first)
+
+
+def _file(path: Path) -> Path:
+    if path.is_dir():
+        found = sorted(path.glob(OFFICIAL))
+        if not found:
+            raise UserError(f"{path}: no {OFFICIAL} in it; name the JSON file")
+        return found[0]
+    if not path.is_file():
+        raise UserError(f"{path}: there is no such file or folder")
+    return path
+
+
+def _of_json(file: Path) -> Iterable[tuple[str, dict[str, Any]]]:
+    """(where, row) of each person, a row as in the JSON, `head_box` added."""
+    try:
+        raw = json.loads(read_bytes(file))
+    except ValueError as error:
+        raise DataError(f"{file}: not valid JSON ({error})") from error
+    if not isinstance(raw, list):
+        raise DataError(f"{file}: wanted a list of people, got a {type(raw).__name__}")
+    heads = _heads(file.parent / TRUTH, len(raw)) if file.stem == "valid" else None
+    for n, row in enumerate(raw):
+        if not isinstance(row, dict):
+            raise DataError(f"{file}: entry {n}: wanted an object, got {row!r:.60}")
+        if missing := [f for f in ("image", "center", "scale", "joints", "joints_vis") if f not in row]:
+            raise DataError(f"{file}: entry {n}: {missing[0]}: is missing")
+        visible = np.asarray(row["joints_vis"], np.float64)
+        states = np.where(visible > 0, SEEN, ABSENT).tolist()
+        yield f"entry {n}", row | {"states": states} | ({} if heads is None else {"head_box": heads[n]})
+
+
+def _heads(path: Path, count: int) -> list[list[float]] | None:
+    """Head boxes x1 y1 x2 y2 of valid.json's people, where their file lies beside it."""
+    if not path.is_file():
+        return None
+    boxes = np.asarray(_mat(path)["headboxes_src"], np.float64)  # (2, 2, N): corners, x y, people
+    if boxes.shape != (2, 2, count):
+        raise DataError(f"{path}: headboxes_src: wanted (2, 2, {count}) for valid.json, got {boxes.shape}")
+    return (boxes.transpose(2, 0, 1).reshape(count, 4) - 0.5).tolist()
+
+
+def _of_mat(file: Path) -> Iterable[tuple[str, dict[str, Any]]]:
+    """The same out of MPII's own file, people without landmarks left out."""
+    raw = _mat(file)
+    if "RELEASE" not in raw:
+        raise DataError(f"{file}: has no RELEASE, so it is not MPII's annotation file")
+    for n, picture in enumerate(np.atleast_1d(raw["RELEASE"].annolist)):
+        for m, person in enumerate(np.atleast_1d(picture.annorect)):
+            points = getattr(getattr(person, "annopoints", None), "point", None)
+            if points is None or not hasattr(person, "objpos") or not hasattr(person.objpos, "x"):
+                continue
+            joints, states = np.zeros((K, 2)), [ABSENT] * K
+            for point in np.atleast_1d(points):
+                k = int(point.id)
+                if not 0 <= k < K:
+                    where = f"{file}: picture {n + 1}, person {m + 1}"
+                    raise DataError(f"{where}: id: wanted 0..{K - 1}, got {k}")
+                joints[k] = point.x, point.y
+                states[k] = HIDDEN if np.size(s := getattr(point, "is_visible", [])) and not int(s) else SEEN
+            row = {"image": str(picture.image.name), "center": [person.objpos.x, person.objpos.y]}
+            row |= {"scale": person.scale, "joints": joints.tolist(), "states": states}
+            head = [getattr(person, side, np.nan) for side in ("x1", "y1", "x2", "y2")]
+            yield f"picture {n + 1}, person {m + 1}", row | {"head_box": [float(v) - 0.5 for v in head]}
+
+
+def _mat(file: Path) -> Mapping[str, Any]:
+    from scipy.io import loadmat
+
+    try:
+        return loadmat(str(file), struct_as_record=False, squeeze_me=True)
+    except Exception as error:  # scipy's errors for a damaged file have no common parent
+        raise DataError(f"{file}: not a MATLAB file, or a damaged one ({error})") from error
+
+
+def _person(row: dict[str, Any], where: str) -> dict[str, Any]:
+    """Points, states, box and head of a person, in our coordinates."""
+    joints = np.asarray(row["joints"], np.float64)
+    if joints.shape != (K, 2) or len(row["states"]) != K:
+        came = f"{len(row['joints'])} joints and {len(row['states'])} flags"
+        raise DataError(f"{where}: joints: wanted {K} times x, y, and as many flags, got {came}")
+    states = np.array(row["states"], np.uint8)
+    if not np.isfinite(joints[states > ABSENT]).all():
+        raise DataError(f"{where}: joints: a value that is not finite")
+    centre, scale = np.asarray(row["center"], np.float64), float(row["scale"])
+    if centre.shape != (2,) or not np.isfinite([*centre, scale]).all() or not scale > 0:
+        said = f"center {row['center']} and scale {row['scale']}"
+        raise DataError(f"{where}: wanted a finite center and a positive scale, got {said}")
+    middle, half = centre + [0, LOWER * scale] - 1, scale * UNIT / 2
+    points = np.where(states[:, None] == ABSENT, np.nan, joints - 0.5)
+    person = {"points": points, "states": states, "box": [*(middle - half), *(middle + half)]}
+    head = row.get("head_box")
+    return person | ({"head_box": head} if head is not None and np.isfinite(head).all() else {})
+
+
+def _record(file: Path, name: str, people: list[dict[str, Any]], number: int) -> Record:
+    path = beside(file, name, ("", "images", "../images"))
+    states = np.stack([person["states"] for person in people])
+    poses = Poses(
+        MPII16,
+        np.stack([person["points"] for person in people]),
+        (states > ABSENT).astype(float),
+        states,
+        np.array([person["box"] for person in people]),
+        np.ones(len(people)),
+    )
+    heads = tuple({"head_box": p["head_box"]} if "head_box" in p else {} for p in people)
+    return Record(path, size_of(path), poses, number, instances=heads)
