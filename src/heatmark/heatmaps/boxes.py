@@ -55,7 +55,7 @@ def box_maps(
         (..., H, W), in [0, 1].
 
     >>> box_maps(torch.tensor([[0.0, 0, 3, 3]]), size=(3, 3), stride=1)[1]
-    tensor([0.0653, 1.0000, 0.0653])
+    tensor([0.0654, 1.0000, 0.0654])
     """
     if boxes.shape[-1] != 4:
         raise ValueError(f"boxes must be (..., N, 4) x1 y1 x2 y2, got {tuple(boxes.shape)}")

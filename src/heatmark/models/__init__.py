@@ -3,6 +3,7 @@
 A network takes pictures (B, 3, H, W), RGB in [0, 1], normalises them itself, and returns a tuple of maps,
 coarse to fine, each (B, C, h, w); `net.strides` says how many pixels a cell of each is wide. Those of MODELS
 draw one object; those of CROWDS draw everybody at once, and `net.layout` says what each of their maps shows.
+Those of DENSE find boxes, and say it of anchors (gaussian_retinanet).
 """
 
 import inspect
@@ -15,6 +16,7 @@ from ..errors import UserError, unknown
 from .backbones import BACKBONES
 from .clusterwise import clusterwise
 from .coordinate import coordinate_34, coordinate_50, coordinate_lite0
+from .gaussian_retinanet import gaussian_decoder, gaussian_layer, retinanet
 from .higher_hrnet import higher_hrnet_w32, higher_hrnet_w48
 from .hourglass import hourglass_2, hourglass_8, hourglass_keras
 from .hrnet import hrnet_w32, hrnet_w48
@@ -44,6 +46,11 @@ CROWDS: dict[str, Callable[..., nn.Module]] = {
     "higher_hrnet_w48": higher_hrnet_w48,
     "clusterwise": clusterwise,
 }
+DENSE: dict[str, Callable[..., nn.Module]] = {
+    "retinanet": retinanet,
+    "gaussian_decoder": gaussian_decoder,
+    "gaussian_layer": gaussian_layer,
+}
 
 ORIGINS = {  # what a model without a `backbone` option starts from (weights: hub), and its licence
     "hrnet_w32": ("the authors' ImageNet weights, from timm", "MIT"),
@@ -61,7 +68,7 @@ ORIGINS = {  # what a model without a `backbone` option starts from (weights: hu
 
 def function_of(name: str) -> Callable[..., nn.Module]:
     """Raises a UserError for a model that does not exist."""
-    known = MODELS | CROWDS
+    known = MODELS | CROWDS | DENSE
     if name not in known:
         raise unknown("model", name, known)
     return known[name]
@@ -69,7 +76,7 @@ def function_of(name: str) -> Callable[..., nn.Module]:
 
 def options_of(name: str) -> tuple[str, ...]:
     """What a model takes beside its number of maps. Raises a UserError for a model that does not exist."""
-    return tuple(option for option in inspect.signature(function_of(name)).parameters if option != "points")
+    return tuple(inspect.signature(function_of(name)).parameters)[1:]  # the first is how many
 
 
 def check_options(name: str, options: dict[str, Any]) -> None:
@@ -102,7 +109,8 @@ def origin(name: str, options: dict[str, Any]) -> tuple[str, str, str]:
 
 
 def create(name: str, points: int, **options: Any) -> nn.Module:
-    """A network by its name in MODELS or CROWDS; `points` is how many landmarks, or groups of them, it draws.
+    """A network by its name in MODELS, CROWDS or DENSE; `points` is how many landmarks, or groups of them, it
+    draws, or how many classes of boxes it tells apart.
 
     Raises a UserError for an unknown name or option.
     """

@@ -28,8 +28,8 @@ class Backbone(nn.Module):
     stride.
 
     A stride the backbone does not offer has 0 channels and None for a feature map. The state dict holds the
-    weights under `features.`; everything before `trainable_from` (all of it when None) is frozen. Batch norm
-    uses its stored statistics even where the weights learn: batches are small.
+    weights under `features.`; everything before `trainable_from` (all of it when None, nothing when "all") is
+    frozen. Batch norm uses its stored statistics even where the weights learn: batches are small.
     """
 
     def __init__(
@@ -70,6 +70,8 @@ def _from(layer: str | None, names: Sequence[str]) -> Sequence[str]:
     """The parameters from the first one of `layer` on, in the order of the network."""
     if layer is None:
         return ()
+    if layer == "all":
+        return names
     for i, name in enumerate(names):
         if name.startswith(f"{layer}."):
             return names[i:]

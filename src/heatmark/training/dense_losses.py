@@ -1,0 +1,72 @@
+"""What dense detection steps down on: is a thing there (focal), where are its sides (smooth L1), and the map
+(MSE over its bumps and mined hard negatives). Lin et al. 2017; Kant 2019, equations 1 to 4.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ..heatmaps.anchors import BACKGROUND
+
+FEWEST = 512  # cells of a map without bumps that count, the hardest ones
+
+
+def focal(logits: Tensor, classes: Tensor, alpha: float = 0.25, gamma: float = 2.0) -> Tensor:
+    """Focal loss over the anchors that count, over the number of positive ones (1 where there is none).
+
+    The paper's equation 1 leaves out the minus and the weight of negatives, 1 - alpha (REFERENCE 11.17).
+
+    Args:
+        logits: (A, C), of one picture.
+        classes: (A,) int64: a class, BACKGROUND, or below: does not count.
+
+    >>> focal(torch.zeros(2, 1), torch.tensor([0, -2])) / torch.log(torch.tensor(2.0))  # 0.25 (1 - 0.5)^2
+    tensor(0.0625)
+    """
+    counted = classes >= BACKGROUND
+    logits, classes = logits[counted], classes[counted]
+    wanted = F.one_hot(classes.clamp_min(0), logits.shape[-1]) * (classes >= 0).unsqueeze(-1)
+    entropy = F.binary_cross_entropy_with_logits(logits, wanted.to(logits.dtype), reduction="none")
+    chance = logits.sigmoid()
+    off = torch.where(wanted == 1, 1 - chance, chance)
+    weight = torch.where(wanted == 1, alpha, 1 - alpha)
+    return (weight * off**gamma * entropy).sum() / (classes >= 0).sum().clamp_min(1)
+
+
+def smooth_l1(found: Tensor, wanted: Tensor, beta: float = 1 / 9) -> Tensor:
+    """Mean over all numbers: squared below beta, straight above; 0 where there are none.
+
+    Args:
+        found, wanted: (P, 4) shifts of the positive anchors.
+        beta: 1/9 as in RetinaNet's own code; equation 2 has 1.
+
+    >>> smooth_l1(torch.tensor([[0.0, 0.5, 2.0, 0.0]]), torch.zeros(1, 4), beta=1.0)  # (0.125 + 1.5) / 4
+    tensor(0.4062)
+    """
+    if not found.numel():
+        return found.sum()  # 0, with a gradient of 0
+    return F.smooth_l1_loss(found, wanted, beta=beta)
+
+
+def bump_error(
+    drawn: Tensor, wanted: Tensor, positive: float = 0.1, negative: float = 0.1, hard: float = 3.0
+) -> Tensor:
+    """Equation 3 for one map: the mean squared error over the cells of bumps, and over the hardest others.
+
+    Args:
+        drawn, wanted: (h, w).
+        positive, negative: a cell above `positive` is a bump's, one not above `negative` is a negative; what
+            lies between counts nowhere.
+        hard: how many negatives count, for each cell of a bump: those with the largest error. Of a map
+            without bumps FEWEST count.
+
+    >>> wanted, drawn = torch.tensor([[1.0, 0, 0, 0, 0]]), torch.tensor([[0.5, 0.1, 0.2, 0.3, 0.4]])
+    >>> bump_error(drawn, wanted, hard=2)  # 0.25 + (0.16 + 0.09) / 2
+    tensor(0.3750)
+    """
+    error = (drawn - wanted).square().flatten()
+    target = wanted.flatten()
+    bumps, others = error[target > positive], error[(target <= negative) & ~(target > positive)]
+    count = min(int(hard * len(bumps)) if len(bumps) else FEWEST, len(others))
+    mined = others.topk(count, sorted=False).values
+    return bumps.sum() / max(len(bumps), 1) + mined.sum() / max(count, 1)
