@@ -86,7 +86,8 @@ class Plan:
 
     @property
     def run_key(self) -> str:
-        return _digest(self.set_key, self.scenes, self.recipe, self.changes, self.seed)
+        recipe = "/".join(Path(self.recipe).parts[-2:])  # a row of a sheet, wherever that lies
+        return _digest(self.set_key, self.scenes, recipe, self.changes, self.seed)
 
 
 def _digest(*parts: Any) -> str:
@@ -144,7 +145,7 @@ class Results:
         if raw and raw["budget"] != budget:
             raise UserError(f"{file} holds rows of another budget ({raw['budget']}): take another file")
         self.raw: dict[str, Any] = raw.get("rows", {})
-        self.machine = raw.get("machine", machine())
+        self.machine, self.notes = raw.get("machine", machine()), raw.get("notes", {})
 
     def __getitem__(self, key: tuple[str, str, int]) -> Score | None:
         """The score of (row, tool, seed); None: not measured."""
@@ -153,9 +154,17 @@ class Results:
 
     def put(self, key: tuple[str, str, int], score: Score, **more: Any) -> None:
         self.raw["/".join(map(str, key))] = score.to_json() | more | {"commit": commit()}
-        head = f'{{"budget": {json.dumps(self.budget)}, "machine": {json.dumps(self.machine)}, "rows": {{'
+        self._write()
+
+    def note(self, name: str, value: Any) -> None:
+        """Anything else that was measured."""
+        self.notes[name] = value
+        self._write()
+
+    def _write(self) -> None:
+        head = {"budget": self.budget, "machine": self.machine, "notes": self.notes}
         rows = ",\n".join(f"{json.dumps(key)}: {json.dumps(row)}" for key, row in self.raw.items())
-        write_whole(self.file, f"{head}\n{rows}\n}}}}\n".encode())
+        write_whole(self.file, f'{json.dumps(head)[:-1]}, "rows": {{\n{rows}\n}}}}\n'.encode())
 
     def commits(self) -> list[str]:
         return sorted({row["commit"] for row in self.raw.values()})
