@@ -29,9 +29,13 @@ class Decoding(BaseModel, extra="forbid", frozen=True):
     peak, quarter, threshold 0 | expectation, softmax, threshold 0.3
     """
 
-    # The highest cell, the mean (DSNT), as HRNet, or the network's answer as it is, which are points.
-    method: Literal["peak", "expectation", "msra", "coordinates"] = "peak"
+    # The highest cell, the mean (DSNT), as HRNet, the network's answer as it is, which are points; or the
+    # peaks of many persons with their tags, which `grouping` makes persons of.
+    method: Literal["peak", "expectation", "msra", "coordinates", "tags"] = "peak"
     refine: REFINEMENTS = "dark"  # of a peak
+    peaks: int = Field(default=30, ge=1)  # tags: of a landmark at the most, so persons too
+    floor: float = 0.02  # tags: how high a peak must be at all
+    reach: float = Field(default=1.0, gt=0)  # tags: nearer than this to its person's is a person's tag
     rectification: RECTIFICATIONS = "softmax"  # before a mean; the network draws without its own sigmoid
     # Of a mean: how its score is made, and (slope, offset) of the line through the score's logit that makes
     # it the chance that the point lies within a tenth of the box, on pictures like the validation set's.
@@ -60,7 +64,8 @@ class Card(BaseModel):
 
     version: int = VERSION
     name: str
-    task: Literal["single", "top_down"] = "single"  # one object a picture; or many, each in its box
+    # One object a picture; many, each in its box; or everybody at once.
+    task: Literal["single", "top_down", "crowd"] = "single"
     skeleton: dict[str, Any]  # Skeleton.to_dict(); a Skeleton is taken too
     size: tuple[int, int]  # (H, W) the network sees, pixels
     model: str  # a key of models.MODELS
@@ -97,7 +102,9 @@ class Card(BaseModel):
 
     @model_validator(mode="after")
     def _holds_together(self) -> "Card":
-        if self.decoding.flip and self.decoding.method not in ("peak", "msra"):
+        if (self.task == "crowd") != (self.decoding.method == "tags"):
+            raise ValueError("task crowd and decoding by tags belong together")
+        if self.decoding.flip and self.decoding.method not in ("peak", "msra", "tags"):
             raise ValueError("the flip test averages maps whose peaks are read, and here there are none")
         if self.decoding.method == "msra" and self.skeleton_of().interchangeable:
             raise ValueError("msra reads one point a map, so interchangeable landmarks need a map each")
@@ -112,7 +119,7 @@ class Card(BaseModel):
         """Which landmarks each of the network's maps shows: one where a map has one mean, or where there are
         no maps but points; else an interchangeable group shares one.
         """
-        skeleton, alone = self.skeleton_of(), self.decoding.method in ("expectation", "coordinates")
+        skeleton, alone = self.skeleton_of(), self.decoding.method in ("expectation", "coordinates", "tags")
         return skeleton.alone if alone else skeleton.channels
 
     @property

@@ -103,12 +103,15 @@ def people(heat: np.ndarray, tags: np.ndarray, rules: Rules = Rules(), fill: boo
     """
     heat, tags = np.asarray(heat), _several(tags)
     found = candidates(heat, tags, rules.peaks, rules.window, min(rules.threshold, rules.floor))
-    groups = grouped(found, rules)
-    if rules.keyed:
-        groups = replace(groups, points=adjust(groups.points, heat, rules.ties))
-        return refine(groups, heat, tags, rules.found) if fill else groups
-    groups = complete(groups, found, rules) if fill else groups
-    return replace(groups, points=adjust(groups.points, heat, rules.ties))
+    ours = fill and not rules.keyed
+    groups = assembled(found, rules) if ours else grouped(found, rules)
+    groups = replace(groups, points=adjust(groups.points, heat, rules.ties))
+    return refine(groups, heat, tags, rules.found) if fill and rules.keyed else groups
+
+
+def assembled(found: Candidates, rules: Rules = Rules()) -> Groups:
+    """Candidates to whole persons: what is left of `people` where a model file searched the peaks."""
+    return complete(grouped(found, rules), found, rules)
 
 
 def candidates(

@@ -68,16 +68,19 @@ def train(
     from ..models import create
     from ..models.blocks import draw_logits
     from ..training import recipe as recipes
+    from ..training.crowd import Crowds, task_for
     from ..training.fit import fit
     from ..training.loader import Samples, worth_training
     from ..training.task import task_of
 
     resolved = recipes.read(recipe, settings)
+    crowd = resolved.task == "crowd"
     sources = [data] if isinstance(data, str | Path) else list(data)
     skeleton, learn, check = _entries(resolved, sources, validation)
     worth_training(learn, check, ", ".join(map(str, sources)))
     leads = int(os.environ.get("RANK", 0)) == 0  # torchrun numbers its processes
     folder = _folder(resolved, out, resume)
+    resolved = _numbered(resolved, skeleton)
     torch.manual_seed(resolved.seed)  # what the new layers start from
     net = create(resolved.model, len(recipes.channels_for(resolved, skeleton)), **resolved.options)
     if resolved.head == "dsnt":  # a ReLU of maps that are negative everywhere would not learn
@@ -85,10 +88,13 @@ def train(
     card = _card(resolved, skeleton, net, sources, len(learn), len(check))
     if leads:
         _begin(folder, resolved, resume)
-        note(f"{folder}: {len(learn)} objects to learn from, {len(check)} to validate on")
-    training, checking = Samples(learn, skeleton, resolved), Samples(check, skeleton, resolved)
+        what = "pictures" if crowd else "objects"
+        note(f"{folder}: {len(learn)} {what} to learn from, {len(check)} to validate on")
+    kind: Any = Crowds if crowd else Samples
+    training, checking = kind(learn, skeleton, resolved), kind(check, skeleton, resolved)
+    task = task_for(net.layout) if crowd else task_of(resolved)  # type: ignore[arg-type]
     shown = {"track": track, "note": note} if leads else {}
-    ended = fit(resolved, task_of(resolved), net, training, checking, folder, card, resume, **shown)
+    ended = fit(resolved, task, net, training, checking, folder, card, resume, **shown)
     return Run(folder, ended.model, ended.epochs, ended.best_loss, ended.nonfinite)
 
 
@@ -97,6 +103,7 @@ def _entries(
 ) -> "tuple[Skeleton, list[Entry], list[Entry]]":
     """The skeleton to learn, and the objects to learn from and to validate on."""
     from ..data import open_dataset
+    from ..training.crowd import scenes
     from ..training.loader import entries, split
     from ..training.recipe import skeleton_for
 
@@ -104,14 +111,24 @@ def _entries(
         raise UserError("no dataset was given to train on")
     datasets = [open_dataset(source) for source in sources]
     skeleton = skeleton_for(recipe, datasets[0].skeleton)
+    taken: Any = scenes if recipe.task == "crowd" else entries
     learn, check = [], []
     for dataset in datasets:
         kept, apart = (dataset, None) if validation else split(dataset, recipe.validation, recipe.seed)
-        learn += entries(kept, skeleton)
-        check += entries(apart, skeleton) if apart else []
+        learn += taken(kept, skeleton)
+        check += taken(apart, skeleton) if apart else []
     if validation:
-        check = entries(open_dataset(validation), skeleton)
+        check = taken(open_dataset(validation), skeleton)
     return skeleton, learn, check
+
+
+def _numbered(recipe: "Recipe", skeleton: "Skeleton") -> "Recipe":
+    """Clusters of landmarks and parts by number, as a network knows them."""
+    from ..models.clusterwise import numbered
+
+    if recipe.model != "clusterwise":
+        return recipe
+    return recipe.model_copy(update={"options": numbered(recipe.options, skeleton)})
 
 
 def _folder(recipe: "Recipe", out: str | Path | None, resume: bool) -> Path:
@@ -186,4 +203,6 @@ def _decoding(recipe: "Recipe") -> dict[str, Any]:
     """How the card says that points are read, as the head learnt them."""
     if recipe.head == "dsnt":
         return {"method": "expectation", "rectification": recipe.rectification}
+    if recipe.head == "tags":
+        return {"method": "tags", "refine": "quarter"}
     return {"heatmap": {}, "connected": {"method": "coordinates"}, "msra": {"method": "msra"}}[recipe.head]

@@ -110,7 +110,7 @@ def fit(
                 if time.monotonic() - saved_at > recipe.save_minutes * 60:
                     save()
                     saved_at = time.monotonic()
-            results, picture, calibration = validate(f, net, validation)
+            results, picture, calibration = (task.check or validate)(f, net, validation)
             better = results["validation loss"] < progress.best
             if better and leads:
                 decoding = card.decoding.model_copy(update={"calibration": calibration})

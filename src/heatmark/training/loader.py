@@ -90,6 +90,10 @@ class Samples(Dataset):
     def __len__(self) -> int:
         return len(self.entries)
 
+    @staticmethod
+    def collate(samples: Sequence[Batch]) -> Batch:
+        return collate(samples)
+
     def picture(self, entry: Entry) -> np.ndarray:
         """(H, W, 3) uint8."""
         kept = self.pictures.get(str(entry.record.path))
@@ -237,7 +241,7 @@ def training_loader(samples: Samples, order: Order) -> DataLoader:
     return DataLoader(
         samples,
         batch_sampler=order,
-        collate_fn=collate,
+        collate_fn=samples.collate,
         num_workers=workers,
         persistent_workers=workers > 0,
         worker_init_fn=_one_thread if workers else None,
@@ -254,7 +258,7 @@ def validation_batches(samples: Samples, rank: int = 0, ranks: int = 1) -> Itera
     """Every sample once, not augmented, in order."""
     mine = range(rank, len(samples), ranks)
     for i in range(0, len(mine), samples.recipe.batch):
-        yield collate([samples[None, k] for k in mine[i : i + samples.recipe.batch]])
+        yield samples.collate([samples[None, k] for k in mine[i : i + samples.recipe.batch]])
 
 
 def worth_training(training: Sequence[Entry], validation: Sequence[Entry], source: str) -> None:

@@ -17,8 +17,10 @@ from ..errors import DataError, UserError, unknown
 from ..imaging.augment import Augmentation
 from ..imaging.occlude import Occlusion
 from ..imaging.windows import Windows
-from ..models import check_options
+from ..imaging.zoom import Zoom
+from ..models import CROWDS, check_options
 from ..types import Skeleton
+from .tags import Embedding
 
 
 def _fields_of(kind: type, what: str, none: bool = False) -> Any:
@@ -77,10 +79,11 @@ class Recipe(BaseModel, extra="forbid", frozen=True):
     options: dict[str, Any] = {}  # that function's own arguments
     size: tuple[int, int] = (224, 224)  # (H, W) the network sees, pixels; multiples of 32
 
-    task: Literal["single", "top_down"] = "single"  # one object a picture, scored by PCK; many in boxes: OKS
+    # One object a picture, scored by PCK; many, each in its box, by OKS; everybody at once, by OKS.
+    task: Literal["single", "top_down", "crowd"] = "single"
     # dsnt: a map's mean is the point, and the point is learnt; connected: the network answers with points
-    # (options.connected) and draws no maps; msra: all as HRNet's authors do
-    head: Literal["heatmap", "dsnt", "connected", "msra"] = "heatmap"
+    # (options.connected) and draws no maps; msra: all as HRNet's authors do; tags: a crowd's maps and tags
+    head: Literal["heatmap", "dsnt", "connected", "msra", "tags"] = "heatmap"
     rectification: Literal["softmax", "thresholded_softmax", "abs", "relu", "sigmoid"] = "softmax"  # dsnt
     regulariser: Literal["none", "kl", "js", "variance"] = "js"  # dsnt: how maps are asked to be narrow
     reg_weight: float = Field(1.0, ge=0)  # dsnt: of that in the loss, the paper's lambda
@@ -96,6 +99,12 @@ class Recipe(BaseModel, extra="forbid", frozen=True):
     level_weights: tuple[float, ...] | None = None  # of the levels in the loss, coarse to fine; None: 1 each
     foreground: float = Field(0.0, ge=0)  # an error where the target is y weighs 1 + foreground * y
 
+    embedding: Annotated[Embedding, _fields_of(Embedding, "embedding"), PlainSerializer(_plain)] = (
+        Embedding()  # tags: how they are learnt
+    )
+    zoom: Annotated[Zoom | None, _fields_of(Zoom, "zoom"), PlainSerializer(_plain)] = (
+        None  # tags: what of a picture is shown; None: all of it, and the augmentation moves it
+    )
     whole: float = Field(
         0.0, ge=0, le=1
     )  # share of samples that show the whole picture, not the object's box
@@ -141,6 +150,12 @@ class Recipe(BaseModel, extra="forbid", frozen=True):
                 f"head: connected and options: {{connected: {self.size[1] // 32}}} belong together, "
                 f"got head: {self.head} and options: {self.options}"
             )
+        crowd = self.model in CROWDS
+        if (self.head == "tags") != crowd or (self.task == "crowd") != crowd:
+            raise UserError(
+                f"head: tags and task: crowd are for {', '.join(CROWDS)} and for them only, "
+                f"got model: {self.model}, head: {self.head}, task: {self.task}"
+            )
         if self.head not in ("dsnt", "connected") and self.interchangeable == "matched":
             raise UserError("interchangeable: matched is for head: dsnt or connected")
         if self.occlusion and self.occlusion.removal != "none" and self._learns_absent:
@@ -165,7 +180,7 @@ def skeleton_for(recipe: Recipe, skeleton: Skeleton) -> Skeleton:
         names = " and ".join(skeleton.interchangeable[0])
         raise UserError(
             f"head: {recipe.head} reads one point from a map, so {names} need a map each: "
-            f"set interchangeable: {'apart' if recipe.head == 'msra' else 'matched'}"
+            f"set interchangeable: {'apart' if recipe.head in ('msra', 'tags') else 'matched'}"
         )
 
     def kept(groups, least: int) -> Any:
@@ -187,7 +202,7 @@ def skeleton_for(recipe: Recipe, skeleton: Skeleton) -> Skeleton:
 
 def channels_for(recipe: Recipe, skeleton: Skeleton) -> tuple[tuple[int, ...], ...]:
     """Which landmarks each map shows: interchangeable ones share one only where they are merged."""
-    return skeleton.alone if recipe.head in ("dsnt", "connected") else skeleton.channels
+    return skeleton.alone if recipe.head in ("dsnt", "connected", "tags") else skeleton.channels
 
 
 def shipped() -> dict[str, tuple[Path, str | None]]:

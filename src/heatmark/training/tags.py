@@ -13,7 +13,33 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from ..errors import UserError, unknown
+
 MARGIN, OFFSET = 4.0, 0.03  # the cluster-wise paper's (Delta, delta)
+KINDS = ("associative", "clusterwise", "literal")
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """How tags are learnt, and how bumps are drawn beside them."""
+
+    kind: Literal["associative", "clusterwise", "literal"] = "associative"
+    pull: float = 1e-3  # of these in the loss, beside the detections' 1
+    push: float = 1e-3
+    apart: Literal["exp", "max"] = "exp"  # associative: how push falls with the gap
+    offset: float = OFFSET  # clusterwise: delta
+    margin: float = MARGIN  # clusterwise: Delta
+    bumps: Literal["published", "exact"] = "exact"  # about the middle of a cell and cut off, or the point
+    sigma: float = 2.0  # of a bump, cells of each map
+
+    def __post_init__(self):
+        if self.kind not in KINDS:
+            raise unknown("kind of embedding", self.kind, KINDS)
+        for name, known in (("apart", ("exp", "max")), ("bumps", ("published", "exact"))):
+            if getattr(self, name) not in known:
+                raise unknown(f"embedding.{name}", getattr(self, name), known)
+        if min(self.pull, self.push, self.offset) < 0 or min(self.margin, self.sigma) <= 0:
+            raise UserError("embedding: pull, push and offset are 0 or more, margin and sigma above 0")
 
 
 @dataclass(frozen=True)
@@ -58,6 +84,18 @@ def gathered(tags: Tensor, points: Tensor, clusters: Sequence[Sequence[int]], st
     found = tags.float() if tags.dtype != torch.float64 else tags
     values = found.flatten(1).gather(1, flat.flatten(1)).view(flat.shape)
     return Gathered(torch.where(seen, values, 0.0), seen, place, cluster)
+
+
+def embedding_error(
+    tags: Tensor, points: Tensor, clusters: Sequence[Sequence[int]], stride: float, how: Embedding
+) -> Tensor:
+    """Pull and push as an Embedding weighs them; arguments as in `associative`."""
+    if how.kind == "associative":
+        pull, push = associative(tags, points, clusters, stride, how.apart)
+    else:
+        literal = how.kind == "literal"
+        pull, push = clusterwise(tags, points, clusters, stride, how.offset, how.margin, literal)
+    return how.pull * pull + how.push * push
 
 
 def associative(

@@ -91,6 +91,7 @@ class Task:
         [Tensor, Batch, Skeleton], np.ndarray
     ]  # points -> (B, K) distance / side; NaN: not counted
     shown: Callable[[Tensor], Tensor] = same  # the finest maps -> maps in [0, 1] to look at
+    check: Callable[..., Any] | None = None  # in place of fit.validate, where answers are not one an object
 
 
 def draw(batch: Batch, strides: Sequence[int], skeleton: Skeleton, recipe: Recipe) -> Targets:
