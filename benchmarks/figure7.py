@@ -4,8 +4,8 @@
     python -m benchmarks.figure7 PHOTOGRAPHS --short --all      # and measures what is missing, as it does
 
 The paper's 25.2 px of SHN cannot be: a landmark is correct below a tenth of the longer side of a box, which
-is at most 224 pixels, so below 22.4 px. Pixels depend on how large the boxes are: beside them stands the error
-in per cent of the box.
+is at most 224 pixels, so below 22.4 px. Pixels depend on how large the boxes are: beside them stands the
+error in per cent of the box.
 """
 
 from collections.abc import Sequence

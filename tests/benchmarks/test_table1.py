@@ -48,9 +48,8 @@ def scores(folder: Path, **rows: list[list[float]]) -> Results:
 
 def test_the_papers_models_are_recipes_with_its_rates():
     found = {row: recipes.read(f"{table1.SHEET}/{row}") for row in table1.PAPER}
-    assert {row: r.model for row, r in found.items()} == {
-        "IHM224": "ihm224", "IHM56": "ihm56", "HM": "hm", "SHN": "hourglass_keras", "SB": "simple_baseline_50",
-    }  # fmt: skip
+    ours = ("ihm224", "ihm56", "hm", "hourglass_keras", "simple_baseline_50")
+    assert tuple(found[row].model for row in ("IHM224", "IHM56", "HM", "SHN", "SB")) == ours
     assert [found[row].lr for row in ("IHM224", "IHM56", "HM")] == [1.5e-5] * 3
     assert found["IHM56"].options["backbone"] == "resnet50_v1"
     shn = create("hourglass_keras", 3, width=8)
@@ -135,8 +134,7 @@ def test_a_row_is_rendered_trained_and_scored_and_stays(tmp_path, monkeypatch, c
     table1.main([*line, *settings])
     table1.main([*line, *settings])
     assert made == ["hammer"] and capsys.readouterr().out.count("-- IHM56, hammer") == 1
-    (kept,) = Results(tmp_path / "s.json", runs.Budget(**_budget(line, settings)).words).seeds(
-        "IHM56", "hammer"
-    )
+    words = runs.budget_of(table1.arguments("", "x").parse_args([*line, *settings])).words
+    (kept,) = Results(kept_in, words).seeds("IHM56", "hammer")
     assert kept.fractions.shape == (4, 2) and np.isfinite(kept.fractions).all()
     assert f"| IHM56, hammer | PCK@0.1 | 74.0 | {kept.pck():.1f} |" in out.read_text()
