@@ -457,24 +457,42 @@ def check(dataset: Dataset, json: Json = False) -> None:
 
 @app.command(rich_help_panel=MAKE)
 def convert(
-    source: Annotated[str, typer.Argument(help="A dataset in any format we read.")],
-    target: Annotated[Path, typer.Argument(help="The folder to write; new, or empty.")],
+    source: Annotated[
+        str, typer.Argument(help="A dataset in any format we read, or published weights (.pth).")
+    ],
+    target: Annotated[Path, typer.Argument(help="The folder to write, new or empty; of weights, the file.")],
     to: Annotated[str, typer.Option(help="The format to write: coco or yolo.")] = "coco",
     form: Annotated[
         str | None, typer.Option("--from", help="SOURCE's format; found out if left out.")
     ] = None,
     category: Category = None,
+    model: Annotated[
+        str | None, typer.Option(help="Of weights: the network they must be of; found out if left out.")
+    ] = None,
+    size: Annotated[
+        str | None, typer.Option(help="Of weights: HEIGHTxWIDTH the network was trained for, e.g. 384x288.")
+    ] = None,
+    like: Annotated[
+        str | None, typer.Option(help="Of weights: a dataset with their landmarks, if not COCO's or MPII's.")
+    ] = None,
     json: Json = False,
 ) -> None:
-    """From one annotation format to another, pictures and all.
+    """From one annotation format to another, pictures and all; or published weights into a model file.
 
-    Reads COCO, YOLO-pose, CVAT, Label Studio, labelme and DeepLabCut.
+    Reads COCO, YOLO-pose, CVAT, Label Studio, labelme, DeepLabCut, MPII; weights of HRNet, SimpleBaseline and
+    hourglasses (.pth), of which nothing is executed.
 
     Example: [cyan]heatmark convert labels.csv hammers --to coco[/]
+
+    Example: [cyan]heatmark convert pose_hrnet_w32_256x192.pth w32.safetensors[/]
     """
     from .commands.convert import convert
+    from .commands.published_model import convert_model, is_weights
 
     with _quietly(json):
+        if is_weights(source):
+            made = convert_model(source, target, model=model, size=size and size_of(size), like=like)
+            return show(made, json, str(made))
         result = convert(source, target, to=to, form=form, category=category)
         read = f"{result.pictures} pictures with {result.instances} instances, read as {result.read_as}"
         show(result, json, f"{result.out} ({result.written_as}): {read}")

@@ -1,4 +1,6 @@
-"""`heatmark convert SOURCE TARGET`: labelled photographs of any format, as COCO or YOLO-pose."""
+"""`heatmark convert SOURCE TARGET`: labelled photographs of any format, as COCO or YOLO-pose; and a published
+network's weights as a model of ours (commands/published_model).
+"""
 
 import os
 import shutil

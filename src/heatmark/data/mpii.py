@@ -1,11 +1,11 @@
-"""MPII Human Pose, read: its own .mat file, and the JSON that top-down code has used since (a list of people).
+"""MPII Human Pose, read: its own .mat file, and the JSON that top-down code has used since, a list of people.
 
 The oddities of the format end here:
 
 - pixels count from 1, we count from the picture's edge: - 0.5 in;
 - a person has no box but a centre and a scale, his height over 200. The box is the square of 200 * scale
-  about the centre moved 15 * scale down, as HRNet's authors crop it; its numbers are those that `imaging.msra`
-  takes for theirs, so a published network sees exactly their crop;
+  about the centre moved 15 * scale down, as HRNet's authors crop it; its numbers are those that
+  `imaging.msra` takes for theirs, so a published network sees exactly their crop;
 - the box of the head, which PCKh measures by, is kept in `Record.instances` as `head_box`. The JSON has none:
   it is taken from gt_valid.mat, where that lies beside;
 - the JSON does not tell hidden landmarks from seen ones, and the .mat not for all: then they are seen.
@@ -112,7 +112,8 @@ def _of_mat(file: Path) -> Iterable[tuple[str, dict[str, Any]]]:
                     where = f"{file}: picture {n + 1}, person {m + 1}"
                     raise DataError(f"{where}: id: wanted 0..{K - 1}, got {k}")
                 joints[k] = point.x, point.y
-                states[k] = HIDDEN if np.size(s := getattr(point, "is_visible", [])) and not int(s) else SEEN
+                seen = np.asarray(getattr(point, "is_visible", []))  # empty where nobody said
+                states[k] = HIDDEN if seen.size and not int(seen) else SEEN
             row = {"image": str(picture.image.name), "center": [person.objpos.x, person.objpos.y]}
             row |= {"scale": person.scale, "joints": joints.tolist(), "states": states}
             head = [getattr(person, side, np.nan) for side in ("x1", "y1", "x2", "y2")]

@@ -1,0 +1,106 @@
+"""A published file becomes a model of ours, and finds the points that its authors' formulas give."""
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from heatmark.cli import main
+from heatmark.commands.published_model import convert_model
+from heatmark.errors import DataError, UserError
+from heatmark.imaging import encode_png
+from heatmark.models import create, unfetched
+from heatmark.runtime import load
+from heatmark.skeletons import COCO17, MPII16
+
+
+def official(path, name="hrnet_w32", points=17, size=(64, 64)):
+    """Random weights under the authors' names, as they save them; their own form of a state dict."""
+    torch.manual_seed(0)
+    net = create(name, points, **unfetched(name, {}))
+    with torch.no_grad():
+        for key, value in net.state_dict().items():  # so that maps differ from place to place
+            if value.is_floating_point():
+                value.copy_(torch.rand_like(value) * 0.1 + 0.9 * ("var" in key))
+        net.final_layer.weight.normal_()
+    torch.save(net.state_dict(), path)
+    return net.eval()
+
+
+def by_formula(net, picture, box, size):
+    """HRNet's test, written out: box to crop, network, argmax, a quarter of a cell, inverse affine."""
+    x, y, w, h = box
+    centre, aspect = np.array([x + w * 0.5, y + h * 0.5], np.float32), size[1] / size[0]
+    w, h = (w, w / aspect) if w > aspect * h else (h * aspect, h)
+    scale = np.array([w / 200, h / 200], np.float32) * 1.25
+
+    def affine(to, inverse):
+        up = centre + np.array([0, scale[0] * 200 * -0.5])
+        source = np.array([centre, up, up + [-(centre - up)[1], (centre - up)[0]]], np.float32)
+        middle = np.array([to[1] * 0.5, to[0] * 0.5])
+        top = middle + [0, to[1] * -0.5]
+        target = np.array([middle, top, top + [-(middle - top)[1], (middle - top)[0]]], np.float32)
+        return cv2.getAffineTransform(*((target, source) if inverse else (source, target)))
+
+    crop = cv2.warpAffine(picture, affine(size, False), (size[1], size[0]), flags=cv2.INTER_LINEAR)
+    with torch.no_grad():
+        seen = np.ascontiguousarray(crop.transpose(2, 0, 1)[None].astype(np.float32) / 255)
+        maps = net(torch.from_numpy(seen))[-1][0].numpy()
+    back, found = affine(maps.shape[1:], True), []
+    for cells in maps:
+        py, px = np.unravel_index(cells.argmax(), cells.shape)
+        at = np.array([px, py], np.float64) * (cells.max() > 0)
+        if 1 < px < cells.shape[1] - 1 and 1 < py < cells.shape[0] - 1:
+            at += 0.25 * np.sign(
+                [cells[py, px + 1] - cells[py, px - 1], cells[py + 1, px] - cells[py - 1, px]]
+            )
+        found.append(back @ [*at, 1])
+    return np.array(found), maps.max((1, 2))
+
+
+@pytest.mark.parametrize(
+    ("name", "points", "size"), [("hrnet_w32", 17, (96, 64)), ("simple_baseline_50", 16, (64, 64))]
+)
+def test_the_points_are_those_of_the_formulas(tmp_path, name, points, size):
+    net = official(tmp_path / "official.pth", name, points)
+    made = convert_model(tmp_path / "official.pth", tmp_path / "ours.safetensors", model=name, size=size)
+    assert (made.model, made.points, made.size) == (name, points, size)
+    predictor = load(tmp_path / "ours.safetensors")
+    picture = np.random.default_rng(0).integers(0, 255, (140, 180, 3)).astype(np.uint8)
+    picture = cv2.GaussianBlur(picture, (0, 0), 6)
+    found = predictor(encode_png(picture), np.array([[30.0, 20, 130, 110]]))
+    wanted, scores = by_formula(net, picture, (30, 20, 100, 90), size)
+    assert found.points[0] - 0.5 == pytest.approx(wanted, abs=1e-9)  # ours count from the edge
+    assert found.scores[0] == pytest.approx(np.clip(scores, 0, 1), abs=1e-5)
+
+
+def test_the_card_says_what_the_file_does_not(tmp_path):
+    official(tmp_path / "a.pth", "simple_baseline_50", 17)
+    convert_model(tmp_path / "a.pth", tmp_path / "a.safetensors")
+    card = load(tmp_path / "a.safetensors").card
+    assert card.skeleton_of() == COCO17 and card.size == (256, 192) and card.task == "top_down"
+    assert card.decoding.method == "msra" and card.enlarge == 1.25
+    assert "makes BGR of them, minus [0.485, 0.456, 0.406], over [0.229, 0.224, 0.225]" in card.input
+    assert card.options == {"weights": None} and "Xiao" in card.data["weights"]
+
+
+def test_sixteen_maps_are_mpiis(tmp_path):
+    official(tmp_path / "a.pth", points=16)
+    convert_model(tmp_path / "a.pth", tmp_path / "a.safetensors")
+    card = load(tmp_path / "a.safetensors").card
+    assert card.skeleton_of() == MPII16 and card.size == (256, 256) and "makes RGB" in card.input
+
+
+def test_what_does_not_fit_is_said(tmp_path, capsys):
+    official(tmp_path / "a.pth", points=5)
+    with pytest.raises(UserError, match="draws 5 maps, neither COCO's 17 nor MPII's 16"):
+        convert_model(tmp_path / "a.pth", tmp_path / "a.safetensors")
+    with pytest.raises(UserError, match="a.pth: holds the weights of hrnet_w32, not of hrnet_w48"):
+        convert_model(tmp_path / "a.pth", tmp_path / "a.safetensors", model="hrnet_w48")
+    with pytest.raises(UserError, match="ends in .safetensors"):
+        convert_model(tmp_path / "a.pth", tmp_path / "a.onnx")
+    (tmp_path / "b.pth").write_bytes(b"import os")
+    with pytest.raises(DataError, match="b.pth: not a file of weights"):
+        convert_model(tmp_path / "b.pth", tmp_path / "b.safetensors")
+    assert main(["convert", str(tmp_path / "b.pth"), str(tmp_path / "b.safetensors")]) == 3
+    assert capsys.readouterr().err.count("\n") == 1
