@@ -131,6 +131,9 @@ class Asset:
     skeleton: Skeleton | None
     landmarks: np.ndarray  # (K, 3) float64, metres; (0, 3) without a skeleton
     parts: tuple[Part, ...]
+    depths: np.ndarray | None = (
+        None  # (K,) metres of itself that may hide a landmark inside it; None: measured
+    )
 
     def __post_init__(self):
         k = len(self.skeleton) if self.skeleton else 0
@@ -173,7 +176,8 @@ class Asset:
             )
             for part in self.parts
         )
-        return replace(self, landmarks=self.landmarks @ linear.T + shift, parts=parts)
+        depths = None if self.depths is None else self.depths * float(np.cbrt(np.linalg.det(linear)))
+        return replace(self, landmarks=self.landmarks @ linear.T + shift, parts=parts, depths=depths)
 
 
 def creased(part: Part, degrees: float = CREASE_DEG) -> Part:

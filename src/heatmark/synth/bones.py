@@ -25,6 +25,7 @@ ABOVE = {"lumbar": "pelvis", "thorax": "lumbar", "neck": "thorax", "head": "neck
 }  # fmt: skip
 INDEX = {bone: i for i, bone in enumerate(BONES)}
 
+SHOULDER_MEAN = 0.8  # how much of the skinning round the shoulders is linear
 Turns = Mapping[
     str, np.ndarray
 ]  # bone -> (3, 3) in its parent's axes; a bone that is not there is not turned
@@ -100,6 +101,7 @@ def skinned(vertices: np.ndarray, weights: np.ndarray, rest: Posed, now: Posed) 
     """Vertices (V, 3) of the rest pose as they are now, each moved by its bones as `weights` (V, B) say.
 
     Dual quaternions (Kavan et al. 2007): a bent elbow keeps its girth, where a mean of matrices would pinch.
+    Round the shoulders they would bulge; there most of it is the mean of matrices after all.
     """
     turns = now.rotations @ rest.rotations.transpose(0, 2, 1)
     shifts = now.joints - np.einsum("bij,bj->bi", turns, rest.joints)
@@ -111,7 +113,15 @@ def skinned(vertices: np.ndarray, weights: np.ndarray, rest: Posed, now: Posed) 
     mixed /= np.linalg.norm(mixed[:, :4], axis=1, keepdims=True)
     w, v, dw, dv = mixed[:, :1], mixed[:, 1:4], mixed[:, 4:5], mixed[:, 5:]
     moved = vertices + 2 * _cross(v, _cross(v, vertices) + w * vertices)
-    return moved + 2 * (w * dv - dw * v + _cross(v, dv))
+    moved += 2 * (w * dv - dw * v + _cross(v, dv))
+    arm = weights[:, [INDEX["left_arm"], INDEX["right_arm"]]].sum(1)
+    chest = weights[:, [INDEX[b] for b in ("thorax", "left_clavicle", "right_clavicle")]].sum(1)
+    some = arm * chest > 0.02
+    share = np.clip(4 * (arm * chest)[some], 0, 1)[:, None] * SHOULDER_MEAN
+    matrices = weights[some] @ np.concatenate([turns.reshape(-1, 9), shifts], 1)  # (S, 12)
+    mean = np.einsum("sij,sj->si", matrices[:, :9].reshape(-1, 3, 3), vertices[some]) + matrices[:, 9:]
+    moved[some] += share * (mean - moved[some])
+    return moved
 
 
 def _quaternion(r: np.ndarray) -> np.ndarray:

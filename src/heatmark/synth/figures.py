@@ -4,6 +4,7 @@
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -53,25 +54,26 @@ class Figure:
 
 def figure(build: Build) -> Figure:
     """Somebody of a build, in the rest pose."""
-    own = offsets(build)
-    parts = [
-        Skin(stretched(skin.vertices, skin.weights, build), skin.faces, skin.weights)
-        for skin in (flesh.body(), flesh.head(), flesh.hands())
-    ]
+    own, parts = offsets(build), []
+    for part in (flesh.body, flesh.head, flesh.hands):
+        skin = part()
+        points = skin.vertices + _pushes_of(part.__name__) @ _strengths(build)
+        parts.append(Skin(_drawn_out(points, skin.weights, build), skin.faces, skin.weights))
     return Figure(build, own, posed(own, REST), *parts)
 
 
 def stretched(points: np.ndarray, weights: np.ndarray, build: Build) -> np.ndarray:
     """Points (V, 3) of the neutral rest pose, moved by bones as `weights` (V, B) say, on another build."""
-    points = points + _bulged(points, weights, build)
+    return _drawn_out(points + _pushes(points, weights) @ _strengths(build), weights, build)
+
+
+def _drawn_out(points: np.ndarray, weights: np.ndarray, build: Build) -> np.ndarray:
+    """Points (V, 3) with each bone's flesh as long and as thick as the build has it."""
     then, now = flesh.neutral(), posed(offsets(build), REST)
-    scale = _scales(build)
-    made = np.zeros_like(points)
-    for i in range(len(BONES)):
-        if (some := weights[:, i] > 1e-4).any():
-            own = (points[some] - then.joints[i]) @ then.rotations[i] * scale[i]
-            made[some] += weights[some, i, None] * (now.joints[i] + own @ now.rotations[i].T)
-    return made
+    matrices = np.einsum("bij,bj,bkj->bik", now.rotations, _scales(build), then.rotations)
+    shifts = now.joints - np.einsum("bij,bj->bi", matrices, then.joints)
+    mixed = weights @ np.concatenate([matrices.reshape(-1, 9), shifts], 1)  # (V, 12)
+    return np.einsum("vij,vj->vi", mixed[:, :9].reshape(-1, 3, 3), points) + mixed[:, 9:]
 
 
 def _scales(build: Build) -> np.ndarray:
@@ -109,8 +111,8 @@ def fatness(build: Build) -> float:
     return float(np.sqrt(build.bmi / (16.3 + (AVERAGE_BMI - 16.3) * build.grown)))
 
 
-def _bulged(points: np.ndarray, weights: np.ndarray, build: Build) -> np.ndarray:
-    """(V, 3) metres that bulges and features push points of the neutral rest pose by."""
+def _strengths(build: Build) -> np.ndarray:
+    """(K,) how strong each bulge and feature is, and last how much lower the lower face ends."""
     fat, female, grown = max(fatness(build) - 1, 0), 1 - build.male, build.grown
     ripe = np.clip((build.age - 10) / 6, 0, 1)
     body = {
@@ -130,32 +132,37 @@ def _bulged(points: np.ndarray, weights: np.ndarray, build: Build) -> np.ndarray
         face[name] += man * (2 * build.male - 1) * ripe + child * (1 - grown)
     face["cheeks"] += 2.2 * fat
     face["jaw"] += 2.5 * fat
-    moved = np.zeros_like(points)
+    lower = 0.006 * build.face.get("long", 0.0) - 0.013 * (1 - grown)
+    return np.array([*(body[n] for n in BULGES), *(face[n] for n in FEATURES), lower])
+
+
+@lru_cache
+def _pushes_of(part: str) -> np.ndarray:
+    skin = getattr(flesh, part)()
+    return _pushes(skin.vertices, skin.weights)
+
+
+def _pushes(points: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """(V, 3, K) metres that every bulge and feature pushes points of the neutral rest pose by, at strength 1."""
     trunk = weights[:, [INDEX["pelvis"], INDEX["lumbar"], INDEX["thorax"]]].sum(1)
-    for name, strength in body.items():
-        at = (
-            weights[:, [INDEX["left_thigh"], INDEX["right_thigh"]]].sum(1)
-            if name in ("hips", "buttocks")
-            else 0
-        )
-        moved += _push(points, BULGES[name], strength, np.zeros(3)) * (trunk + at)[:, None]
-    own = weights[:, INDEX["head"]] > 0.3
-    base = flesh.neutral().joints[INDEX["head"]]
-    if own.any():
-        local = points[own] - base
-        shift = sum(_push(local, FEATURES[name], strength, np.zeros(3)) for name, strength in face.items())
-        lower = np.clip((60 * MM - local[:, 2]) / 0.1, 0, 1) * np.clip((local[:, 0] + 0.02) / 0.06, 0, 1)
-        shift[:, 2] -= lower * (0.006 * build.face.get("long", 0.0) - 0.013 * (1 - grown))
-        moved[own] += shift * weights[own, INDEX["head"], None]
-    return moved
+    thighs = weights[:, [INDEX["left_thigh"], INDEX["right_thigh"]]].sum(1)
+    head = weights[:, INDEX["head"]]
+    local = points - flesh.neutral().joints[INDEX["head"]]
+    made = [
+        _push(points, bulge) * (trunk + thighs * (name in ("hips", "buttocks")))[:, None]
+        for name, bulge in BULGES.items()
+    ]
+    made += [_push(local, feature) * head[:, None] for feature in FEATURES.values()]
+    lower = np.clip((60 * MM - local[:, 2]) / 0.1, 0, 1) * np.clip((local[:, 0] + 0.02) / 0.06, 0, 1)
+    made.append(np.column_stack([np.zeros((len(points), 2)), -lower * head]))
+    return np.stack(made, -1)
 
 
-def _push(points: np.ndarray, bulge, strength: float, base: np.ndarray) -> np.ndarray:
+def _push(points: np.ndarray, bulge: tuple) -> np.ndarray:
     """(V, 3) what one bulge and its mirror image push."""
     (x, y, z), radius, push = bulge
     made = np.zeros_like(points)
     for mirror in (1, -1) if y else (1,):
-        middle = base + np.array([x, mirror * y, z]) * MM
-        near = np.exp(-((points - middle) ** 2).sum(1) / (radius * MM) ** 2)
-        made += near[:, None] * np.array([push[0], mirror * push[1], push[2]]) * MM * strength
+        near = np.exp(-((points - np.array([x, mirror * y, z]) * MM) ** 2).sum(1) / (radius * MM) ** 2)
+        made += near[:, None] * np.array([push[0], mirror * push[1], push[2]]) * MM
     return made

@@ -127,8 +127,8 @@ def neutral() -> Posed:
 @lru_cache(maxsize=1)
 def body() -> Skin:
     """Everything below the neck and up to the wrists."""
-    skin = _meshed(_everything(), (-0.21, -0.74, -0.005), (0.24, 0.74, 1.53), 0.0115)
-    keep = (skin.vertices[:, 2] < NECK_CUT_MM * MM + 0.012) & (
+    skin = _meshed(_everything(), (-0.21, -0.74, -0.005), (0.24, 0.74, 1.53), 0.0135)
+    keep = (skin.vertices[:, 2] < NECK_CUT_MM * MM + 0.014) & (
         _along_arm(skin.vertices) < WRIST_MM * MM + 0.010
     )
     return _only(skin, keep)
@@ -137,7 +137,7 @@ def body() -> Skin:
 @lru_cache(maxsize=1)
 def head() -> Skin:
     """The head and the upper part of the neck."""
-    skin = _meshed(_everything(), (-0.16, -0.12, 1.46), (0.14, 0.12, 1.77), 0.0048)
+    skin = _meshed(_everything(), (-0.16, -0.12, 1.46), (0.14, 0.12, 1.77), 0.0054)
     return _only(skin, skin.vertices[:, 2] > NECK_CUT_MM * MM - 0.002)
 
 
@@ -148,7 +148,7 @@ def hands() -> Skin:
     tip = now.at("left_hand", (0, 0, -0.2))
     wrist = now.joints[INDEX["left_hand"]]
     low, high = np.minimum(tip, wrist) - 0.09, np.maximum(tip, wrist) + 0.09
-    left = _meshed(_everything(), low, high, 0.0048)
+    left = _meshed(_everything(), low, high, 0.0055)
     left = _only(left, _along_arm(left.vertices) > WRIST_MM * MM - 0.002)
     swap = [INDEX[b.replace("left", "R").replace("right", "left").replace("R", "right")] for b in BONES]
     n = len(left.vertices)

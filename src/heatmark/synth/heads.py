@@ -17,7 +17,7 @@ from .flesh import MM, normals_of
 from .wardrobe import Shell, clipped, dye
 
 Rng = np.random.Generator
-SIZE = (256, 512)  # (H, W) of a face's texture
+SIZE = (192, 320)  # (H, W) of a face's texture, finer in front than behind
 LOW_MM, HIGH_MM = -90.0, 190.0  # heights that it shows, over the head's joint
 SKIN = (  # sRGB, from fair to dark
     (0.93, 0.76, 0.67), (0.88, 0.68, 0.56), (0.80, 0.58, 0.45), (0.68, 0.47, 0.34), (0.51, 0.34, 0.24), (0.34, 0.22, 0.16),
@@ -63,7 +63,8 @@ def hair_color(rng: Rng, build: Build, skin: np.ndarray) -> np.ndarray:
 def _chart() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(azimuth in radians, millimetres to the left in front, height in mm) of every texel."""
     h, w = SIZE
-    azimuth = ((np.arange(w) + 0.5) / w - 0.5) * 2 * np.pi
+    part = (np.arange(w) + 0.5) / w * 2 - 1  # of the half turn to the left
+    azimuth = np.sign(part) * np.pi * (1.9 - np.sqrt(1.9**2 - 3.6 * np.abs(part))) / 1.8
     z = HIGH_MM - (np.arange(h) + 0.5) / h * (HIGH_MM - LOW_MM)
     azimuth, z = np.meshgrid(azimuth, z)
     left = np.where(
@@ -194,7 +195,8 @@ def _wrapped() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(uv, faces, index of each vertex in the head) with the seam at the back doubled."""
     skin, base = flesh.head(), flesh.neutral().joints[INDEX["head"]]
     own = (skin.vertices - base) / MM
-    u = np.arctan2(own[:, 1], own[:, 0]) / (2 * np.pi) + 0.5
+    part = np.arctan2(own[:, 1], own[:, 0]) / np.pi
+    u = (np.sign(part) * (1.9 * np.abs(part) - 0.9 * part**2) + 1) / 2
     v = np.clip((own[:, 2] - LOW_MM) / (HIGH_MM - LOW_MM), 0, 1)
     corners = u[skin.faces]
     over = (np.ptp(corners, axis=1) > 0.5)[:, None] & (corners < 0.5)  # these corners belong to the far rim
@@ -386,9 +388,9 @@ def _hat(rng: Rng, figure: Figure) -> list[Shell]:
     """A cap with a peak, a woollen hat, a helmet."""
     degrees, z, _ = _scalp()
     kind = rng.choice(["cap", "wool", "helmet", "brim"], p=[0.5, 0.25, 0.13, 0.12])
-    line = {"cap": np.interp(degrees, [0, 90, 180], [112, 96, 70]), "wool": np.interp(degrees, [0, 80, 95, 180], [104, 66, 60, 30]),
-            "helmet": np.interp(degrees, [0, 70, 90, 180], [112, 92, 88, 45]), "brim": np.full(len(z), 100.0)}[kind]  # fmt: skip
-    off = {"cap": 16.0, "wool": 15.0, "helmet": 30.0, "brim": 18.0}[kind] + 8.0 * np.clip(
+    line = {"cap": np.interp(degrees, [0, 90, 180], [122, 98, 70]), "wool": np.interp(degrees, [0, 80, 95, 180], [104, 66, 60, 30]),
+            "helmet": np.interp(degrees, [0, 70, 90, 180], [122, 92, 88, 45]), "brim": np.full(len(z), 100.0)}[kind]  # fmt: skip
+    off = {"cap": 11.0, "wool": 12.0, "helmet": 24.0, "brim": 12.0}[kind] + 7.0 * np.clip(
         (z - 120) / 60, 0, 1
     )
     size = MM * figure.build.head / 0.13 * figure.build.stature_m / 1.75
@@ -419,12 +421,12 @@ def _hat(rng: Rng, figure: Figure) -> list[Shell]:
         )
         r = 1 + t * long[None] / 100
         drop = (
-            t * (14 if kind == "cap" else 6)
+            t * (8 if kind == "cap" else 4)
             + 0.0 * r
             - 10 * (1 - np.cos(turn - (np.pi if back else 0)))[None] * t
         )
         points = np.stack(
-            [111 * np.cos(turn) * r - 6, 92 * np.sin(turn) * r, 114 - 14 * (kind == "brim") - drop], -1
+            [111 * np.cos(turn) * r - 6, 92 * np.sin(turn) * r, 122 - 16 * (kind == "brim") - drop], -1
         )
         made.append(_sheet(figure, points, False, cloth, np.zeros(7)))
     return made

@@ -5,6 +5,7 @@ faces +x; seen from in front its left hand is on the right of the picture. Landm
 body, in the joint's middle, those of the face on the skin.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,8 +15,11 @@ from ..types import Skeleton
 from . import bodies, figures, flesh, heads, postures, wardrobe
 from .assets import Asset, Material, Part
 from .bones import BONES, INDEX, SIDES, Posed, skinned
+from .bodies import NEUTRAL_M
 from .figures import Figure
+from .furniture import seat
 from .flesh import MM, normals_of
+from .solids import box, part
 from .wardrobe import Shell
 
 Rng = np.random.Generator
@@ -45,10 +49,15 @@ class Person:
 
 
 def person(rng: Rng) -> Person:
-    figure = figures.figure(bodies.drawn(rng))
-    stance = postures._pick(rng, postures.OFTEN)
+    build, stance = stance_of(rng)
+    figure = figures.figure(build)
     puppet = postures.drawn(rng, figure.offsets, figure.build, stance)
     return Person(figure, stance, puppet.now(), puppet)
+
+
+def stance_of(rng: Rng) -> tuple[bodies.Build, str]:
+    """What a person's generator draws first: who they are, and a key of postures.STANCES."""
+    return bodies.drawn(rng), postures.picked(rng, postures.OFTEN)
 
 
 def people(rng: Rng) -> Asset:
@@ -64,7 +73,11 @@ def people_mpii(rng: Rng) -> Asset:
 def _asset(rng: Rng, name: str, skeleton: Skeleton) -> Asset:
     who = person(rng)
     marks = landmarks(who)
-    return Asset(name, skeleton, np.array([marks[n] for n in skeleton.landmarks]), parts(rng, who))
+    size = who.figure.build.stature_m / NEUTRAL_M
+    depths = (
+        np.array([DEPTH_M[n if n in DEPTH_M else n.partition("_")[2]] for n in skeleton.landmarks]) * size
+    )
+    return Asset(name, skeleton, np.array([marks[n] for n in skeleton.landmarks]), parts(rng, who), depths)
 
 
 def landmarks(who: Person) -> dict[str, np.ndarray]:
@@ -128,3 +141,22 @@ def _welded_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
     middle = np.zeros((place.max() + 1, 3))
     middle[place] = vertices
     return normals_of(middle, flat)[place]
+
+
+def seat_of(rng: Rng) -> Asset:
+    """What the person of the same seed sits on, in the same coordinates; who sits on nothing gets a pebble."""
+    who = person(rng)
+    if who.stance != "sitting":
+        return Asset("pebble", None, np.empty((0, 3)), (part(box(np.full(3, 5.0)), Material()),))
+    now, figure = who.now, who.figure
+    body = figure.moved(figure.body, now)
+    hips = now.joints[INDEX["pelvis"]]
+    thighs = figure.body.weights[:, [INDEX["left_thigh"], INDEX["right_thigh"], INDEX["pelvis"]]].sum(1) > 0.6
+    reach = 0.22 * figure.build.stature_m / NEUTRAL_M
+    under = thighs & (np.hypot(*(body[:, :2] - hips[:2]).T) < reach)
+    floor = min(float(body[:, 2].min()), float(body[under, 2].min()) - 0.25)
+    across = float(np.ptp(body[under, 1]))
+    return seat(rng, float(body[under, 2].min()) + 0.012, across, (float(hips[0]), float(hips[1])), floor)
+
+
+FAMILIES: dict[str, Callable[[Rng], Asset]] = {"people": people, "people_mpii": people_mpii}

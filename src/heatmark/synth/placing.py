@@ -98,9 +98,13 @@ def long_axis(points: np.ndarray) -> np.ndarray:
 def posed(
     rng: np.random.Generator, how: str, points: np.ndarray, lean_deg: tuple[float, float]
 ) -> np.ndarray:
-    """(3, 3) rotation of an object with this outline: lying, rolled, leaning, standing, or in the air."""
+    """(3, 3) rotation of an object with this outline: lying, rolled, leaning, standing, in the air; or upright,
+    as it was built, turned about the vertical only.
+    """
     if how == "air":
         return any_rotation(rng)
+    if how == "upright":
+        return turn([0, 0, 1], rng.uniform(-180, 180))
     downs, weights = rests(points)
     rotation = onto(downs[rng.choice(len(downs), p=weights)], np.array([0, 0, -1.0]))
     axis = long_axis(points)

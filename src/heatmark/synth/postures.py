@@ -277,7 +277,7 @@ USUAL = {"hang": 7, "akimbo": 2, "pocket": 2, "phone": 1.5, "carry": 1.5, "to_ea
          "stretch": 1.2, "up": 0.6, "behind": 0.6, "on_head": 0.4}  # fmt: skip
 
 
-def _pick(rng: Rng, weights: dict[str, float]) -> str:
+def picked(rng: Rng, weights: dict[str, float]) -> str:
     names = list(weights)
     chances = np.array(list(weights.values()), float)
     return names[int(rng.choice(len(names), p=chances / chances.sum()))]
@@ -289,10 +289,10 @@ def _arms(rng: Rng, p: Puppet, weights: dict[str, float] = USUAL) -> None:
         return crossed(rng, p)
     if which < 0.14:
         return [before(rng, p, side) for side in SIDES][0]
-    act = _pick(rng, weights)
+    act = picked(rng, weights)
     for side in SIDES:
         ONE_HAND[act](rng, p, side)
-        act = act if rng.random() < 0.45 else _pick(rng, weights)
+        act = act if rng.random() < 0.45 else picked(rng, weights)
 
 
 def _glance(rng: Rng, p: Puppet, down: float = 0.0) -> None:
@@ -401,7 +401,7 @@ def _lap(rng: Rng, p: Puppet) -> None:
     for side in SIDES:
         y, now = OUT[side], p.now()
         if rng.random() < 0.25:
-            ONE_HAND[_pick(rng, {"phone": 2, "to_face": 1, "carry": 2, "to_ear": 1})](rng, p, side)
+            ONE_HAND[picked(rng, {"phone": 2, "to_face": 1, "carry": 2, "to_ear": 1})](rng, p, side)
             continue
         along = both + rng.normal(0, 0.06)
         spot = now.at(
@@ -603,7 +603,7 @@ OFTEN = {"standing": 0.34, "walking": 0.14, "running": 0.06, "sitting": 0.14, "o
 
 def drawn(rng: Rng, offsets: np.ndarray, build: Build, stance: str | None = None) -> Puppet:
     """A stance of a build; of up to ten draws the first in which no joint is forced and no limb cuts into flesh."""
-    stance = stance or _pick(rng, OFTEN)
+    stance = stance or picked(rng, OFTEN)
     best, least = None, np.inf
     for _ in range(10):
         p = Puppet(offsets, build)

@@ -190,7 +190,12 @@ class Renderer:
                 np.where(np.isfinite(met.distance), 1 - met.distance, 0) * away
             )  # metres of something in front
             size = stage.assets[i].size_m * np.cbrt(np.linalg.det(matrix[:3, :3]))
-            allowed = np.where(own, self.thickness(world, i, marks, size) + 0.02 * size, 5e-3 * size)
+            depths = stage.assets[i].depths
+            if depths is None:
+                within = self.thickness(world, i, marks, size) + 0.02 * size
+            else:
+                within = depths * np.cbrt(np.linalg.det(matrix[:3, :3]))
+            allowed = np.where(own, within, 5e-3 * size)
             inside = (places >= 0).all(1) & (places <= [w, h]).all(1)
             points.append(places)
             visibility.append(

@@ -22,18 +22,19 @@ from .lights import SUFFIXES
 from .settings import SceneSettings as SceneSettings
 from .settings import Strict, first_fault
 from .settings import settings_of as settings_of
-from .things import build, families, outline
+from .things import build, families, outline, sits, tools
 
 KIN = 64  # different objects that lie beside the first; each has many sizes, and is kept once built
+CROWDED = 0.6  # of somebody's box that may be hidden by others
 LEAST = 0.18  # of the picture's shorter side, that an object labelled beside the first is long
 Vector = tuple[float, float, float]
 Matrix = tuple[tuple[float, float, float, float], ...]  # (4, 4), rows
 
 
 class Source(Strict):
-    """What to build: a built-in family, a mesh file or folder, a piece of clutter, a hand."""
+    """What to build: a built-in family, a mesh file or folder, clutter, a hand, furniture, somebody's seat."""
 
-    kind: Literal["family", "mesh", "clutter", "hand"]
+    kind: Literal["family", "mesh", "clutter", "hand", "furniture", "seat"]
     name: str = ""  # of the family, or the path of the mesh
     seed: int = 0
 
@@ -157,13 +158,15 @@ def invent(settings: SceneSettings, seed: int, index: int, aspect: float = 1.0) 
     source = Source(kind=kind, name=what, seed=draw)
     points = outline(source.kind, source.name, source.seed)
     how = _pick(rng, settings.object.poses)
-    rotation = placing.posed(rng, how, points, settings.object.lean_deg)
+    upright = how == "upright"
+    rotation = np.eye(3) if upright else placing.posed(rng, how, points, settings.object.lean_deg)
     floats = how == "air" and rng.random() < settings.ground.none_in_air
     height = rng.uniform(*settings.object.air_m) if how == "air" else 0.0
     matrix = placing.placed(rotation, points, np.zeros(2), height)
     solid = placing.carried(matrix, points)
     camera, view_m = _camera(rng, settings, solid, aspect, anywhere=floats)
-    view = View(camera, aspect, view_m, floats)
+    view_m = max(view_m, 1.3 * float(np.ptp(solid, axis=0).max())) if upright else view_m
+    view = View(camera, aspect, view_m, floats, upright)
     first = Placed(source=source, matrix=_rows(matrix), instance=1)
     others, taken = _kin(rng, settings, first, solid, view), [solid]
     taken += [
@@ -176,7 +179,7 @@ def invent(settings: SceneSettings, seed: int, index: int, aspect: float = 1.0) 
     return Scene(
         seed=seed,
         index=index,
-        objects=(first, *others, *clutter),
+        objects=(first, *others, *_seats((first, *others)), *clutter),
         camera=camera,
         light=_light(rng, settings),
         ground=None if floats else _surface(rng, settings, view_m),
@@ -247,21 +250,30 @@ def _viewed(
     elevation = rng.uniform(-60, 90) if anywhere else elevation
     roll = rng.uniform(*(ours.roll_deg if elevation > 70 else ours.tilt_deg))
     azimuth, e = rng.uniform(0, 2 * np.pi), np.deg2rad(elevation)
+    if ours.in_front and rng.random() < ours.in_front:
+        azimuth = np.deg2rad(rng.normal(0, 35))
     towards = np.array([np.cos(e) * np.cos(azimuth), np.cos(e) * np.sin(azimuth), np.sin(e)])
     half = _half(fov, aspect)
     unit = 2 * half.min()
     extent = rng.uniform(*(wanted.small_extent if rng.random() < wanted.small else wanted.extent))
+    near = bool(wanted.closeup) and rng.random() < wanted.closeup
+    extent = rng.uniform(*wanted.closeup_extent) if near else extent
     matrix = placing.framed(solid, towards, roll, half, extent, np.zeros(2))
     side = np.ptp(placing.seen(matrix, solid), axis=0) / unit
     room = np.maximum(half / unit - side / 2, 0)  # to the edge on either side
     centre = rng.uniform(-0.95, 0.95, 2) * room
-    if rng.random() < wanted.truncated:
+    if near:  # the top of it stays in
+        centre[1] = side[1] / 2 - half[1] / unit + rng.uniform(0.02, 0.25)
+    elif rng.random() < wanted.truncated:
         axis = rng.integers(2)
         centre[axis] = rng.choice([-1, 1]) * (room[axis] + rng.uniform(0.05, 0.35) * side[axis])
     matrix = placing.framed(solid, towards, roll, half, extent, centre)
     flat = placing.seen(matrix, solid) / unit
     low, high = flat.min(0), flat.max(0)
-    as_meant = np.abs((low + high) / 2 - centre).max() < 0.05 and 0.85 < (high - low).max() / extent < 1.15
+    as_meant = (
+        np.abs((low + high) / 2 - centre).max() < 0.05 * max(extent, 1)
+        and 0.85 < (high - low).max() / extent < 1.15
+    )
     return fov, matrix, bool(as_meant and (anywhere or matrix[2, 3] > 0.02))
 
 
@@ -351,6 +363,7 @@ class View:
     aspect: float
     metres: float  # that the picture covers at the object
     floats: bool  # nothing lies on a ground
+    upright: bool  # things stand on it as they were built
 
     @property
     def matrix(self) -> np.ndarray:
@@ -372,6 +385,8 @@ class View:
         horizon. In the air it comes to one of `depths`, in distances of the object.
         """
         half, matrix = self.half, self.matrix
+        if self.upright:
+            return self._stands(rng, rotation, points, reach, depths)
         way = matrix[:3, :3] @ np.append(rng.uniform(-reach, reach, 2) * half, 1.0)
         if self.floats:
             spot = matrix[:3, 3] + way * self.metres / (2 * half.min()) * rng.uniform(*depths)
@@ -381,6 +396,16 @@ class View:
             return None
         spot = matrix[:3, 3] - way * matrix[2, 3] / way[2]
         return placing.placed(rotation, points, spot[:2])
+
+    def _stands(self, rng, rotation, points, reach: float, depths: tuple[float, float]) -> np.ndarray | None:
+        """The same for what stands on the ground: its middle comes into the picture, or nearly."""
+        half, matrix = self.half, self.matrix
+        away = rng.uniform(*depths) * float(np.linalg.norm(matrix[:2, 3]))
+        ahead, aside = (v / max(float(np.linalg.norm(v)), 1e-6) for v in (matrix[:2, 2], matrix[:2, 0]))
+        spot = matrix[:2, 3] + ahead * away + aside * away * rng.uniform(-reach, reach) * half[0]
+        there = placing.placed(rotation, points, spot)
+        middle = placing.seen(matrix, placing.carried(there, points).mean(0, keepdims=True))[0]
+        return there if (np.abs(middle) < reach * half).all() else None
 
 
 def _clutter(
@@ -394,9 +419,9 @@ def _clutter(
         source = _piece(rng, settings, what)
         points = outline(source.kind, source.name, source.seed)
         how = "air" if view.floats else _pick(rng, {"lying": 0.75, "rolled": 0.15, "standing": 0.1})
-        rotation = placing.posed(rng, how, points, (10, 60))
+        rotation = placing.posed(rng, "upright" if view.upright else how, points, (10, 60))
         for _ in range(8):
-            there = view.spot(rng, rotation, points, 1.15, (1.2, 3.0))
+            there = view.spot(rng, rotation, points, 1.15, (0.5, 2.2) if view.upright else (1.2, 3.0))
             if there is not None and _fits(moved := placing.carried(there, points), taken, view):
                 taken.append(moved)
                 pieces.append(Placed(source=source, matrix=_rows(there)))
@@ -405,7 +430,8 @@ def _clutter(
 
 
 def _fits(points: np.ndarray, taken: list[np.ndarray], view: View) -> bool:
-    return placing.free(points, taken) and not placing.hides(view.matrix, points, taken[0])
+    most = CROWDED if view.upright else 0.33
+    return placing.free(points, taken) and not placing.hides(view.matrix, points, taken[0], most)
 
 
 def _kin(
@@ -422,7 +448,8 @@ def _kin(
     for i in range(count):
         other = source
         if source.kind == "family" and not (in_set and one_make):
-            draw = int(rng.integers(min(settings.object.draws or KIN, KIN)))
+            usual = settings.object.draws or (2**31 if view.upright else KIN)
+            draw = int(rng.integers(usual if view.upright else min(usual, KIN)))
             other = Source(kind="family", name=source.name, seed=draw)
         points = outline(other.kind, other.name, other.seed)
         size = float(np.exp(rng.uniform(-0.35, 0.3))) if in_set else float(np.exp(rng.uniform(-0.15, 0.15)))
@@ -431,8 +458,9 @@ def _kin(
                 there = _beside(rng, first, other, taken, size, side=1 if i % 2 else -1)
             else:
                 how = "air" if view.floats else _pick(rng, {"lying": 0.85, "rolled": 0.15})
-                turned = placing.posed(rng, how, points, (10, 60)) * size
-                there = view.spot(rng, turned, points, 0.8, (0.9, 1.6))
+                turned = placing.posed(rng, "upright", points, (0, 0)) if view.upright else None
+                turned = placing.posed(rng, how, points, (10, 60)) * size if turned is None else turned
+                there = view.spot(rng, turned, points, 0.8, (0.6, 2.4) if view.upright else (0.9, 1.6))
             if there is None or not _fits(moved := placing.carried(there, points), taken, view):
                 continue
             if np.ptp(placing.seen(view.matrix, moved), axis=0).max() > LEAST * 2 * view.half.min():
@@ -440,6 +468,16 @@ def _kin(
                 kin.append(Placed(source=other, matrix=_rows(there), instance=len(kin) + 2))
                 break
     return tuple(kin)
+
+
+def _seats(sitters: tuple[Placed, ...]) -> tuple[Placed, ...]:
+    """What those people sit on who do."""
+    found = []
+    for sitter in sitters:
+        if sitter.source.kind == "family" and sits(sitter.source.name, sitter.source.seed):
+            seat = Source(kind="seat", seed=sitter.source.seed)
+            found.append(Placed(source=seat, matrix=sitter.matrix))
+    return tuple(found)
 
 
 def _beside(
@@ -514,7 +552,9 @@ def _piece(rng: np.random.Generator, settings: SceneSettings, what: str) -> Sour
     """What one piece of clutter is: never of the object's own family, nor of one that looks like it."""
     ours, seed = settings.clutter, int(rng.integers(settings.clutter.draws))
     own = {name for name in settings.objects} | {Path(what).stem}
-    others = [name for name in families() if not any(name in o or o in name for o in own)]
+    if ours.what == "furniture":
+        return Source(kind="furniture", seed=seed)
+    others = [name for name in tools() if not any(name in o or o in name for o in own)]
     if others and rng.random() < ours.tools:
         return Source(kind="family", name=others[rng.integers(len(others))], seed=seed % 24)
     if ours.meshes and rng.random() < 0.5:

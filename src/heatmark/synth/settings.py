@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import yaml
@@ -41,6 +41,8 @@ class ObjectSettings(Strict):
     small: float = 0.1  # how often it is as small as `small_extent` instead
     small_extent: Range = (0.2, 0.4)
     truncated: float = 0.1  # how often it crosses the picture's edge
+    closeup: float = 0.0  # how often only its upper part is in the picture
+    closeup_extent: Range = (1.2, 3.2)  # how long it is then
     lean_deg: Range = (10.0, 60.0)
     air_m: Range = (0.02, 0.4)  # height above the ground, when there is one
     draws: int = 0  # how many different objects a family gives; 0: a new one in every picture
@@ -52,6 +54,7 @@ class CameraSettings(Strict):
     fov_deg: Range = (18.0, 65.0)
     elevation_deg: Range = (12.0, 90.0)  # 90 looks straight down
     top_down: float = 0.25  # how often it looks down at 75 to 90 degrees instead
+    in_front: float = 0.0  # how often the camera stands before what is upright, within some 50 degrees
     roll_deg: Range = (-180.0, 180.0)  # of the camera about its axis; only when looking down
     tilt_deg: Range = (-12.0, 12.0)  # the same when not
     depth_of_field: float = 0.35  # how often the lens is open
@@ -82,6 +85,7 @@ class BackgroundSettings(Strict):
 
 
 class ClutterSettings(Strict):
+    what: Literal["workshop", "furniture"] = "workshop"  # small things, or things of human size
     count: tuple[int, int] = (0, 8)
     tools: float = 0.3  # how often a piece is a tool of another family
     meshes: tuple[str, ...] = ()  # meshes of your own to lie about, without landmarks
@@ -104,6 +108,28 @@ class EffectSettings(Strict):
     saturation: Range = (0.5, 1.25)
     grey: float = 0.1  # how often the picture is without colour
     vignette: Range = (0.0, 0.3)
+
+
+# what people are seen in, laid under what a scene says of itself: where it shows families of people
+HUMAN: dict[str, Any] = {
+    "object": {
+        "poses": {"upright": 1.0}, "extent": (0.45, 0.95), "small_extent": (0.25, 0.45), "truncated": 0.12,
+        "closeup": 0.25,
+    },
+    "camera": {
+        "fov_deg": (22.0, 70.0), "elevation_deg": (-6.0, 25.0), "top_down": 0.02, "tilt_deg": (-5.0, 5.0),
+        "in_front": 0.6, "depth_of_field": 0.2,
+    },
+    "ground": {
+        "kinds": {"wood": 1.5, "concrete": 2.0, "painted": 1.0, "plain": 1.0, "fabric": 0.5, "photo": 1.0},
+    },
+    "background": {"kinds": {"photo": 3.0, "invented": 0.3, "environment": 0.7, "walls": 1.0}},
+    "clutter": {
+        "what": "furniture", "count": (0, 4), "tools": 0.0, "hand": 0.0, "kin": 0.5, "kin_count": (1, 6),
+        "sets": 0.0,
+    },
+}  # fmt: skip
+RANGES = {"people": HUMAN, "people_mpii": HUMAN}
 
 
 class SceneSettings(Strict):
@@ -151,6 +177,7 @@ def settings_of(scene: str | Path, changes: dict[str, Any] | None = None) -> Sce
             raise DataError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from error
         if not isinstance(raw, dict):
             raise DataError(f"{path}: must hold the fields of a scene, got {type(raw).__name__}")
+    raw = merged(_usual(raw.get("objects")), raw)
     try:
         SceneSettings.model_validate(raw)
     except ValidationError as error:
@@ -159,6 +186,13 @@ def settings_of(scene: str | Path, changes: dict[str, Any] | None = None) -> Sce
         return SceneSettings.model_validate(merged(raw, changes or {}))
     except ValidationError as error:
         raise UserError(f"scene settings: {first_fault(error)}") from error
+
+
+def _usual(objects: Any) -> dict[str, Any]:
+    """The ranges of a family that has its own, if all objects are of families that share them."""
+    names = [objects] if isinstance(objects, str) else objects if isinstance(objects, list) else []
+    ranges = [RANGES.get(name, {}) if isinstance(name, str) else {} for name in names]
+    return ranges[0] if ranges and all(r is ranges[0] for r in ranges) else {}
 
 
 def merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

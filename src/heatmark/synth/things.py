@@ -1,5 +1,6 @@
 """What can be put into a scene by name: built-in families, meshes of your own, clutter, a hand."""
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -8,12 +9,19 @@ from ..errors import unknown
 from . import placing
 from .assets import Asset, load
 
-KINDS = ("family", "mesh", "clutter", "hand")
+KINDS = ("family", "mesh", "clutter", "hand", "furniture", "seat")
 FREQUENT = 1000  # seeds below this come again (clutter); those above are seen once or twice
 
 
 def families() -> tuple[str, ...]:
     """The names of the built-in families."""
+    from .people import FAMILIES
+
+    return (*tools(), *FAMILIES)
+
+
+def tools() -> tuple[str, ...]:
+    """The names of the families that are tools, and so may lie about where another tool is looked for."""
     from .tools import FAMILIES
 
     return tuple(FAMILIES)
@@ -34,22 +42,41 @@ def outline(kind: str, name: str = "", seed: int = 0) -> np.ndarray:
     return placing.outline(build(kind, name, seed))
 
 
+def sits(name: str, seed: int) -> bool:
+    """Whether a family's object sits on something of kind "seat" and the same seed."""
+    from . import people
+
+    return name in people.FAMILIES and people.stance_of(_chance(seed))[1] == "sitting"
+
+
+def _chance(seed: int) -> np.random.Generator:
+    return np.random.default_rng([seed, 7])
+
+
 def _built(kind: str, name: str, seed: int) -> Asset:
-    rng = np.random.default_rng([seed, 7])
+    rng = _chance(seed)
     if kind == "mesh":
         return load(name)
     if kind == "family":
-        from .tools import FAMILIES
-
-        if name not in FAMILIES:
-            raise unknown("family", name, FAMILIES)
-        return FAMILIES[name](rng)
-    from . import clutter
+        return _family(name)(rng)
+    from . import clutter, furniture, people
 
     if kind not in KINDS:
         raise unknown("kind of thing", kind, KINDS)
-    return clutter.hand(rng) if kind == "hand" else clutter.distractors(rng)
+    if kind == "seat":
+        return people.seat_of(rng)
+    made = {"hand": clutter.hand, "clutter": clutter.distractors, "furniture": furniture.furnishings}
+    return made[kind](rng)
+
+
+def _family(name: str) -> Callable[[np.random.Generator], Asset]:
+    from . import people, tools
+
+    known = tools.FAMILIES | people.FAMILIES
+    if name not in known:
+        raise unknown("family", name, known)
+    return known[name]
 
 
 _kept = lru_cache(maxsize=160)(_built)
-_passing = lru_cache(maxsize=4)(_built)
+_passing = lru_cache(maxsize=24)(_built)

@@ -145,7 +145,7 @@ def hung(figure: Figure, loose: float, top_m: float) -> np.ndarray:
     """(V,) metres that cloth on the trunk stands off the skin because it hangs from what is wider above."""
     lay, skin = layout(), figure.body
     v = skin.vertices
-    own = (lay.arm < 0.3) & (lay.along_leg < 0.9)
+    own = (lay.arm < 0.05) & (lay.along_leg < 0.9)
     x0 = float(np.median(v[own & (lay.place[:, 2] > 0.9), 0]))
     turn, radius = np.arctan2(v[:, 1], v[:, 0] - x0), np.hypot(v[:, 1], v[:, 0] - x0)
     around, up = 36, 40
@@ -162,7 +162,7 @@ def hung(figure: Figure, loose: float, top_m: float) -> np.ndarray:
     for shift in (1, 1):
         widest = 0.5 * widest + 0.25 * (np.roll(widest, shift, 1) + np.roll(widest, -shift, 1))
     gap = np.maximum(widest[k, i] - radius, 0)
-    fade = np.clip((top_m - lay.place[:, 2]) / 0.08, 0, 1) * np.clip((0.35 - lay.arm) / 0.2, 0, 1)
+    fade = np.clip((top_m - lay.place[:, 2]) / 0.08, 0, 1) * np.clip((0.3 - lay.arm) / 0.3, 0, 1)
     legs = np.clip(1 - np.maximum(lay.along_leg, 0) * 2.5, 0, 1)
     return flesh.smoothed(skin, loose * gap * fade * legs, 4)
 
@@ -194,25 +194,24 @@ def creases(rng: Rng, points: np.ndarray, height_m: float, waves: int = 6) -> np
 def neckline(kind: str, deep: float) -> np.ndarray:
     """(V,) metres above a neckline; `deep` lowers it in front."""
     x, y, z = layout().place.T
-    edge = 1.468 - 0.42 * (x + 0.03)
+    edge, wide = 1.452 - 0.42 * (x + 0.03), 0.088
     ahead = np.clip((x + 0.02) / 0.06, 0, 1)
     if kind == "v":
         edge = edge - ahead * np.maximum(deep - 1.6 * np.abs(y), 0)
     elif kind == "wide":
-        edge = edge - deep * 0.6 - 0.15 * np.maximum(0.12 - np.abs(y), 0)
+        edge, wide = edge - ahead * deep * 0.7, 0.088 + 0.5 * deep
     elif kind == "high":
-        edge = edge + 0.05
+        edge = edge + 0.045
     elif kind == "straps":
-        bare = np.clip(1 - np.abs(np.abs(y) - 0.085) / 0.03, 0, 1)
-        edge = edge - (0.05 + deep) * (1 - bare) * 1.2
-    return np.where(layout().arm > 0.6, -1.0, z - edge)
+        edge, wide = edge - (0.3 + 0.7 * ahead) * (0.04 + deep), 0.105
+    return np.where(layout().arm > 0.6, -1.0, np.minimum(z - edge, wide - np.hypot(x + 0.03, y)))
 
 
 def sleeves(length: float) -> np.ndarray:
     """(V,) beyond a sleeve that ends so far down the arm (0 shoulder, 1 elbow, 2 wrist); below 0 there is none."""
     lay = layout()
     if length < 0:
-        return (lay.arm - 0.55 + 0.1 * (lay.place[:, 2] > 1.43)) * 0.1
+        return np.maximum((lay.arm - 0.5) * 0.1, np.abs(lay.place[:, 1]) - 0.155)
     return (lay.along_arm - length) * 0.28
 
 
