@@ -122,5 +122,7 @@ def test_errors_in_a_crowd_do_not_count_and_nobody_to_pull_is_no_loss():
     maps, targets = torch.ones(1, 2, 2, 2), torch.zeros(1, 2, 2, 2)
     assert detection_error(maps, targets) == 1
     assert detection_error(maps, targets, torch.tensor([[[1.0, 0.0], [0.0, 0.0]]])) == 0.25
+    half = torch.full((1, 1, 1, 2), 0.5)
+    assert detection_error(half + 1, half, foreground=4.0) == 3  # 1 + 4 * 0.5
     pull, push = clusterwise(torch.zeros(1, 1, 4, 4), torch.full((1, 2, 2, 2), NAN), TOGETHER, 1)
     assert pull == 0 and push == 0

@@ -112,6 +112,7 @@ class Clusterwise(nn.Module):
         sparse: Sequence[Clusters],
         in_branch: bool,
         cross_branch: bool,
+        normed: bool = False,
     ):
         super().__init__()
         stacks, channels = len(dense), 2 * points
@@ -121,9 +122,9 @@ class Clusterwise(nn.Module):
             for n in range(stacks)
             for branch, clusters in enumerate((dense[n], sparse[n]))
         )
-        self.pre = front(width)
+        self.pre = front(width, normed)
         between = range(stacks - 1)
-        self.features = nn.ModuleList(stack(width) for _ in dense)
+        self.features = nn.ModuleList(stack(width, normed) for _ in dense)
         self.dense = nn.ModuleList(Branch(width, channels) for _ in dense)
         self.sparse = nn.ModuleList(Branch(width, channels) for _ in dense)
         self.in_dense = nn.ModuleList(InBranch(channels) for _ in between if in_branch)
@@ -162,6 +163,7 @@ def clusterwise(
     sparse: Sequence[Wanted] | None = None,
     in_branch: bool | None = None,
     cross_branch: bool | None = None,
+    normed: bool = False,
 ) -> Clusterwise:
     """A row of the paper's Table 1, or another setting.
 
@@ -172,6 +174,7 @@ def clusterwise(
         dense, sparse: of each stack, as many as there are stacks: how many clusters (1; 3 or 5 for the 17 of
             COCO; `points`), or the clusters, each a list of landmarks by number (by `numbered` from names).
         in_branch, cross_branch: whether tags are aggregated into detections, and sparse into dense ones.
+        normed: batch norm, as in `pose_ae`.
     """
     if plan not in PLANS:
         raise unknown("plan of clusterwise", plan, PLANS)
@@ -195,6 +198,7 @@ def clusterwise(
         found["sparse"],
         chosen.in_branch if in_branch is None else in_branch,
         chosen.cross_branch if cross_branch is None else cross_branch,
+        normed,
     )
 
 

@@ -18,25 +18,30 @@ from .layout import Drawn, each
 
 
 class Plain(nn.Module):
-    """A convolution with bias and a ReLU; the size stays at stride 1."""
+    """A convolution with bias and a ReLU, on request followed by batch norm; the size stays at stride 1."""
 
-    def __init__(self, inputs: int, outputs: int, kernel: int = 3, stride: int = 1):
+    def __init__(self, inputs: int, outputs: int, kernel: int = 3, stride: int = 1, normed: bool = False):
         super().__init__()
         self.conv = nn.Conv2d(inputs, outputs, kernel, stride, padding=(kernel - 1) // 2)
+        self.bn = nn.BatchNorm2d(outputs) if normed else None
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.conv(x))
+        x = F.relu(self.conv(x))
+        return x if self.bn is None else self.bn(x)
 
 
 class PlainGlass(nn.Module):
     """One hourglass, `depth` halvings deep, `more` channels added at each: 256, 384, 512, 640, 768."""
 
-    def __init__(self, depth: int, width: int, more: int):
+    def __init__(self, depth: int, width: int, more: int, normed: bool):
         super().__init__()
         wider = width + more
-        self.up1 = Plain(width, width)
-        self.low1 = Plain(width, wider)
-        self.low2 = PlainGlass(depth - 1, wider, more) if depth > 1 else Plain(wider, wider)
+        self.up1 = Plain(width, width, normed=normed)
+        self.low1 = Plain(width, wider, normed=normed)
+        deeper = depth > 1
+        self.low2 = (
+            PlainGlass(depth - 1, wider, more, normed) if deeper else Plain(wider, wider, normed=normed)
+        )
         self.low3 = Plain(wider, width)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -44,31 +49,35 @@ class PlainGlass(nn.Module):
         return self.up1(x) + enlarged(low, x)
 
 
-def front(width: int) -> nn.Sequential:
+def front(width: int, normed: bool = False) -> nn.Sequential:
     """Pictures to `width` channels at stride 4; narrower ones on the way in proportion (256: 64 and 128)."""
     quarter, half = width // 4, width // 2
-    pool = nn.MaxPool2d(2)
     return nn.Sequential(
-        Plain(3, quarter, 7, 2), Plain(quarter, half), pool, Plain(half, half), Plain(half, width)
+        Plain(3, quarter, 7, 2, normed),
+        Plain(quarter, half, normed=normed),
+        nn.MaxPool2d(2),
+        Plain(half, half, normed=normed),
+        Plain(half, width, normed=normed),
     )
 
 
-def stack(width: int) -> nn.Sequential:
+def stack(width: int, normed: bool = False) -> nn.Sequential:
     """A hourglass and two convolutions: (B, width, h, w) -> the same shape."""
-    return nn.Sequential(PlainGlass(DEPTH, width, width // 2), Plain(width, width), Plain(width, width))
+    glass = PlainGlass(DEPTH, width, width // 2, normed)
+    return nn.Sequential(glass, Plain(width, width), Plain(width, width))
 
 
 class PoseAE(nn.Module):
     """`stacks` hourglasses of `width` channels."""
 
-    def __init__(self, points: int, stacks: int = 4, width: int = 256):
+    def __init__(self, points: int, stacks: int = 4, width: int = 256, normed: bool = False):
         super().__init__()
         self.strides = (4,) * stacks
         alone = each(points)
         self.layout = tuple(Drawn(alone, tags_from=points, read=n == stacks - 1) for n in range(stacks))
-        self.pre = front(width)
+        self.pre = front(width, normed)
         numbers = range(stacks)
-        self.features = nn.ModuleList(stack(width) for _ in numbers)
+        self.features = nn.ModuleList(stack(width, normed) for _ in numbers)
         self.outs = nn.ModuleList(Conv(width, 4 * points) for _ in numbers)
         self.merge_features = nn.ModuleList(Merge(width, width) for _ in numbers[1:])
         self.merge_preds = nn.ModuleList(Merge(4 * points, width) for _ in numbers[1:])
@@ -94,11 +103,13 @@ def checked(stacks: int, width: int) -> tuple[int, int]:
     return stacks, width
 
 
-def pose_ae(points: int, stacks: int = 4, width: int = 256) -> PoseAE:
+def pose_ae(points: int, stacks: int = 4, width: int = 256, normed: bool = False) -> PoseAE:
     """138.9 million parameters for 17 points.
 
     Args:
         points: how many landmarks.
         stacks: how many hourglasses. width: channels at stride 4; the others are in proportion.
+        normed: batch norm in the hourglasses and before them, which the authors' code can have and their
+            results do not; short trainings need it.
     """
-    return PoseAE(points, *checked(stacks, width))
+    return PoseAE(points, *checked(stacks, width), normed)

@@ -221,7 +221,7 @@ def compare(maps: Sequence[Tensor], wanted: Wanted, recipe: Recipe, layout: Sequ
     """Eq. 8: the sum over stacks and branches of detection and weighed embedding errors."""
     losses = []
     for one, m, target, mask, stride in zip(layout, maps, wanted.detections, wanted.masks, wanted.strides):
-        losses.append(detection_error(one.detections(m), target, mask))
+        losses.append(detection_error(one.detections(m), target, mask, recipe.foreground))
         if one.tags_from is not None:
             tags = one.tags(m)
             losses.append(embedding_error(tags, wanted.points, one.clusters, stride, recipe.embedding))

@@ -52,18 +52,23 @@ class Gathered:
     clusters: Tensor  # (E,) which cluster
 
 
-def detection_error(maps: Tensor, targets: Tensor, mask: Tensor | None = None) -> Tensor:
+def detection_error(
+    maps: Tensor, targets: Tensor, mask: Tensor | None = None, foreground: float = 0.0
+) -> Tensor:
     """Mean squared error over all cells, those left out counted as right (eq. 1; HigherHRNet's heat loss).
 
     Args:
         maps, targets: (B, C, h, w).
         mask: (B, h, w), 1 where errors count, 0 in crowds and on persons without labels.
+        foreground: an error where the target is y weighs 1 + foreground * y, as in `losses.level_sum`.
 
     >>> maps, targets = torch.ones(1, 1, 1, 4), torch.zeros(1, 1, 1, 4)
     >>> detection_error(maps, targets, torch.tensor([[[1.0, 0.0, 0.0, 0.0]]]))
     tensor(0.2500)
     """
     squares = (maps.float() - targets).square()
+    if foreground:
+        squares = squares * (1 + foreground * targets)
     return squares.mean() if mask is None else (squares * mask[:, None]).mean()
 
 
