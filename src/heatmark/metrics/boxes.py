@@ -13,3 +13,78 @@ def overlaps(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     both = np.clip(high - low, 0, None).prod(-1)
     either = (a[:, 2:] - a[:, :2]).prod(-1)[:, None] + (b[:, 2:] - b[:, :2]).prod(-1)[None] - both
     return both / np.where(either > 0, either, 1)
+
+
+def kept(boxes: np.ndarray, scores: np.ndarray, threshold: float = 0.5) -> np.ndarray:
+    """Non-maximum suppression: of boxes that overlap by more than `threshold` the surest only.
+
+    Args:
+        boxes: (N, 4). scores: (N,).
+
+    Returns:
+        Indices of those kept, the surest first.
+
+    >>> three = np.array([[0.0, 0, 4, 4], [0, 1, 4, 5], [9, 9, 10, 10]])
+    >>> kept(three, np.array([0.8, 0.9, 0.1])).tolist()
+    [1, 2]
+    """
+    left, chosen = np.argsort(-scores, kind="stable"), []
+    while len(left):
+        best, left = left[0], left[1:]
+        chosen.append(best)
+        left = left[overlaps(boxes[best : best + 1], boxes[left])[0] <= threshold]
+    return np.array(chosen, np.int64)
+
+
+def softened(
+    boxes: np.ndarray, scores: np.ndarray, sigma: float = 0.5, least: float = 1e-3
+) -> tuple[np.ndarray, np.ndarray]:
+    """Soft-NMS (Bodla et al. 2017): a box loses exp(-IoU^2 / sigma) of its score to each surer one.
+
+    Args:
+        boxes: (N, 4). scores: (N,).
+        sigma: smaller is harsher.
+        least: boxes whose score falls below it go.
+
+    Returns:
+        Indices of those kept, the surest first, and their new scores.
+    """
+    scores, left = np.array(scores, np.float64), np.arange(len(boxes))
+    chosen = []
+    while len(left):
+        at = int(scores[left].argmax())
+        best, left = left[at], np.delete(left, at)
+        chosen.append(best)
+        scores[left] *= np.exp(-(overlaps(boxes[best : best + 1], boxes[left])[0] ** 2) / sigma)
+        left = left[scores[left] >= least]
+    return np.array(chosen, np.int64), scores[chosen]
+
+
+def separated(
+    boxes: np.ndarray, scores: np.ndarray, peaks: np.ndarray, same: float = 0.3, other: float = 0.7
+) -> np.ndarray:
+    """Suppression that asks a map whose each box is: boxes whose centres share a peak compete, boxes with
+    peaks of their own survive.
+
+    Args:
+        boxes: (N, 4). scores: (N,).
+        peaks: (N,) int, the peak that each box's centre climbs to; below 0: none, which all others share.
+        same: boxes of one peak that overlap by more are one thing.
+        other: and so are boxes of two peaks that overlap by more than this.
+
+    Returns:
+        Indices of those kept, the surest first.
+
+    >>> two = np.array([[0.0, 0, 4, 4], [0, 1, 4, 5]])  # they overlap by 0.6
+    >>> separated(two, np.array([0.8, 0.9]), np.array([3, 3])).tolist()
+    [1]
+    >>> separated(two, np.array([0.8, 0.9]), np.array([3, 4])).tolist()
+    [1, 0]
+    """
+    left, chosen = np.argsort(-scores, kind="stable"), []
+    while len(left):
+        best, left = left[0], left[1:]
+        chosen.append(best)
+        limit = np.where((peaks[left] == peaks[best]) | (peaks[left] < 0) | (peaks[best] < 0), same, other)
+        left = left[overlaps(boxes[best : best + 1], boxes[left])[0] <= limit]
+    return np.array(chosen, np.int64)
