@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import UserError, unknown
-from . import coco, cvat, dlc, label_studio, labelme, mpii, posetrack, yolo
+from . import coco, cvat, dlc, label_studio, labelme, mpii, pascal3d, posetrack, yolo
 from .records import Dataset
 
 READERS: dict[str, Callable[[str | Path, str | None], Dataset]] = {
@@ -17,6 +17,7 @@ READERS: dict[str, Callable[[str | Path, str | None], Dataset]] = {
     "dlc": dlc.read,
     "posetrack": posetrack.read,
     "mpii": mpii.read,
+    "pascal3d": pascal3d.read,
 }
 LARGE = 50_000_000  # bytes
 
@@ -60,6 +61,8 @@ def _of_folder(folder: Path) -> str:
         return "yolo"
     if next(folder.glob(mpii.OFFICIAL), None) is not None:
         return "mpii"
+    if pascal3d.is_mine(folder):
+        return "pascal3d"
     if next(folder.rglob("CollectedData*.csv"), None) is not None:
         return "dlc"
     for file in sorted(folder.rglob("*.json"))[:20]:
