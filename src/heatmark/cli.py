@@ -491,7 +491,7 @@ def convert(
 
     with _quietly(json):
         if is_weights(source):
-            made = convert_model(source, target, model=model, size=size and size_of(size), like=like)
+            made = convert_model(source, target, model=model, size=size_of(size) if size else None, like=like)
             return show(made, json, str(made))
         result = convert(source, target, to=to, form=form, category=category)
         read = f"{result.pictures} pictures with {result.instances} instances, read as {result.read_as}"

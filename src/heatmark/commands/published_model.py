@@ -68,7 +68,7 @@ def convert_model(
     from ..card import Card, Decoding
     from ..models import unfetched
     from ..models.blocks import seen_by
-    from ..models.published import opened
+    from ..models.published import opened, recognised
     from ..training.state import write_model
 
     source, target = Path(source), Path(target)
@@ -79,7 +79,7 @@ def convert_model(
         raise UserError(f"{source.name}: holds the weights of {name}, not of {model}")
     if not name.startswith(tuple(AUTHORS)):
         raise UserError(f"{source.name}: {name} finds all people at once; only networks of one person a box")
-    points = next(v for k, v in reversed(net.state_dict().items()) if k.endswith("weight")).shape[0]
+    points = recognised(net.state_dict())[1]
     skeleton, usual = _landmarks(points, like, source.name)
     authors, licence = next(v for k, v in AUTHORS.items() if name.startswith(k))
     card = Card.model_validate(
