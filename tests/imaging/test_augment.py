@@ -5,7 +5,7 @@ import pytest
 
 from heatmark.errors import UserError
 from heatmark.geometry import Frame
-from heatmark.imaging.augment import Augmentation, augment, framed
+from heatmark.imaging.augment import Augmentation, augment, framed, recoloured
 from heatmark.types import Poses, Sample, Skeleton
 
 PAIR = Skeleton("pair", ("left", "right", "top"), mirror=(("left", "right"),))
@@ -106,3 +106,10 @@ def test_a_range_the_wrong_way_round_and_unknown_names_are_named():
         Augmentation(border="reflec")
     with pytest.raises(UserError, match=r"flip is a share in \[0, 1\]"):
         Augmentation(flip=2)
+
+
+def test_a_coarse_picture_has_fewer_pixels_in_the_same_size(rng):
+    fine = rng.integers(0, 256, (64, 64, 3), np.uint8)
+    seen = recoloured(fine, replace(Augmentation.none(), coarse=(4, 4), chances={"coarse": 1.0}), rng)
+    assert seen.shape == fine.shape
+    assert seen.astype(float).std() < 0.5 * fine.std() and abs(seen.mean() - fine.mean()) < 2

@@ -43,6 +43,7 @@ class Augmentation:
     grey: float = 0.1  # how often grey
     blur: Range | None = (0.3, 1.5)  # sigma, network pixels
     motion_blur: Range | None = (2, 7)  # network pixels
+    coarse: Range | None = None  # times fewer pixels across, as of a small object in a picture; then enlarged
     noise: Range | None = (2, 12)  # sigma, of 255
     jpeg: Range | None = (30, 90)  # quality
     border: str = "constant"  # what lies outside the picture; a random colour when "constant"
@@ -78,7 +79,7 @@ class Augmentation:
 
 CHANCES = {
     "perspective": 0.5, "add": 0.5, "multiply": 0.5, "brightness": 0.5, "contrast": 0.5, "saturation": 0.5,
-    "hue": 0.5, "gamma": 0.5, "blur": 0.3, "motion_blur": 0.1, "noise": 0.4, "jpeg": 0.3,
+    "hue": 0.5, "gamma": 0.5, "blur": 0.3, "motion_blur": 0.1, "coarse": 0.3, "noise": 0.4, "jpeg": 0.3,
 }  # fmt: skip
 
 
@@ -174,11 +175,15 @@ def recoloured(picture: np.ndarray, augmentation: Augmentation, rng: np.random.G
         picture = transforms.blur(picture, _drawn(a.blur, rng))
     if happens["motion_blur"]:
         picture = transforms.motion_blur(picture, _drawn(a.motion_blur, rng), rng.uniform(0, 180))
+    h, w = picture.shape[:2]
+    if happens["coarse"]:
+        times = _drawn(a.coarse, rng)
+        picture = transforms.resized(picture, (max(round(h / times), 1), max(round(w / times), 1)))
     if happens["noise"]:
         picture = transforms.noise(picture, _drawn(a.noise, rng), rng)
     if happens["jpeg"]:
         picture = transforms.jpeg(picture, round(_drawn(a.jpeg, rng)))
-    return picture
+    return transforms.resized(picture, (h, w)) if happens["coarse"] else picture
 
 
 def _moved(poses: Poses, frame: Frame, flipped: bool, outside: bool = False) -> Poses:

@@ -98,7 +98,7 @@ class Wall(Strict):
 class Background(Strict):
     """What is seen where nothing stands."""
 
-    kind: Literal["photo", "invented", "environment"]
+    kind: Literal["photo", "invented", "vista", "environment"]
     path: str = ""  # of the photograph
     seed: int = 0  # of the part of it that is seen, or of what is invented
 
@@ -172,7 +172,7 @@ def invent(settings: SceneSettings, seed: int, index: int, aspect: float = 1.0) 
     taken += [
         placing.carried(np.array(o.matrix), outline(kind, o.source.name, o.source.seed)) for o in others
     ]
-    clutter = _clutter(rng, settings, what, taken, view)
+    clutter = _clutter(rng, settings, what, first, taken, view)
     if rng.random() < settings.clutter.hand:
         clutter = (*_hand(rng, first, solid, view), *clutter)
     background, walls = _background(rng, settings, camera, view_m)
@@ -299,8 +299,8 @@ def _background(
     if kind == "photo" and ours.folder:
         shown = files(ours.folder, PICTURES)
         return Background(kind="photo", path=shown[rng.integers(len(shown))], seed=seed), ()
-    if kind == "invented":
-        return Background(kind="invented", seed=seed), ()
+    if kind in ("invented", "vista"):
+        return Background(kind=kind, seed=seed), ()  # type: ignore[arg-type]
     walls = []
     if kind == "walls":
         forward = np.array(camera.matrix)[:2, 2]
@@ -409,19 +409,28 @@ class View:
 
 
 def _clutter(
-    rng: np.random.Generator, settings: SceneSettings, what: str, taken: list[np.ndarray], view: View
+    rng: np.random.Generator,
+    settings: SceneSettings,
+    what: str,
+    first: Placed,
+    taken: list[np.ndarray],
+    view: View,
 ) -> tuple[Placed, ...]:
-    """Pieces that lie about in what the camera sees; none cuts into what is `taken`, few hide much of the
-    object, the first of these.
+    """Pieces that lie about in what the camera sees, now and then in line with the object, as on a tool
+    board; none cuts into what is `taken`, few hide much of the object, the first of these.
     """
     taken, pieces = list(taken), []
+    neat = _flat(taken[0], view) and rng.random() < settings.clutter.neat
     for _ in range(rng.integers(settings.clutter.count[0], settings.clutter.count[1] + 1)):
         source = _piece(rng, settings, what)
         points = outline(source.kind, source.name, source.seed)
         how = "air" if view.floats else _pick(rng, {"lying": 0.75, "rolled": 0.15, "standing": 0.1})
         rotation = placing.posed(rng, "upright" if view.upright else how, points, (10, 60))
-        for _ in range(8):
-            there = view.spot(rng, rotation, points, 1.15, (0.5, 2.2) if view.upright else (1.2, 3.0))
+        for attempt in range(8):
+            if neat and attempt < 3:
+                there = _beside(rng, first, source, taken, 1.0, side=rng.choice([-1, 1]))
+            else:
+                there = view.spot(rng, rotation, points, 1.15, (0.5, 2.2) if view.upright else (1.2, 3.0))
             if there is not None and _fits(moved := placing.carried(there, points), taken, view):
                 taken.append(moved)
                 pieces.append(Placed(source=source, matrix=_rows(there)))
@@ -434,6 +443,11 @@ def _fits(points: np.ndarray, taken: list[np.ndarray], view: View) -> bool:
     return placing.free(points, taken) and not placing.hides(view.matrix, points, taken[0], most)
 
 
+def _flat(solid: np.ndarray, view: View) -> bool:
+    """Whether an object lies on the ground."""
+    return bool(np.ptp(solid[:, 2]) < 0.5 * np.ptp(solid, axis=0).max()) and not view.floats
+
+
 def _kin(
     rng: np.random.Generator, settings: SceneSettings, first: Placed, solid: np.ndarray, view: View
 ) -> tuple[Placed, ...]:
@@ -442,8 +456,7 @@ def _kin(
     if rng.random() >= ours.kin:
         return ()
     count = int(rng.integers(ours.kin_count[0], ours.kin_count[1] + 1))
-    flat = np.ptp(solid[:, 2]) < 0.5 * np.ptp(solid, axis=0).max() and not view.floats
-    in_set, one_make = flat and rng.random() < ours.sets, rng.random() < 0.5
+    in_set, one_make = _flat(solid, view) and rng.random() < ours.sets, rng.random() < 0.5
     taken, kin = [solid], []
     for i in range(count):
         other = source
@@ -504,9 +517,9 @@ def _beside(
 
 
 def _direction(source: Source) -> np.ndarray:
-    """(3,) from an object's last landmark to its first, or its long axis if there is one landmark."""
+    """(3,) from an object's last landmark to its first, or its long axis where there are no two."""
     marks = build(source.kind, source.name, source.seed).landmarks
-    way = marks[0] - marks[-1]
+    way = marks[0] - marks[-1] if len(marks) else np.zeros(3)
     far = float(np.linalg.norm(way))
     return way / far if far > 1e-6 else placing.long_axis(outline(source.kind, source.name, source.seed))
 

@@ -93,6 +93,7 @@ class ClutterSettings(Strict):
     hand: float = 0.2  # how often a hand holds the object, where the ground leaves room for one
     kin: float = 0.25  # how often others of the object's own kind are there, labelled too
     kin_count: tuple[int, int] = (1, 5)
+    neat: float = 0.25  # how often the pieces lie in line with the object, as on a tool board
     sets: float = 0.6  # how often they lie side by side with it, as in a set of sizes; else anywhere
 
 
@@ -121,13 +122,18 @@ HUMAN: dict[str, Any] = {
         "in_front": 0.6, "depth_of_field": 0.2,
     },
     "ground": {
-        "kinds": {"wood": 1.5, "concrete": 2.0, "painted": 1.0, "plain": 1.0, "fabric": 0.5, "photo": 1.0},
+        "kinds": {
+            "wood": 1.5, "concrete": 2.0, "grass": 2.0, "tiles": 2.0, "painted": 0.7, "plain": 0.8, "fabric": 0.4,
+            "photo": 0.3,
+        },
+        "tile_views": (0.4, 1.2),
     },
-    "background": {"kinds": {"photo": 3.0, "invented": 0.3, "environment": 0.7, "walls": 1.0}},
+    "background": {"kinds": {"photo": 1.5, "invented": 0.2, "vista": 3.0, "environment": 0.5, "walls": 1.0}},
     "clutter": {
         "what": "furniture", "count": (0, 4), "tools": 0.0, "hand": 0.0, "kin": 0.5, "kin_count": (1, 6),
         "sets": 0.0,
     },
+    "effects": {"noise": (0.0, 0.025), "grey": 0.04, "exposure_ev": (-0.7, 0.8)},
 }  # fmt: skip
 RANGES = {"people": HUMAN, "people_mpii": HUMAN}
 
