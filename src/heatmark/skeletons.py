@@ -1,4 +1,5 @@
-"""The skeletons of people: COCO's 17 landmarks and MPII's 16, with the body parts that are hidden together.
+"""The skeletons of people: COCO's 17 landmarks and MPII's 16, with the body parts that are hidden together;
+and that of things known by their box.
 
 The parts are those of the occlusion study (Pytel et al. 2020, figure 2 and their code). Left and right are
 the person's own.
@@ -73,3 +74,16 @@ MPII16 = Skeleton(
     | dict.fromkeys(("thorax", "upper_neck", "head_top"), SIGMAS["shoulder"]),
 )  # fmt: skip
 PEOPLE = {skeleton.landmarks: skeleton for skeleton in (COCO17, MPII16)}
+
+# A thing that is known by its box, as products on shelves are. Its landmarks are the corners of its own
+# front, so that a box that is turned or seen in perspective goes through crops, flips and files as any points
+# do; where only the upright box is labelled all four are absent, and the box says everything.
+PRODUCT = Skeleton(
+    "product",
+    ("top_left", "top_right", "bottom_right", "bottom_left"),
+    bones=(
+        ("top_left", "top_right"), ("top_right", "bottom_right"), ("bottom_right", "bottom_left"),
+        ("bottom_left", "top_left"),
+    ),
+    mirror=(("top_left", "top_right"), ("bottom_left", "bottom_right")),
+)  # fmt: skip

@@ -73,7 +73,7 @@ def faults_of(
     threads: int | None = None,
 ) -> tuple[list[Fault], Counter[str]]:
     """The same for a dataset that a reader of any format has opened: its pictures, points and boxes."""
-    found: list[Fault] = []
+    found = [Fault("", "", "", line) for line in dataset.info.get("left_out", ())]  # of boxes: see boxed
     with ThreadPoolExecutor(threads or min(os.cpu_count() or 1, 8)) as pool:
         for some in track(pool.map(_record, dataset.records), len(dataset)):
             found += some

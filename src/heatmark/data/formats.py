@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import UserError, unknown
-from . import coco, cvat, dlc, label_studio, labelme, mpii, pascal3d, posetrack, yolo
+from . import boxed, coco, cvat, dlc, label_studio, labelme, mpii, pascal3d, posetrack, sku110k, yolo
 from .records import Dataset
 
 READERS: dict[str, Callable[[str | Path, str | None], Dataset]] = {
@@ -18,6 +18,9 @@ READERS: dict[str, Callable[[str | Path, str | None], Dataset]] = {
     "posetrack": posetrack.read,
     "mpii": mpii.read,
     "pascal3d": pascal3d.read,
+    "sku110k": sku110k.read,
+    "coco-boxes": boxed.read_coco,
+    "yolo-boxes": boxed.read_yolo,
 }
 LARGE = 50_000_000  # bytes
 
@@ -44,9 +47,12 @@ def guess(path: str | Path) -> str:
         return _of_folder(path)
     if not path.is_file():
         raise UserError(f"{path}: there is no such file or folder")
-    by_suffix = {".yaml": "yolo", ".yml": "yolo", ".xml": "cvat", ".csv": "dlc", ".mat": "mpii"}
-    form = by_suffix.get(path.suffix.lower()) or (_of_json(path) if path.suffix.lower() == ".json" else None)
-    if form is None:
+    by_suffix = {
+        ".yaml": _of_yaml, ".yml": _of_yaml, ".csv": _of_csv, ".json": _of_json,
+        ".xml": lambda file: "cvat", ".mat": lambda file: "mpii",
+    }  # fmt: skip
+    look = by_suffix.get(path.suffix.lower())
+    if (form := look(path) if look else None) is None:
         raise UserError(f"{path}: cannot tell the format; say one of: {', '.join(READERS)}")
     return form
 
@@ -54,10 +60,11 @@ def guess(path: str | Path) -> str:
 def _of_folder(folder: Path) -> str:
     """COCO's file is looked for first, because it is ours; then the others' own."""
     if (folder / "annotations.json").is_file():
-        return "coco"
+        return _of_coco(folder / "annotations.json")
     if (folder / "annotations.xml").is_file():
         return "cvat"
-    if any(b"kpt_shape" in f.read_bytes() for e in ("yaml", "yml") for f in sorted(folder.glob(f"*.{e}"))):
+    described = [_of_yaml(f) for e in ("yaml", "yml") for f in sorted(folder.glob(f"*.{e}"))]
+    if "yolo" in described:
         return "yolo"
     if next(folder.glob(mpii.OFFICIAL), None) is not None:
         return "mpii"
@@ -65,11 +72,31 @@ def _of_folder(folder: Path) -> str:
         return "pascal3d"
     if next(folder.rglob("CollectedData*.csv"), None) is not None:
         return "dlc"
+    if "yolo-boxes" in described:
+        return "yolo-boxes"
+    if any(next(folder.glob(where), None) for where in (sku110k.FILES, f"annotations/{sku110k.FILES}")):
+        return "sku110k"
     for file in sorted(folder.rglob("*.json"))[:20]:
         if (form := _of_json(file)) is not None:
             return form
     ours = "no annotations.json (COCO), no YAML with kpt_shape (YOLO), no annotations.xml (CVAT)"
     raise UserError(f"{folder}: no dataset: {ours}, no CSV of DLC, no JSON of labelme or Label Studio")
+
+
+def _of_coco(file: Path) -> str:
+    """Of boxes alone if it names no keypoint at all, and has boxes."""
+    raw = file.read_bytes()
+    return "coco-boxes" if b'"bbox"' in raw and b'"keypoints"' not in raw else "coco"
+
+
+def _of_yaml(file: Path) -> str | None:
+    """YOLO's poses have a kpt_shape, its boxes a split; a YAML with neither is another program's."""
+    raw = file.read_bytes()
+    return "yolo" if b"kpt_shape" in raw else "yolo-boxes" if b"train:" in raw else None
+
+
+def _of_csv(file: Path) -> str:
+    return "sku110k" if sku110k.is_mine(file) else "dlc"
 
 
 def _of_json(file: Path) -> str | None:
@@ -83,5 +110,5 @@ def _of_json(file: Path) -> str | None:
     if posetrack.is_mine(raw):
         return "posetrack"
     if isinstance(raw, dict):
-        return "labelme" if "shapes" in raw else "coco" if "annotations" in raw else None
+        return "labelme" if "shapes" in raw else _of_coco(file) if "annotations" in raw else None
     return "label-studio" if label_studio.is_mine(raw) else "mpii" if mpii.is_mine(raw) else None
