@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
 
 from heatmark.commands.evaluate import Evaluation, evaluate
 from heatmark.commands.render import render
@@ -61,8 +62,7 @@ class Budget:
         shown = ", with " + (
             " and ".join(n for n, folder in folders.items() if folder) or "nothing but procedures"
         )
-        more = f", {json.dumps(dict(self.settings))}" if self.settings else ""
-        return f"{made}{shown}; {self.epochs} epochs of {2 * self.scenes} pictures{more}"
+        return f"{made}{shown}; {self.epochs} epochs of {2 * self.scenes} pictures{settings_words(self)}"
 
 
 @dataclass(frozen=True)
@@ -82,15 +82,15 @@ class Plan:
 
     @property
     def set_key(self) -> str:
-        return _digest(self.scene, self.settings, self.copies, self.method)
+        return digest(self.scene, self.settings, self.copies, self.method)
 
     @property
     def run_key(self) -> str:
         recipe = "/".join(Path(self.recipe).parts[-2:])  # a row of a sheet, wherever that lies
-        return _digest(self.set_key, self.scenes, recipe, self.changes, self.seed)
+        return digest(self.set_key, self.scenes, recipe, self.changes, self.seed)
 
 
-def _digest(*parts: Any) -> str:
+def digest(*parts: Any) -> str:
     text = json.dumps(parts, sort_keys=True, default=lambda value: dict(value))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -279,19 +279,34 @@ def arguments(description: str | None, out: str) -> argparse.ArgumentParser:
 
 
 def budget_of(given: argparse.Namespace) -> Budget:
-    import yaml
-
     fields = {n: getattr(given, n) for n in Budget.__dataclass_fields__ if n not in ("weights", "settings")}
-    weights = dict(pair.split("=", 1) for pair in given.weights)
-    settings: dict[str, Any] = {}
+    return Budget(**fields, weights=_weights(given), settings=_settings(given))
+
+
+def trained_budget(given: argparse.Namespace) -> Budget:
+    """Of a table that renders nothing."""
+    return Budget(scenes=0, epochs=given.epochs, weights=_weights(given), settings=_settings(given))
+
+
+def _weights(given: argparse.Namespace) -> dict[str, str]:
+    return dict(pair.split("=", 1) for pair in given.weights)
+
+
+def _settings(given: argparse.Namespace) -> dict[str, Any]:
+    """What --set says, nested: a.b=1 is {"a": {"b": 1}}."""
+    found: dict[str, Any] = {}
     for pair in given.set:
         name, _, value = pair.partition("=")
         *outer, last = name.split(".")
-        inner = settings
+        inner = found
         for part in outer:
             inner = inner.setdefault(part, {})
         inner[last] = yaml.safe_load(value)
-    return Budget(**fields, weights=weights, settings=settings)
+    return found
+
+
+def settings_words(budget: Budget) -> str:
+    return f", {json.dumps(dict(budget.settings))}" if budget.settings else ""
 
 
 def measure(

@@ -82,8 +82,9 @@ def read_split(path: str | Path, category: str, split: str, sources: Iterable[st
 
 
 def clean(dataset: Dataset) -> Dataset:
-    """Only the instances that are neither truncated, nor occluded, nor difficult, and the pictures that have any:
-    on which PCK is measured (StarMap's evaluation, which the IHM paper's table 2 follows).
+    """Only the instances that are neither truncated, nor occluded, nor difficult, and pictures that have any.
+
+    On these PCK is measured; so does StarMap's evaluation, whose numbers the IHM paper's table 2 quotes.
     """
     records = []
     for record in dataset:
