@@ -234,9 +234,42 @@ def dirtied(rng: np.random.Generator, color: np.ndarray, metres: float, amount: 
     return np.clip(color * (1 + lines[..., None]), 0, 1)
 
 
+def grass(rng: np.random.Generator, metres: float, size: int) -> Material:
+    """A lawn, lush to dry, with bare spots."""
+    base = np.array([rng.uniform(0.18, 0.42), rng.uniform(0.32, 0.48), rng.uniform(0.08, 0.2)])
+    blades, tufts = clouds(rng, size, (metres * 60, metres * 200), 3), clouds(rng, size, (metres * 5,) * 2, 4)
+    color = tone(base, blades, rng.uniform(0.12, 0.25)) * (1 + 0.08 * tufts[..., None])
+    bare = np.clip((tufts + 0.3 * blades - rng.uniform(0.8, 3.0)) * 2, 0, 1)[..., None]
+    color = color * (1 - bare) + tone((0.42, 0.34, 0.24), blades, 0.15) * bare
+    return Material(as_bytes(color), 0.95, 0.0, bump=as_bytes(0.5 + 0.15 * blades), bump_m=0.01)
+
+
+def tiles(rng: np.random.Generator, metres: float, size: int) -> Material:
+    """Tiles or paving stones, square or in bond, of one colour or two."""
+    across = int(np.clip(round(metres / rng.choice([0.1, 0.2, 0.3, 0.45, 0.6])), 1, size // 12))
+    y, x = np.mgrid[:size, :size] / size * across
+    bond = rng.random() < 0.5
+    x = x + 0.5 * (np.floor(y) % 2) * bond
+    joint = np.minimum(np.minimum(x % 1, 1 - x % 1), np.minimum(y % 1, 1 - y % 1)) * metres / across
+    which = (np.floor(x).astype(int) % across * 31 + np.floor(y).astype(int) * 17) % 64
+    base = np.asarray(colour(rng)) * 0.4 + rng.uniform(0.15, 0.55)
+    color = tone(
+        base,
+        rng.normal(0, 1, 64)[which] + 0.5 * clouds(rng, size, (metres * 30,) * 2),
+        rng.uniform(0.02, 0.08),
+    )
+    if not bond and rng.random() < 0.35:
+        odd = ((np.floor(x) + np.floor(y)) % 2)[..., None] * rng.uniform(0.3, 1.0)
+        color = color * (1 - odd) + np.asarray(colour(rng)) * odd
+    gap = np.clip(1.3 - joint / rng.uniform(0.003, 0.008), 0, 1)
+    color = dirtied(rng, color * (1 - 0.5 * gap[..., None]), metres, rng.uniform(0, 0.3))
+    rough = float(rng.uniform(0.2, 0.9))
+    return Material(as_bytes(color), rough, 0.0, bump=as_bytes(0.6 - 0.5 * gap), bump_m=0.002)
+
+
 GROUNDS: dict[str, Callable[[np.random.Generator, float, int], Material]] = {
     "wood": wood, "concrete": concrete, "metal": metal, "fabric": fabric, "cardboard": cardboard,
-    "painted": painted, "plain": plain, "paper": paper,
+    "painted": painted, "plain": plain, "paper": paper, "grass": grass, "tiles": tiles,
 }  # fmt: skip
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import UserError, unknown
 from ..types import Skeleton
-from . import grounds, lights, scraps
+from . import grounds, lights, scraps, vistas
 from .assets import Asset, Part
 from .scene import Background, Camera, Light, Scene, Surface, Wall
 from .things import build
@@ -124,6 +124,8 @@ def backdrop(background: Background, camera: Camera, light: np.ndarray, size: tu
     x, y = np.meshgrid((np.arange(w) + 0.5 - w / 2) / f, (np.arange(h) + 0.5 - h / 2) / f)
     towards = np.stack([x, y, np.ones_like(x)], -1) @ np.array(camera.matrix)[:3, :3].T
     towards /= np.linalg.norm(towards, axis=-1, keepdims=True)
+    if background.kind == "vista":
+        return LINEAR[vistas.seen(np.random.default_rng([background.seed, 23]), towards)]
     u = np.arctan2(towards[..., 1], towards[..., 0]) / (2 * np.pi) % 1 * light.shape[1]
     v = np.arccos(np.clip(towards[..., 2], -1, 1)) / np.pi * light.shape[0]
     return cv2.remap(

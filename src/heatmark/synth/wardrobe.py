@@ -253,11 +253,11 @@ def woven(rng: Rng, color: np.ndarray, folds: float = 1.0) -> surfaces.Layers:
     """Plain cloth: a weave, folds, a little uneven dye."""
     size = (TEXELS, TEXELS)
     layers = surfaces.Layers(size, color, rng.uniform(0.7, 0.95), 0.0)
-    folded = surfaces.noise(rng, size, (14, 22), 3)
+    folded = surfaces.noise(rng, size, (9, 26), 2)
     layers.shade(surfaces.noise(rng, size, (90, 90), 1), rng.uniform(0.02, 0.08)).shade(
         surfaces.noise(rng, size, (5, 5), 3), 0.07
     )
-    layers.shade(folded, 0.05 * folds)
+    layers.shade(folded, 0.04 * folds)
     layers.height += folds * folded
     return layers
 
@@ -293,7 +293,7 @@ def top_material(rng: Rng, printed: bool = True) -> Material:
         layers.cover(
             front * (np.hypot(p * 1.6, (q / 0.085) % 1 * 0.085 - 0.04) < 0.009) * 0.9, (0.9, 0.88, 0.85)
         )
-    return layers.material(bump_m=0.006 * rng.uniform(0.3, 1.0))
+    return layers.material(bump_m=0.004 * rng.uniform(0.2, 1.0))
 
 
 def _print(rng: Rng, layers: surfaces.Layers) -> None:
@@ -349,7 +349,7 @@ def bottom_material(rng: Rng) -> Material:
             0.25,
             0.9,
         )
-    return layers.material(bump_m=0.006 * rng.uniform(0.3, 1.0))
+    return layers.material(bump_m=0.004 * rng.uniform(0.2, 1.0))
 
 
 def layers_rng(rng: Rng) -> Rng:
@@ -392,7 +392,7 @@ def outfit(rng: Rng, figure: Figure, stance: str) -> Outfit:
     shells, covered = [], []
 
     def wear(field: np.ndarray, off: np.ndarray, material: Material) -> None:
-        held = skin.vertices + normals * off[:, None]
+        held = skin.vertices + normals * off[:, None] * (0.35 + 0.65 * figure.build.stature_m / 1.75)
         shells.append(shell(figure, held, field, material))
         covered.append(field + 0.03)
 
