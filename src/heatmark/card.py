@@ -34,7 +34,8 @@ class Decoding(BaseModel, extra="forbid", frozen=True):
     method: Literal["peak", "expectation", "msra", "coordinates", "tags"] = "peak"
     refine: REFINEMENTS = "dark"  # of a peak
     peaks: int = Field(default=30, ge=1)  # tags: of a landmark at the most, so persons too
-    floor: float = 0.02  # tags: how high a peak must be at all
+    floor: float = 0.02  # tags: so high must a peak be to complete a person; to begin one, `threshold`
+    person: float = 0.0  # tags: who scores less, over all landmarks, is nobody
     reach: float = Field(default=1.0, gt=0)  # tags: nearer than this to its person's is a person's tag
     rectification: RECTIFICATIONS = "softmax"  # before a mean; the network draws without its own sigmoid
     # Of a mean: how its score is made, and (slope, offset) of the line through the score's logit that makes

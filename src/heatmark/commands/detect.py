@@ -12,7 +12,8 @@ import numpy as np
 
 from ..errors import DataError, UserError
 from ..imaging import encode_jpeg
-from ..runtime import Latency, Predictor, Shot, load, overlay, shots
+from ..runtime import Latency, Predictor, Shot, load, overlay, people, shots
+from ..runtime.crowd import CrowdPredictor
 from ..runtime.sources import pictures_in
 from ..types import ABSENT, Poses
 from . import person_detector
@@ -63,14 +64,14 @@ class Detection:
 
     def __str__(self) -> str:
         place = f"{self.source} frame {self.frame}" if self.frame else self.source
-        found = "; ".join(_words(self.poses, i) for i in range(len(self.poses))) or "no box to look in"
+        found = "; ".join(_words(self.poses, i) for i in range(len(self.poses))) or "nothing found"
         ms = self.latency
         return f"{place}: {found}  ({ms.decode:.1f} + {ms.network:.1f} + {ms.points:.1f} ms)"
 
 
 def detect(
     source: str | Path | bytes,
-    model: str | Path | Predictor,
+    model: str | Path | Predictor | CrowdPredictor,
     *,
     boxes: str | Path | None = None,
     second_look: bool = False,
@@ -98,7 +99,7 @@ def detect(
         cannot
             be read is passed over; after the last one a DataError names those that were.
     """
-    predictor = model if isinstance(model, Predictor) else load(model, engine)
+    predictor = load(model, engine) if isinstance(model, (str, Path)) else model
     given = None if boxes is None else _looks(str(boxes), source)
     faults: list[DataError] = []
 
@@ -113,7 +114,7 @@ def detect(
 
 def _detections(
     incoming: Iterator[Shot],
-    predictor: Predictor,
+    predictor: Predictor | CrowdPredictor,
     given: Callable[[Shot], np.ndarray] | None,
     second_look: bool,
     out: Path | None,
@@ -130,7 +131,8 @@ def _detections(
             if threshold > 0:
                 poses = _above(poses, threshold)
             if overlays:
-                overlays.add(shot, overlay(shot.picture, poses))
+                draw = people if predictor.card.task == "crowd" else overlay
+                overlays.add(shot, draw(shot.picture, poses))
             size = (shot.picture.shape[0], shot.picture.shape[1])
             pictures += 1
             yield Detection(shot.name, shot.frame, size, predictor.name, poses, latency)

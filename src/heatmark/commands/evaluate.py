@@ -2,7 +2,7 @@
 
 Runs without torch on an ONNX model. Landmarks are compared by name, so the dataset may have more of
 them, fewer, or another order than the model. Tasks are told apart by the model's card: a model of people in
-their boxes is scored by OKS AP too (`topdown`), and with MPII's landmarks by PCKh.
+their boxes, or of everybody at once, is scored by OKS AP too (`topdown`), and with MPII's landmarks by PCKh.
 """
 
 import time
@@ -23,8 +23,8 @@ from ..metrics.oks import AveragePrecision
 from ..metrics.pck import ALPHAS, PCK, Policy, pck
 from ..metrics.pckh import PCKh
 from ..types import ABSENT, HIDDEN, SEEN, Boxes, Poses, Sample, Skeleton
-from . import progress, topdown
-from .looks import Looks, answering, looks
+from . import crowd, progress, topdown
+from .looks import Looks, answering, looks, only
 
 TOGETHER = 8  # pictures decoded and shown to the network at once
 BEST = "best.safetensors"  # a run's model
@@ -129,7 +129,8 @@ def evaluate(
             quarter). "whole": in the whole picture; only pictures with exactly one instance and nothing
             unlabelled beside it are scored. A path: in the boxes of a COCO annotation or result file; each
             labelled instance gets the box that overlaps it best (IoU of 0.3 or more), else it is missed.
-            "detector", or "detector:FILE" with its weights: in the boxes of torchvision's person detector.
+            "detector", or "detector:FILE" with its weights: in the boxes of torchvision's person detector. A
+            model of everybody at once looks at whole pictures, whatever is said here.
         second_look: look again, closer, where the first look found the points.
         out: a folder for report.html, metrics.json, table.md, table.csv and predictions.json.
         alphas: the thresholds of the curve, fractions of the box's longer side.
@@ -146,10 +147,13 @@ def evaluate(
         DataError: a damaged model, dataset or picture; every unreadable picture is named.
     """
     predictor = _predictor(model, engine, threads, flip)
-    whole, people = _opened(dataset, category, predictor.card), predictor.card.task == "top_down"
+    whole, crowds = opened(dataset, category, predictor.card), predictor.card.task == "crowd"
+    people = crowds or predictor.card.task == "top_down"
+    if crowds:
+        boxes, nms = "everybody", "none"
     skeleton, notes = in_common(predictor.card.skeleton_of(), whole.skeleton)
     records, more = _scored(whole.records, str(boxes), every=people and str(boxes) != "truth")
-    where, remarks = looks(str(boxes), records, predictor.card)
+    where, remarks = looks("whole" if crowds else str(boxes), records, predictor.card)
     start = time.perf_counter()
     seen = _predicted(predictor, records, skeleton, where, str(boxes), second_look, skip_bad, nms)
     seconds = time.perf_counter() - start
@@ -223,7 +227,8 @@ def _predictor(
     return model
 
 
-def _opened(dataset: str | Path | data.Dataset, category: str | None, card: Card) -> data.Dataset:
+def opened(dataset: str | Path | data.Dataset, category: str | None, card: Card) -> data.Dataset:
+    """A dataset, of several categories the model's own."""
     if isinstance(dataset, data.Dataset):
         return dataset
     form = formats.guess(dataset)
@@ -292,9 +297,13 @@ def _predicted(
             windows = [None if w is None else w.boxes for w in where]
             answers = predictor.many([s for _, s in good], windows, second_look)
             for (record, _), looked, answer in zip(good, where, answers):
-                answer = _only(answer, skeleton)
+                answer = only(answer, skeleton)
                 seen.records.append(record)
-                seen.truth.append(_only(record.poses, skeleton))
+                seen.truth.append(only(record.poses, skeleton))
+                if card.task == "crowd":
+                    seen.found.append(crowd.answering(seen.truth[-1], answer))
+                    seen.answers.append(answer)
+                    continue
                 seen.found.append(answering(record.poses, looked, answer, boxes, card))
                 if card.task == "top_down":
                     h, w = record.size
@@ -322,14 +331,6 @@ def _decoded(
 
     with ThreadPoolExecutor(2) as pool:
         return list(zip(records, pool.map(one, records)))
-
-
-def _only(poses: Poses, skeleton: Skeleton) -> Poses:
-    """The landmarks of `skeleton`, by name."""
-    which = [poses.skeleton.index(n) for n in skeleton.landmarks]
-    return Poses(
-        skeleton, poses.points[:, which], poses.scores[:, which], poses.visibility[:, which], poses.boxes
-    )
 
 
 def _unreadable(bad: Sequence[str]) -> str:

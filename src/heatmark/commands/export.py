@@ -26,10 +26,11 @@ from ..errors import DataError, GateError, UserError, require, unknown
 from ..geometry import Frame
 from ..imaging import decode
 from ..metrics.pck import apart, matching, pck
-from ..runtime.engines import INPUT, OUTPUTS, Engine, network, opened
+from ..runtime.engines import INPUT, Engine, network, opened, outputs_of
 from ..runtime.predictor import network_input
 from ..runtime.sources import pictures_in
-from ..types import Poses, Skeleton
+from ..types import Poses
+from . import crowd
 from .progress import track
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class Compared:
     @property
     def shift(self) -> float:
         """The farthest any landmark moved."""
-        return float(self.shifts.max())
+        return float(self.shifts.max(initial=0.0))
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,7 @@ def export(
     with tempfile.TemporaryDirectory(prefix=".heatmark-", dir=target.parent) as aside:
         written = write(graph, card, Path(aside) / target.name, to)
         engine, _ = opened(written[0])
-        compared = _compared(reference, engine, views, card.skeleton_of())
+        compared = (_persons if card.task == "crowd" else _compared)(reference, engine, views, card)
         _gate(target.name, compared, gate_px, gate_pck)
         size = sum(file.stat().st_size for file in written)
         for file in reversed(written):  # the one that is opened comes last
@@ -228,7 +229,7 @@ def to_onnx(net: "nn.Module", card: Card) -> "onnx.ModelProto":
             net.eval(),
             (pictures,),
             input_names=[INPUT],
-            output_names=list(OUTPUTS),
+            output_names=list(outputs_of(card)),
             dynamic_shapes=({0: torch.export.Dim("batch")},),
             dynamo=True,
             external_data=False,
@@ -362,6 +363,8 @@ def shown(pictures: str | Path | None, card: Card) -> list[View]:
         return [_whole(path, card) for path in zoo.photographs(kind if kind in zoo.DETECTORS else None)]
     path = Path(pictures)
     if path.suffix == ".json" or (path / "annotations.json").is_file():
+        if card.task == "crowd":
+            return [_whole(record.path, card) for record in _spread(list(open_dataset(path)))]
         return _labelled(path, card)
     if path.is_file():
         return [_whole(path, card)]
@@ -406,9 +409,18 @@ def _spread(items: list) -> list:
     return [items[round(i)] for i in np.linspace(0, len(items) - 1, min(len(items), MOST))]
 
 
-def _compared(reference: Engine, candidate: Engine, views: list[View], skeleton: Skeleton) -> Compared:
+def _persons(reference: Engine, candidate: Engine, views: list[View], card: Card) -> Compared:
+    """The persons that both find, beside each other; one whom only one finds has moved infinitely far."""
+    before, after = (list(_answers(e, views, n)) for e, n in ((reference, "model"), (candidate, "new file")))
+    away, pictures = crowd.shifts(before, after, card)
+    said = crowd.worst(away, pictures, [view.name for view in views], card.skeleton_of())
+    return Compared(away, said, None)
+
+
+def _compared(reference: Engine, candidate: Engine, views: list[View], card: Card) -> Compared:
     """The candidate's answers beside the reference's. What only one of them finds has moved infinitely
     far."""
+    skeleton = card.skeleton_of()
     before, after = _points(reference, views, "model"), _points(candidate, views, "new file")  # (M, K, 2)
     order = matching(after, before, skeleton.groups)
     shifts = apart(np.take_along_axis(after, order[..., None], 1), before)  # (M, K)
@@ -429,9 +441,11 @@ def _compared(reference: Engine, candidate: Engine, views: list[View], skeleton:
 
 def _points(engine: Engine, views: list[View], label: str) -> np.ndarray:
     """(M, K, 2) network pixels."""
+    return np.concatenate([answer["points"] for answer in _answers(engine, views, label)]).astype(np.float64)
+
+
+def _answers(engine: Engine, views: list[View], label: str) -> Iterator[dict[str, np.ndarray]]:
+    """What an engine says of the views, BATCH at a time."""
     starts = range(0, len(views), BATCH)
     batches = (np.stack([v.pixels for v in views[at : at + BATCH]]) for at in starts)
-    answers = (engine(batch)["points"] for batch in batches)
-    return np.concatenate(list(track(answers, len(starts), f"comparing: {label}", "batches"))).astype(
-        np.float64
-    )
+    yield from track(map(engine, batches), len(starts), f"comparing: {label}", "batches")

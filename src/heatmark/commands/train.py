@@ -204,5 +204,5 @@ def _decoding(recipe: "Recipe") -> dict[str, Any]:
     if recipe.head == "dsnt":
         return {"method": "expectation", "rectification": recipe.rectification}
     if recipe.head == "tags":
-        return {"method": "tags", "refine": "quarter"}
+        return {"method": "tags", "refine": "quarter", "threshold": 0.1, "person": 0.1}
     return {"heatmap": {}, "connected": {"method": "coordinates"}, "msra": {"method": "msra"}}[recipe.head]

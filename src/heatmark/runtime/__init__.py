@@ -3,6 +3,7 @@ time."""
 
 from .draw import contact_sheet as contact_sheet
 from .draw import overlay as overlay
+from .draw import people as people
 from .engines import ENGINES as ENGINES
 from .engines import Engine as Engine
 from .predictor import Latency as Latency

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from ..imaging.persons import coloured
 from ..types import ABSENT, SEEN, Poses
 
 # Told apart by most colour-blind eyes, and bright enough for dark and light benches (after Okabe and Ito).
@@ -45,6 +46,17 @@ def overlay(picture: np.ndarray, poses: Poses, smallest: int = SMALLEST, names: 
         _bones(canvas, poses, i, scale, unit)
         _dots(canvas, poses, i, scale, unit)
     return _names(canvas, poses, scale, unit) if names else canvas
+
+
+def people(picture: np.ndarray, poses: Poses, smallest: int = SMALLEST) -> np.ndarray:
+    """A copy with every instance in a colour of its own, bones and dots: for pictures of many.
+
+    Args: as in `overlay`.
+    """
+    scale = max(smallest / max(picture.shape[:2]), 1.0)
+    size = (round(picture.shape[1] * scale), round(picture.shape[0] * scale))
+    canvas = cv2.resize(picture, size, interpolation=cv2.INTER_CUBIC) if scale > 1 else picture
+    return coloured(canvas, poses.points * scale, poses.skeleton, 2.0 * max(canvas.shape[:2]) / SMALLEST)
 
 
 def contact_sheet(pictures: Sequence[np.ndarray], columns: int = 4, cell: int = 400) -> np.ndarray:

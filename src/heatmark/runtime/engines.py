@@ -7,7 +7,7 @@ card.
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 
@@ -19,11 +19,20 @@ if TYPE_CHECKING:
 
 READS = {"onnxruntime": ".onnx", "openvino": ".onnx or .xml", "torch": ".safetensors"}
 INPUT, OUTPUTS = "pictures", ("points", "scores")  # what an ONNX file calls them
+CANDIDATES = ("values", "places", "tags")  # what a crowd's file answers: peaks, which `grouping` reads
+
+
+def outputs_of(card: Card) -> tuple[str, ...]:
+    """What a file with this card answers."""
+    return CANDIDATES if card.task == "crowd" else OUTPUTS
 
 
 class Engine(Protocol):
     def __call__(self, pictures: np.ndarray, /) -> dict[str, np.ndarray]:
-        """(B, 3, H, W) float32 RGB in [0, 1] -> "points" (B, K, 2) in network pixels, "scores" (B, K)."""
+        """(B, 3, H, W) float32 RGB in [0, 1] -> "points" (B, K, 2) in network pixels, "scores" (B, K).
+
+        Of a crowd: "values" (B, K, T), "places" (B, K, T, 2) in network pixels, "tags" (B, K, T, D).
+        """
         ...
 
 
@@ -51,10 +60,11 @@ def with_onnxruntime(path: Path, threads: int | None = None) -> tuple[Engine, Ca
     except Exception as error:  # its exceptions have no common parent of their own
         raise DataError(f"{path}: not an ONNX file, or a damaged one ({_line(error)})") from error
     card = _card(path, session.get_modelmeta().custom_metadata_map.get(KEY))
-    _check_ends(path, [i.name for i in session.get_inputs()], [o.name for o in session.get_outputs()])
+    wanted = outputs_of(card)
+    _check_ends(path, [i.name for i in session.get_inputs()], [o.name for o in session.get_outputs()], wanted)
 
     def run(pictures: np.ndarray) -> dict[str, np.ndarray]:
-        return dict(zip(OUTPUTS, map(np.asarray, session.run(OUTPUTS, {INPUT: pictures}))))
+        return dict(zip(wanted, map(np.asarray, session.run(wanted, {INPUT: pictures}))))
 
     return run, card
 
@@ -73,7 +83,8 @@ def with_openvino(path: Path, threads: int | None = None) -> tuple[Engine, Card]
         raise DataError(f"{path}: OpenVINO cannot read it ({_line(error)})") from error
     framework = model.get_rt_info()["framework"] if "framework" in model.get_rt_info() else {}
     card = _card(path, framework[KEY].value if KEY in framework else None)
-    _check_ends(path, [i.any_name for i in model.inputs], [o.any_name for o in model.outputs])
+    wanted = outputs_of(card)
+    _check_ends(path, [i.any_name for i in model.inputs], [o.any_name for o in model.outputs], wanted)
     settings = {
         "INFERENCE_NUM_THREADS": threads or cores(),
         "PERFORMANCE_HINT": "LATENCY",
@@ -89,7 +100,7 @@ def with_openvino(path: Path, threads: int | None = None) -> tuple[Engine, Card]
 
     def run(pictures: np.ndarray) -> dict[str, np.ndarray]:
         answers = of_batch(len(pictures))({INPUT: pictures})
-        return {name: np.array(answers[name]) for name in OUTPUTS}
+        return {name: np.array(answers[name]) for name in wanted}
 
     of_batch(1)  # now, not in the first picture's time
     return run, card
@@ -109,7 +120,7 @@ def with_torch(path: Path, threads: int | None = None, flip: bool | None = None)
     def run(pictures: np.ndarray) -> dict[str, np.ndarray]:
         with torch.inference_mode():
             answers = net(torch.from_numpy(pictures).to(device))
-            return dict(zip(OUTPUTS, (answer.cpu().numpy() for answer in answers)))
+            return dict(zip(outputs_of(card), (answer.cpu().numpy() for answer in answers)))
 
     return run, card
 
@@ -185,7 +196,7 @@ def network(path: Path, flip: bool | None = None) -> "tuple[nn.Module, Card]":
         net.load_state_dict(weights)
     except RuntimeError as error:
         raise DataError(f"{path}: its weights are not those of {card.model} ({_line(error, 300)})") from error
-    return with_points(net, card), card
+    return (with_candidates if card.task == "crowd" else with_points)(net, card), card
 
 
 def with_points(net: "nn.Module", card: Card) -> "nn.Module":
@@ -227,6 +238,35 @@ def with_points(net: "nn.Module", card: Card) -> "nn.Module":
     return Whole().eval()
 
 
+def with_candidates(net: "nn.Module", card: Card) -> "nn.Module":
+    """A network with a `layout` followed by the search for peaks: (B, 3, H, W) -> values, places and tags of
+    the best of every landmark (see `heatmaps.crowd.tagged_maxima`); with the flip test a second tag each.
+    """
+    import torch
+    from torch import Tensor, nn
+
+    from .. import heatmaps
+    from ..models.layout import readings
+
+    layout, d = cast(Any, net.layout), card.decoding
+    mirrored = card.skeleton_of().mirrored.tolist()
+
+    class Everybody(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.net = net
+
+        def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+            heat, tags = readings(self.net(pictures), layout)  # (B, K, h, w) each
+            if d.flip:
+                other, others = readings(self.net(pictures.flip(-1)), layout)
+                heat = (heat + other.flip(-1)[:, mirrored]) / 2
+                tags = torch.stack([tags, others.flip(-1)[:, mirrored]], -1)
+            return heatmaps.crowd.tagged_maxima(heat, tags, d.peaks, d.floor, card.stride, d.refine)
+
+    return Everybody().eval()
+
+
 def _check_start(path: Path, suffix: str) -> None:
     """Raise a DataError for a model file that is empty, unreadable or, by its first bytes, something else."""
     if not path.is_file():
@@ -248,10 +288,10 @@ def _card(path: Path, text: str | None) -> Card:
     return Card.from_json(text, str(path))
 
 
-def _check_ends(path: Path, inputs: list[str], outputs: list[str]) -> None:
-    if inputs != [INPUT] or any(name not in outputs for name in OUTPUTS):
-        wanted = f"{INPUT} in, {' and '.join(OUTPUTS)} out"
-        raise DataError(f"{path}: wanted {wanted}; it has {', '.join(inputs)} in, {', '.join(outputs)} out")
+def _check_ends(path: Path, inputs: list[str], outputs: list[str], wanted: tuple[str, ...]) -> None:
+    if inputs != [INPUT] or any(name not in outputs for name in wanted):
+        ends = f"{INPUT} in, {' and '.join(wanted)} out"
+        raise DataError(f"{path}: wanted {ends}; it has {', '.join(inputs)} in, {', '.join(outputs)} out")
 
 
 def _line(error: Exception, most: int = 160) -> str:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,6 +22,9 @@ from ..imaging.transforms import crop
 from ..types import ABSENT, HIDDEN, SEEN, Poses, Sample, Skeleton
 from .engines import Engine, opened
 from .sources import read
+
+if TYPE_CHECKING:
+    from .crowd import CrowdPredictor
 
 # Visibility guessed from a score, the height of the map's maximum: a landmark in sight draws a bump near 1, a
 # hidden one a low and wide bump, an absent one hardly any.
@@ -90,8 +94,8 @@ class Predictor:
         if boxes is not None and len(boxes) != len(sources):
             raise UserError(f"wanted boxes for each of {len(sources)} pictures, got {len(boxes)}")
         start = time.perf_counter()
-        pictures = [_decoded(source) for source in sources]
-        decoded = time.perf_counter()
+        pictures = [decoded(source) for source in sources]
+        ready = time.perf_counter()
         windows = self._windows(pictures, boxes)
         points, scores, network = self._look(pictures, windows)
         if second_look and windows:
@@ -103,7 +107,7 @@ class Predictor:
         answers = [self._poses(i, windows, points, scores) for i in range(len(pictures))]
         whole = time.perf_counter() - start
         self.latency = Latency(
-            (decoded - start) * 1e3, network * 1e3, max(whole - (decoded - start) - network, 0.0) * 1e3
+            (ready - start) * 1e3, network * 1e3, max(whole - (ready - start) - network, 0.0) * 1e3
         )
         return answers
 
@@ -168,7 +172,7 @@ class Predictor:
 
 def load(
     name: str | Path, engine: str = "auto", threads: int | None = None, flip: bool | None = None
-) -> Predictor:
+) -> "Predictor | CrowdPredictor":
     """A shipped detector by name ("hammer"), or a model file.
 
     Args:
@@ -187,7 +191,12 @@ def load(
         path = zoo.detector(str(name))
     elif not path.suffix and not path.exists():
         raise unknown("shipped detector or model file", str(name), zoo.DETECTORS)
-    return Predictor(*opened(path, engine, threads, flip), name=str(name))
+    run, card = opened(path, engine, threads, flip)
+    if card.task == "crowd":
+        from .crowd import CrowdPredictor  # which builds on this file
+
+        return CrowdPredictor(run, card, name=str(name))
+    return Predictor(run, card, name=str(name))
 
 
 def window(box: np.ndarray, card: Card, enlarge: float | None = None) -> Window:
@@ -214,7 +223,8 @@ def visibility(points: np.ndarray, scores: np.ndarray) -> np.ndarray:
     return np.where(np.isfinite(points).all(-1), guess, ABSENT).astype(np.uint8)
 
 
-def _decoded(source: Picture) -> np.ndarray:
+def decoded(source: Picture) -> np.ndarray:
+    """Any kind of source as (H, W, 3) uint8 RGB. Raises UserError or DataError."""
     if isinstance(source, Sample):
         return source.picture
     if isinstance(source, bytes):

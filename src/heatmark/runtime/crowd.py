@@ -1,0 +1,87 @@
+"""Everybody in a picture at once: what `heatmark.load` gives for a model whose card says crowd.
+
+The model file searches the peaks and their tags; persons are made of them here, by `grouping`, without torch.
+"""
+
+import time
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..card import Card
+from ..errors import UserError
+from ..geometry import Frame
+from ..grouping import Candidates, Groups, Rules, assembled
+from ..types import Poses, Skeleton
+from .engines import Engine
+from .predictor import BATCH, Latency, Picture, decoded, network_input, visibility
+
+
+class CrowdPredictor:
+    """Finds everybody's landmarks in whole pictures, any number of persons, the surest first.
+
+    `card` says what the model knows of itself, `latency` where the time of the last call went.
+    """
+
+    def __init__(self, engine: Engine, card: Card, name: str = ""):
+        self.engine, self.card, self.name = engine, card, name or card.name
+        self.skeleton: Skeleton = card.skeleton_of()
+        self.latency = Latency()
+
+    def __call__(self, source: Picture, boxes: np.ndarray | None = None, second_look: bool = False) -> Poses:
+        """One picture's Poses, in picture pixels; a landmark that a person lacks is NaN. See `many`."""
+        return self.many([source], None if boxes is None else [boxes], second_look)[0]
+
+    def many(
+        self,
+        sources: Sequence[Picture],
+        boxes: Sequence[np.ndarray | None] | None = None,
+        second_look: bool = False,
+    ) -> list[Poses]:
+        """The Poses of several pictures.
+
+        Args:
+            sources: a path, a picture file's bytes, an array (H, W, 3) uint8 RGB, or a Sample each.
+            boxes, second_look: only as they are: such a model looks at whole pictures, once.
+
+        Raises:
+            UserError: boxes or a second look are asked for. DataError: a picture cannot be read.
+        """
+        if second_look or (boxes is not None and any(b is not None for b in boxes)):
+            raise UserError(f"{self.name} finds everybody in the whole picture: no boxes and no second look")
+        start = time.perf_counter()
+        pictures = [decoded(source) for source in sources]
+        ready = time.perf_counter()
+        frames = [Frame.whole((p.shape[0], p.shape[1]), self.card.size) for p in pictures]
+        found, network = [], 0.0
+        for at in range(0, len(pictures), BATCH):
+            began = time.perf_counter()
+            pairs = list(zip(pictures, frames))[at : at + BATCH]
+            answers = self.engine(np.stack([network_input(picture, frame) for picture, frame in pairs]))
+            network += time.perf_counter() - began
+            found += [groups_of(answers, n, self.card) for n in range(len(pairs))]
+        people = [self._poses(groups, frame) for groups, frame in zip(found, frames)]
+        rest = time.perf_counter() - ready - network
+        self.latency = Latency((ready - start) * 1e3, network * 1e3, max(rest, 0.0) * 1e3)
+        return people
+
+    def _poses(self, groups: Groups, frame: Frame) -> Poses:
+        points, values = frame.back(groups.points), np.clip(groups.values, 0, 1)
+        score = np.clip(groups.score, 0, 1)
+        poses = Poses(self.skeleton, points, values, visibility(points, values), score=score)
+        return poses[np.argsort(-score, kind="stable")]
+
+
+def groups_of(answers: dict[str, np.ndarray], n: int, card: Card) -> Groups:
+    """The persons of picture n of a batch that a model file answered, in network pixels."""
+    values, places, tags = (np.asarray(answers[name][n], np.float64) for name in ("values", "places", "tags"))
+    groups = assembled(Candidates(values, places, tags), rules_of(card))
+    kept = groups.score >= card.decoding.person
+    arrays = {name: getattr(groups, name)[kept] for name in ("points", "values", "tags", "members", "score")}
+    return Groups(**arrays, nonfinite=groups.nonfinite)
+
+
+def rules_of(card: Card) -> Rules:
+    """How the card says that persons are made."""
+    d = card.decoding
+    return Rules(peaks=d.peaks, threshold=d.threshold, floor=d.floor, reach=d.reach)

@@ -1,0 +1,114 @@
+"""detect, evaluate and export with a model of everybody at once."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from throngs import SIZE, TRIO, TWO, Throng, crowd_picture, throng_card, write_throng
+
+from heatmark import models
+from heatmark.commands.crowd import answering, shifts, worst
+from heatmark.commands.detect import detect
+from heatmark.commands.evaluate import evaluate
+from heatmark.commands.export import export
+from heatmark.data import coco
+from heatmark.data.records import Record
+from heatmark.errors import GateError
+from heatmark.imaging.decode import encode_jpeg
+from heatmark.types import Poses
+
+
+@pytest.fixture
+def model(tmp_path, monkeypatch):
+    monkeypatch.setitem(models.CROWDS, "throng", Throng)
+    return write_throng(tmp_path / "throng.safetensors")
+
+
+@pytest.fixture
+def crowd(tmp_path):
+    """Three labelled pictures: of two persons, of one, and of nobody."""
+    folder, records = tmp_path / "crowd", []
+    (folder / "images").mkdir(parents=True)
+    for n, people in enumerate((TWO, TWO[:1], ())):
+        path = folder / "images" / f"{n}.jpg"
+        path.write_bytes(encode_jpeg(crowd_picture(*people), 98))
+        points = np.array(people, float).reshape(-1, 3, 2)
+        boxes = np.concatenate([points.min(1) - 8, points.max(1) + 8], -1)
+        records.append(Record(path, SIZE, Poses(TRIO, points, boxes=boxes), n + 1))
+    coco.write(folder, TRIO, records)
+    return folder
+
+
+def test_detect_finds_several_persons_and_draws_them(model, crowd, tmp_path):
+    found = {d.source.split("/")[-1]: d for d in detect(crowd / "images", model, out=tmp_path / "drawn")}
+    assert [len(found[f"{n}.jpg"].poses) for n in range(3)] == [2, 1, 0]
+    told = json.loads(json.dumps(found["0.jpg"].to_dict()))
+    assert {"red", "green", "blue"} == set(told["instances"][1]["points"]) and told["instances"][0][
+        "box"
+    ] is None
+    assert "nothing found" in str(found["2.jpg"])
+    assert (tmp_path / "drawn" / "0.jpg").is_file()
+
+
+def test_evaluate_scores_everybody_by_oks(model, crowd):
+    evaluation = evaluate(model, crowd)
+    assert evaluation.task == "crowd" and evaluation.metrics["AP"] == pytest.approx(1.0)
+    assert evaluation.metrics["PCK@0.1"] == 1.0 and evaluation.counts["instances"] == 3
+
+
+def test_export_compares_the_persons_found(model, crowd):
+    done = export(model, pictures=crowd)
+    assert done.max_shift_px < 0.01 and done.views == 3 and done.out.is_file()
+    assert [len(d.poses) for d in detect(crowd / "images", done.out)] == [2, 1, 0]
+
+
+def test_export_refuses_a_file_that_finds_another_person(model, crowd, monkeypatch):
+    from heatmark.commands import export as module
+
+    monkeypatch.setattr(module, "_graph_of", lambda source: module.to_onnx(deaf(), throng_card()))
+    with pytest.raises(GateError, match="a person in 0.jpg is found by one and not by the other"):
+        export(model, pictures=crowd)
+    assert not model.with_suffix(".onnx").exists()
+
+
+def deaf():
+    """The toy, for which everybody in the right half is nobody."""
+    from heatmark.runtime.engines import with_candidates
+
+    class Half(Throng):
+        def forward(self, pictures):
+            keep = (torch.arange(pictures.shape[-1]) < pictures.shape[-1] // 2).to(pictures.dtype)
+            return super().forward(pictures * keep)
+
+    return with_candidates(Half(), throng_card())
+
+
+def test_each_labelled_person_is_answered_by_the_one_most_alike():
+    true = np.array(TWO, float)
+    truth = Poses(TRIO, true, boxes=np.concatenate([true.min(1) - 8, true.max(1) + 8], -1))
+    found = Poses(TRIO, np.array([true[1] + 1, true[0] + 200, true[1] + 3]))
+    answers = answering(truth, found)
+    np.testing.assert_array_equal(answers.points[1], true[1] + 1)
+    assert np.isnan(answers.points[0]).all() and answers.scores[0].sum() == 0
+    assert np.isnan(answering(truth, Poses.empty(TRIO)).points).all()
+
+
+def answers(*peaks: tuple[float, float]) -> dict[str, np.ndarray]:
+    """One picture's answer: persons of three landmarks at (x, value), tags 5 apart."""
+    t = len(peaks)
+    x, values = (np.array(column, float) for column in zip(*peaks))
+    places = np.stack([np.tile(x, (3, 1)), np.tile(np.arange(3.0)[:, None], (1, t))], -1)
+    tags = np.tile(5.0 * np.arange(t)[None, :, None], (3, 1, 1))
+    return {"values": np.tile(values, (3, 1))[None], "places": places[None], "tags": tags[None]}
+
+
+def test_the_gate_sees_shifts_and_strangers_but_not_what_is_on_the_edge():
+    card = throng_card()
+    away, pictures = shifts([answers((10, 0.9), (50, 0.8))], [answers((10.5, 0.9), (50, 0.8))], card)
+    assert away.shape == (2, 3) and away.max() == pytest.approx(0.5) and pictures.tolist() == [0, 0]
+    away, pictures = shifts([answers((10, 0.9))], [answers((10, 0.9), (50, 0.8))], card)
+    assert np.isinf(away).any() and worst(away, pictures, ["a.jpg"], TRIO) == "a person in a.jpg"
+    away, _ = shifts([answers((10, 0.9))], [answers((10, 0.9), (50, 0.11))], card)  # threshold 0.1
+    assert away.max() == 0
+    assert worst(np.empty((0, 3)), np.empty(0, int), [], TRIO) == "nobody is found in any picture"
