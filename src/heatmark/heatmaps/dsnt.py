@@ -229,9 +229,9 @@ def kl(maps: Tensor, points: Tensor, sigma: float, stride: float = 1, dims: int 
 def js(maps: Tensor, points: Tensor, sigma: float, stride: float = 1, dims: int = 2) -> Tensor:
     """Jensen-Shannon divergence from that Gaussian, in [0, ln 2]: the paper's best. Else as `kl`."""
     p, q = _wide(maps), bumps(points, maps.shape[-dims:], sigma, stride)
-    middle = 0.5 * (p + q)
-    value = 0.5 * _divergence(p, middle, dims) + 0.5 * _divergence(q, middle, dims)
-    return _where_labelled(value, points)
+    middle = (0.5 * (p + q) + _EPSILON).log()
+    apart = p * ((p + _EPSILON).log() - middle) + q * ((q + _EPSILON).log() - middle)
+    return _where_labelled(0.5 * apart.sum(_spatial(dims)), points)
 
 
 def variance_error(maps: Tensor, points: Tensor, sigma: float, stride: float = 1, dims: int = 2) -> Tensor:
