@@ -8,6 +8,7 @@ Those of DENSE find boxes, and say it of anchors (gaussian_retinanet).
 
 import inspect
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from torch import nn
@@ -104,6 +105,8 @@ def origin(name: str, options: dict[str, Any]) -> tuple[str, str, str]:
         return (
             (backbone, known.origin, known.licence) if known else (backbone, f"timm {backbone}", "see timm")
         )
+    if "weights" in options_of(name) and name not in ORIGINS and options.get("weights"):
+        return name, f"a trained model, {Path(options['weights']).name}", "its own"
     whose, licence = ORIGINS.get(name, ("random weights", "Apache-2.0"))
     return name, whose, licence
 

@@ -29,6 +29,7 @@ from .blocks import in_float32
 from .hourglass import Merge
 from .layout import Clusters, Drawn, each
 from .pose_ae import checked, front, stack
+from .weights import load_all
 
 Wanted = (
     int | Sequence[Sequence[int | str]]
@@ -164,6 +165,7 @@ def clusterwise(
     in_branch: bool | None = None,
     cross_branch: bool | None = None,
     normed: bool = False,
+    weights: str | None = None,
 ) -> Clusterwise:
     """A row of the paper's Table 1, or another setting.
 
@@ -174,7 +176,7 @@ def clusterwise(
         dense, sparse: of each stack, as many as there are stacks: how many clusters (1; 3 or 5 for the 17 of
             COCO; `points`), or the clusters, each a list of landmarks by number (by `numbered` from names).
         in_branch, cross_branch: whether tags are aggregated into detections, and sparse into dense ones.
-        normed: batch norm, as in `pose_ae`.
+        normed, weights: batch norm, and a trained model to go on from, as in `pose_ae`.
     """
     if plan not in PLANS:
         raise unknown("plan of clusterwise", plan, PLANS)
@@ -191,7 +193,7 @@ def clusterwise(
         )
     if found["sparse"][-1] != each(points):
         raise UserError(f"the last stack's sparse branch must show each of {points} landmarks alone")
-    return Clusterwise(
+    net = Clusterwise(
         points,
         width,
         found["dense"],
@@ -200,6 +202,8 @@ def clusterwise(
         chosen.cross_branch if cross_branch is None else cross_branch,
         normed,
     )
+    load_all(net, weights)
+    return net
 
 
 def clusters(wanted: Wanted, points: int, where: str = "clusters") -> Clusters:

@@ -15,6 +15,7 @@ from ..errors import UserError
 from .blocks import in_float32
 from .hourglass import DEPTH, Conv, Merge, enlarged
 from .layout import Drawn, each
+from .weights import load_all
 
 
 class Plain(nn.Module):
@@ -103,7 +104,9 @@ def checked(stacks: int, width: int) -> tuple[int, int]:
     return stacks, width
 
 
-def pose_ae(points: int, stacks: int = 4, width: int = 256, normed: bool = False) -> PoseAE:
+def pose_ae(
+    points: int, stacks: int = 4, width: int = 256, normed: bool = False, weights: str | None = None
+) -> PoseAE:
     """138.9 million parameters for 17 points.
 
     Args:
@@ -111,5 +114,8 @@ def pose_ae(points: int, stacks: int = 4, width: int = 256, normed: bool = False
         stacks: how many hourglasses. width: channels at stride 4; the others are in proportion.
         normed: batch norm in the hourglasses and before them, which the authors' code can have and their
             results do not; short trainings need it.
+        weights: a trained model of the same shape (.safetensors, .pth) to go on from; None: random ones.
     """
-    return PoseAE(points, *checked(stacks, width), normed)
+    net = PoseAE(points, *checked(stacks, width), normed)
+    load_all(net, weights)
+    return net

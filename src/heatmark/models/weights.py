@@ -62,6 +62,16 @@ def load_but(net: nn.Module, state: Mapping[str, Tensor], source: str, fresh: Se
     fill(net, {key: theirs.get(key) for key in ours} | kept, source)
 
 
+def load_all(net: nn.Module, weights: str | None) -> None:
+    """Fill the whole network from a file, if one is given: a trained model that is to go on learning.
+
+    Raises a DataError unless all is there.
+    """
+    if weights is not None:
+        state = read(Path(weights))
+        fill(net, {key: state.get(key) for key in net.state_dict()}, weights)
+
+
 def load_in_order(features: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
     """Load layer by layer: the n-th layer of the file is the n-th of `features`, whatever their names."""
     theirs = list(dict.fromkeys(key.rpartition(".")[0] for key in state))
