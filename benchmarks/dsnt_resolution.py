@@ -1,7 +1,7 @@
 """Heatmaps, fully connected regression and DSNT at four resolutions of one network: accuracy, and time.
 
     heatmark render screwdriver --count 1600 --out screwdrivers
-    python -m benchmarks.dsnt_resolution --data screwdrivers --minutes 9 [--photographs DATASET] [--mpii DATASET]
+    python -m benchmarks.dsnt_resolution --data screwdrivers --minutes 9 [--photographs DATASET]
 
 Run it again until every row is there. Writes a Markdown table, the paper's claims with what was measured of
 them, and a plot of accuracy against time. The paper's tables are on MPII (PCKh) after 120 epochs on GPUs;
@@ -14,9 +14,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-
-from heatmark import data
-from heatmark.training.loader import Samples, entries
 
 from . import dsnt_runs as runs
 from .rows import machine
@@ -39,16 +36,14 @@ def readings(strategy: str) -> Sequence[str]:
 
 def measure(budget: runs.Budget, rows: runs.Rows, given: argparse.Namespace) -> None:
     learn, test, skeleton = runs.pictures(budget)
-    more = photographs(given.photographs, test) if given.photographs else None
-    plan = itertools.product(range(budget.seeds), STRIDES, TRAININGS)
+    more = runs.photographs(given.photographs, test) if given.photographs else None
+    strides = [int(stride) for stride in given.strides.split(",")]
+    plan = itertools.product(range(budget.seeds), strides, TRAININGS)
     for seed, stride, strategy in sorted(plan, key=lambda p: (p[1] == STRIDES[-1], p[0])):  # the dearest last
         if not rows.missing(row(strategy, stride, seed)):
             continue
-        recipe = runs.settings(strategy, stride, seed, budget)
-        net = runs.network(recipe, skeleton)
-        shown = runs.views(learn, budget.looks, net, budget, "learn")
+        net, recipe = runs.fitted(strategy, stride, seed, budget, learn, skeleton)
         held = runs.views(test, 0, net, budget, "test")
-        net = runs.trained(recipe, net, shown, skeleton, budget.steps)
         found = {}
         for name in readings(strategy):
             read = runs.reading(name, recipe)
@@ -68,11 +63,6 @@ def measure(budget: runs.Budget, rows: runs.Rows, given: argparse.Namespace) -> 
                 ways[timed(strategy, stride)] = (net, runs.reading(strategy, recipe))
             taken = runs.milliseconds(ways, skeleton, budget.size)
             rows.add({name: {"ms": ms} for name, ms in taken.items()})
-
-
-def photographs(source: str, like: Samples) -> Samples:
-    """Labelled photographs of the same object, each in its box."""
-    return Samples(entries(data.open_dataset(source), like.skeleton), like.skeleton, like.recipe)
 
 
 def table(rows: runs.Rows, budget: runs.Budget, real: bool) -> str:
@@ -159,6 +149,7 @@ def plot(rows: runs.Rows, path: Path) -> None:
 def main() -> None:
     parser = runs.parser(__doc__, "docs/dsnt/resolution.md")
     parser.add_argument("--photographs", help="labelled photographs of the same object, to test on too")
+    parser.add_argument("--strides", default="32,16,8,4", help="pixels per cell, of those to measure")
     parser.add_argument("--mpii", help="MPII as a dataset with head boxes")
     given = parser.parse_args()
     budget = runs.budget_of(given)
@@ -170,8 +161,9 @@ def main() -> None:
     plot(rows, picture)
     text = f"""# DSNT, heatmaps and regression at four resolutions
 
-{budget.words}. Per cent, mean over the seeds ± their standard deviation. Errors are in per cent of the longer
-side of the object's box; ms is one picture from pixels to points on {machine()}, {budget.threads} thread.
+{budget.words}. Per cent, mean over {rows.seeds} ± their standard deviation. Errors are in per cent of the
+longer side of the object's box; ms is one picture from pixels to points on {machine()},
+{budget.threads} thread.
 
 {table(rows, budget, real)}
 

@@ -39,6 +39,7 @@ HEATMAPS = {
 }  # one training, read thrice
 DSNT = {f"DSNT, {name}": name for name in heatmaps.REGULARISERS}
 STRATEGIES = (*HEATMAPS, "fully connected", *DSNT)
+FLOOR = 0.01  # of a heatmap, whose peaks are 1
 TURNS = 20  # forward passes whose median is the time per picture
 
 
@@ -68,7 +69,7 @@ class Budget:
         return (
             f"{self.backbone}, {kept}; {self.size} x {self.size} pixels; {self.pictures} pictures, "
             f"{self.looks} varied views of each; {self.steps} steps of {self.batch}, Adam, {self.lr:g} "
-            f"falling to 0 by a cosine; {self.seeds} seed{'s' if self.seeds > 1 else ''}"
+            "falling to 0 by a cosine"
         )
 
 
@@ -150,14 +151,8 @@ VARIED = {
 }  # fmt: skip
 
 
-def pictures(
-    budget: Budget, window: Callable[[Samples, int], Samples] | None = None
-) -> tuple[Any, Any, Skeleton]:
-    """Samples to learn from and to test on (a tenth of the scenes, never learnt from), and their skeleton.
-
-    Args:
-        window: (samples, 0 to learn from or 1 to test on) -> samples that look elsewhere.
-    """
+def pictures(budget: Budget) -> tuple[Samples, Samples, Skeleton]:
+    """Samples to learn from and to test on (15 % of the scenes, never learnt from), and their skeleton."""
     base = settings("argmax", 32, 0, budget)
     learn, test = [], []
     datasets = [data.open_dataset(source) for source in budget.data]
@@ -166,10 +161,12 @@ def pictures(
         kept, apart = split(dataset, 0.15, seed=0)
         learn, test = learn + entries(kept, skeleton), test + entries(apart, skeleton)
     order = np.random.default_rng(0).permutation(len(learn))[: budget.pictures]
-    samples = (Samples([learn[i] for i in order], skeleton, base), Samples(test, skeleton, base))
-    if window is not None:
-        samples = (window(samples[0], 0), window(samples[1], 1))
-    return *samples, skeleton
+    return Samples([learn[i] for i in order], skeleton, base), Samples(test, skeleton, base), skeleton
+
+
+def photographs(source: str, like: Samples) -> Samples:
+    """Labelled photographs of the same object, each in its box."""
+    return Samples(entries(data.open_dataset(source), like.skeleton), like.skeleton, like.recipe)
 
 
 def views(samples: Samples, looks: int, net: Any, budget: Budget, name: str) -> Views:
@@ -226,6 +223,16 @@ def _scaled(seen: Tensor) -> Tensor:
     return seen.to(memory_format=torch.channels_last).float() / 255
 
 
+def fitted(
+    strategy: str, stride: int, seed: int, budget: Budget, learn: Samples, skeleton: Skeleton, **changes: Any
+) -> tuple[Any, Recipe]:
+    """The strategy's network after its training, and its recipe."""
+    recipe = settings(strategy, stride, seed, budget, **changes)
+    net = network(recipe, skeleton)
+    shown = views(learn, budget.looks, net, budget, "learn")
+    return trained(recipe, net, shown, skeleton, budget.steps), recipe
+
+
 def network(recipe: Recipe, skeleton: Skeleton) -> Any:
     """The recipe's network, its new layers drawn from the recipe's seed."""
     torch.manual_seed(recipe.seed)
@@ -271,25 +278,34 @@ def _answers(net: Any, seen: Sequence[Tensor]) -> Sequence[Tensor]:
 
 
 def reading(strategy: str, recipe: Recipe) -> Callable[..., tuple[Tensor, Tensor]]:
-    """(maps, strides, skeleton) -> points and scores, as the strategy reads them."""
+    """(maps, strides, skeleton) -> points and scores, as the strategy reads them. Heatmaps here have no
+    sigmoid and may fall below 0, where DARK would have no logarithm: they are cut off at FLOOR.
+    """
     if strategy not in HEATMAPS:
         return task_of(recipe).decode
 
     def read(maps: Sequence[Tensor], strides: Sequence[int], skeleton: Skeleton) -> tuple[Tensor, Tensor]:
-        return heatmaps.decode(maps[-1], skeleton.channels, strides[-1], HEATMAPS[strategy])
+        return heatmaps.decode(maps[-1].clamp_min(FLOOR), skeleton.channels, strides[-1], HEATMAPS[strategy])
 
     return read
 
 
 @torch.no_grad()
-def errors(net: Any, read: Callable, test: Views, skeleton: Skeleton) -> np.ndarray:
-    """(N, K) distance over the longer side of the object's box; NaN where nothing is labelled."""
-    found = []
+def answers(net: Any, read: Callable, test: Views, skeleton: Skeleton) -> tuple[np.ndarray, np.ndarray]:
+    """How far each point was off, over the longer side of the object's box (N, K), NaN where nothing is
+    labelled; and its score (N, K).
+    """
+    found, said = [], []
     for i in range(0, len(test), 64):
         seen, batch = test.batch(np.arange(i, min(i + 64, len(test))))
-        points, _ = read(_answers(net, seen), net.strides, skeleton)
+        points, scores = read(_answers(net, seen), net.strides, skeleton)
         found.append(fractions(points.cpu(), replace(batch, points=batch.points.cpu()), skeleton))
-    return np.concatenate(found)
+        said.append(scores.cpu().numpy())
+    return np.concatenate(found), np.concatenate(said)
+
+
+def errors(net: Any, read: Callable, test: Views, skeleton: Skeleton) -> np.ndarray:
+    return answers(net, read, test, skeleton)[0]
 
 
 def numbers(off: np.ndarray) -> dict[str, float]:
@@ -339,6 +355,16 @@ class Rows:
         self.file.write_text(text + "\n", encoding="utf-8")
         for name, row in found.items():
             print(name, {k: round(v, 4) for k, v in row.items()}, flush=True)
+
+    @property
+    def seeds(self) -> str:
+        """How many seeds the rows are over, in words; the fewest and the most where they differ."""
+        names = [key.rpartition(", seed ")[0] for key in self.rows if ", seed " in key]
+        counts = sorted({names.count(name) for name in names})
+        if not counts:
+            return "no seeds"
+        said = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else f"{counts[0]}"
+        return f"{said} seed{'s' if counts[-1] > 1 else ''}"
 
     def over_seeds(self, name: str, value: str) -> np.ndarray:
         """One number of a row for each seed that was measured; empty where none was."""

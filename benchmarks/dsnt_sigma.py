@@ -1,0 +1,97 @@
+"""How much regulariser, and how wide a bump it asks for: a sweep of JS's lambda and sigma.
+
+    python -m benchmarks.dsnt_sigma --data screwdrivers --minutes 9
+
+The paper finds lambda 1 and sigma 1 cell best (of lambda 0.2 to 10 and sigma 0.5 to 4).
+"""
+
+import itertools
+
+import numpy as np
+
+from . import dsnt_runs as runs
+
+STRIDE = 16
+LAMBDAS, SIGMAS = (0.1, 1.0, 10.0), (0.5, 1.0, 2.0, 4.0)
+NONE = "lambda 0"
+
+
+def name_of(weight: float, sigma: float) -> str:
+    return f"lambda {weight:g}, sigma {sigma:g}"
+
+
+def measure(budget: runs.Budget, rows: runs.Rows) -> None:
+    learn, test, skeleton = runs.pictures(budget)
+    settings = {NONE: ("DSNT, none", {})} | {
+        name_of(w, s): ("DSNT, js", {"reg_weight": w, "reg_sigma": s})
+        for w, s in itertools.product(LAMBDAS, SIGMAS)
+    }
+    for seed, (name, (strategy, changes)) in itertools.product(range(budget.seeds), settings.items()):
+        if not rows.missing(f"{name}, seed {seed}"):
+            continue
+        net, recipe = runs.fitted(strategy, STRIDE, seed, budget, learn, skeleton, **changes)
+        held = runs.views(test, 0, net, budget, "test")
+        read = runs.reading(strategy, recipe)
+        rows.add({f"{name}, seed {seed}": runs.numbers(runs.errors(net, read, held, skeleton))})
+
+
+def table(rows: runs.Rows, value: str, scale: float) -> str:
+    lines = [
+        f"| {value} | {' | '.join(f'sigma {s:g}' for s in SIGMAS)} |",
+        "|---" + "|---:" * len(SIGMAS) + "|",
+    ]
+    for weight in LAMBDAS:
+        cells = [rows.cell(name_of(weight, sigma), value, scale) for sigma in SIGMAS]
+        lines.append(f"| lambda {weight:g} | {' | '.join(cells)} |")
+    return "\n".join(
+        [*lines, f"| no regulariser | {rows.cell(NONE, value, scale)} |" + " |" * (len(SIGMAS) - 1)]
+    )
+
+
+def claims(rows: runs.Rows) -> str:
+    found = {
+        (w, s): float(rows.over_seeds(name_of(w, s), "PCK@0.1").mean())
+        for w, s in itertools.product(LAMBDAS, SIGMAS)
+        if len(rows.over_seeds(name_of(w, s), "PCK@0.1"))
+    }
+    plain = rows.over_seeds(NONE, "PCK@0.1")
+    head = "| the paper's claim | measured here (PCK@0.1) | holds here |\n|---|---|---|\n| "
+    first, second = "lambda 1, sigma 1 is best", "the regulariser matters (more than 2 points)"
+    if len(found) < len(LAMBDAS) * len(SIGMAS) or not len(plain):
+        return f"{head}{first} | not measured | - |\n| {second} | not measured | - |"
+    best = max(found, key=lambda key: found[key])
+    papers = f"{100 * found[1.0, 1.0]:.1f}; best is {name_of(*best)} with {100 * found[best]:.1f}"
+    gains = 100 * (np.array(list(found.values())) - plain.mean())
+    spread = f"from {gains.min():+.1f} to {gains.max():+.1f} points over none"
+    verdicts = ["yes" if holds else "no" for holds in (best == (1.0, 1.0), gains.max() > 2)]
+    return f"{head}{first} | {papers} | {verdicts[0]} |\n| {second} | {spread} | {verdicts[1]} |"
+
+
+def main() -> None:
+    budget = runs.budget_of(runs.parser(__doc__, "docs/dsnt/sigma.md").parse_args())
+    rows = runs.Rows(budget)
+    if budget.data:
+        measure(budget, rows)
+    cells = budget.size // STRIDE
+    text = f"""# How much regulariser, and how wide a bump
+
+JS, {cells} x {cells} cells; {budget.words}. Mean over {rows.seeds} ± their standard deviation;
+sigma in cells, per cent.
+
+{table(rows, "PCK@0.1", 100)}
+
+{table(rows, "PCK@0.05", 100)}
+
+{table(rows, "mean error", 1)}
+
+{claims(rows)}
+
+`python -m benchmarks.dsnt_sigma --data ...`
+"""
+    budget.out.parent.mkdir(parents=True, exist_ok=True)
+    budget.out.write_text(text, encoding="utf-8")
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
