@@ -272,8 +272,8 @@ def _cap_of_hair(rng: Rng, figure: Figure, style: str, cloth: Material, bald: bo
     if fringe:
         line = line - np.interp(degrees, [0, 45, 60], [rng.uniform(15, 42), 20, 0])
     if bald:
-        line = np.where(degrees < 125, np.maximum(line, 62 + 90 * (degrees < 80)), line)
-        line = np.maximum(line, np.interp(degrees, [0, 78, 95, 180], [200, 200, 70, -15]))
+        line = np.where(degrees < 125, np.maximum(line, 62 + 90 * (degrees < 88)), line)
+        line = np.maximum(line, np.interp(degrees, [0, 88, 104, 180], [200, 200, 72, -15]))
     inside = z - line  # mm above the hairline
     if bald:
         inside = np.minimum(inside, 118 - z)

@@ -20,7 +20,7 @@ Rng = np.random.Generator
 LIMITS = {
     "hip_flexion": (-30, 130), "hip_abduction": (-35, 60), "hip_rotation": (-50, 60), "knee": (0, 155),
     "ankle": (-55, 35), "arm_elevation": (0, 180), "arm_twist": (-100, 100), "elbow": (0, 150),
-    "wrist": (-75, 75), "trunk_flexion": (-30, 75), "trunk_side": (-40, 40), "trunk_twist": (-50, 50),
+    "trunk_flexion": (-30, 75), "trunk_side": (-40, 40), "trunk_twist": (-50, 50),
     "head_flexion": (-60, 60), "head_side": (-45, 45), "head_twist": (-80, 80),
 }  # fmt: skip
 OUT = {"left": 1, "right": -1}
@@ -644,6 +644,7 @@ def angles(p: Puppet) -> dict[str, float]:
             f"elbow/{side}": float(np.rad2deg(np.arccos(np.clip(elbow[2, 2], -1, 1)))),
             f"hip_flexion/{side}": float(np.rad2deg(np.arctan2(down[0], -down[2]))),
             f"hip_abduction/{side}": float(np.rad2deg(np.arcsin(np.clip(down[1], -1, 1)))),
+            f"hip_rotation/{side}": float(np.rad2deg(np.arctan2(hip[1, 0], hip[1, 1]))),
             f"knee/{side}": float(np.rad2deg(np.arctan2(shin[0, 2], shin[2, 2]))),
             f"ankle/{side}": float(np.rad2deg(np.arctan2(-foot[0, 2], foot[2, 2]))),
         }

@@ -255,7 +255,7 @@ def woven(rng: Rng, color: np.ndarray, folds: float = 1.0) -> surfaces.Layers:
     layers = surfaces.Layers(size, color, rng.uniform(0.7, 0.95), 0.0)
     folded = surfaces.noise(rng, size, (9, 26), 2)
     layers.shade(surfaces.noise(rng, size, (90, 90), 1), rng.uniform(0.02, 0.08)).shade(
-        surfaces.noise(rng, size, (5, 5), 3), 0.07
+        surfaces.noise(rng, size, (5, 5), 3), 0.035
     )
     layers.shade(folded, 0.04 * folds)
     layers.height += folds * folded
@@ -330,7 +330,7 @@ def bottom_material(rng: Rng) -> Material:
             np.clip(color * 1.9 + 0.1, 0, 1),
         )
     if rng.random() < 0.15:  # a sportsman's stripe down the side
-        layers.cover((np.abs(np.abs(p) - 0.165) < 0.012).astype(np.float32), dye(rng, 0.5))
+        layers.cover((np.abs(np.abs(p) - 0.172) < 0.010).astype(np.float32), dye(rng, 0.5))
     seam = np.clip(color * 0.6, 0, 1)
     layers.cover(front * (np.abs(p) < 0.003) * (q > 0.84) * 0.6, seam)
     layers.cover(
