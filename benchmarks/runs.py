@@ -33,6 +33,7 @@ from .rows import commit, machine
 
 TOOLS = ("screwdriver", "wrench", "combination_wrench", "hammer")  # in the paper's order
 MISSED = 99.0  # stands for an infinite distance: JSON knows none
+MADE = ("rendered", "pasted")  # kinds of pictures that are no copies
 NOMINAL = 224  # pixels of the longer side of a photograph as the paper shows it
 
 
@@ -48,6 +49,9 @@ class Budget:
     variant: str | None = None  # of the renderer
     environments: str | None = None  # folders to render with
     backgrounds: str | None = None
+    reuse: Mapping[str, str] = field(
+        default_factory=dict
+    )  # tool -> a set rendered before, of the base's scenes
     weights: Mapping[str, str] = field(default_factory=dict)  # backbone or network -> file
     settings: Mapping[str, Any] = field(default_factory=dict)  # of every recipe
 
@@ -62,6 +66,10 @@ class Budget:
         shown = ", with " + (
             " and ".join(n for n, folder in folders.items() if folder) or "nothing but procedures"
         )
+        if self.reuse:
+            shown = (
+                f", of sets rendered before ({', '.join(f'{t}: {_told(f)}' for t, f in self.reuse.items())})"
+            )
         return f"{made}{shown}; {self.epochs} epochs of {2 * self.scenes} pictures{settings_words(self)}"
 
 
@@ -82,12 +90,18 @@ class Plan:
 
     @property
     def set_key(self) -> str:
-        return digest(self.scene, self.settings, self.copies, self.method)
+        """Of the pictures; a set without copies is the part of one with a copy each that was rendered."""
+        return digest(self.scene, self.settings, max(self.copies, 1), self.method)
 
     @property
     def run_key(self) -> str:
         recipe = "/".join(Path(self.recipe).parts[-2:])  # a row of a sheet, wherever that lies
-        return digest(self.set_key, self.scenes, recipe, self.changes, self.seed)
+        return digest(self.set_key, self.scenes, self.copies, recipe, self.changes, self.seed)
+
+
+def _told(folder: str) -> str:
+    """What a rendered set is, without its path."""
+    return f"scene.yaml {hashlib.sha256((Path(folder) / 'scene.yaml').read_bytes()).hexdigest()[:8]}"
 
 
 def digest(*parts: Any) -> str:
@@ -178,24 +192,35 @@ class Results:
 
 def pictures(plan: Plan, work: Path, budget: Budget) -> Path:
     """The plan's set, rendered as far as it is missing: an annotation file of its first `scenes` scenes."""
-    folder, each = work / "sets" / f"{Path(plan.scene).stem}-{plan.set_key}", 1 + plan.copies
-    if plan.method != "render":
-        each = 1
-    annotations, part = folder / "annotations.json", folder / f"first-{plan.scenes}.json"
+    folder = work / "sets" / f"{Path(plan.scene).stem}-{plan.set_key}"
+    part = folder / f"first-{plan.scenes}{'' if plan.copies else '-alone'}.json"
     if part.exists():
         return part
-    begun = -(-sum(1 for _ in (folder / "images").glob("*.jpg")) // each) if folder.exists() else 0
-    if begun < plan.scenes or not annotations.exists():
-        side = (budget.side, budget.side)
-        render(
-            plan.scene, count=max(plan.scenes, begun), out=folder, size=side, samples=budget.samples,
-            method=plan.method, variant=budget.variant, copies=plan.copies, settings=dict(plan.settings),
-        )  # fmt: skip
-    raw = json.loads(annotations.read_text())
-    kept = {image["id"] for image in raw["images"] if image["index"] < plan.scenes}
-    raw["images"] = [image for image in raw["images"] if image["id"] in kept]
-    raw["annotations"] = [one for one in raw["annotations"] if one["image_id"] in kept]
-    write_whole(part, json.dumps(raw).encode())
+    if plan.scene in budget.reuse:
+        source = Path(budget.reuse[plan.scene])
+        if plan.set_key != Plan(plan.scene, scenery(budget)).set_key:
+            raise UserError(
+                f"the base is a set rendered before ({source.name}), this row would be rendered now"
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+        if not (folder / "images").exists():
+            (folder / "images").symlink_to((source / "images").resolve(), target_is_directory=True)
+    else:
+        source, copies = folder, max(plan.copies, 1) if plan.method == "render" else 0
+        begun = sum(1 for _ in (folder / "images").glob("*.jpg")) if folder.exists() else 0
+        count, side = max(plan.scenes, -(-begun // (1 + copies))), (budget.side, budget.side)
+        if begun < count * (1 + copies) or not (folder / "annotations.json").exists():
+            render(
+                plan.scene, count=count, out=folder, size=side, samples=budget.samples, method=plan.method,
+                variant=budget.variant, copies=copies, settings=dict(plan.settings),
+            )  # fmt: skip
+    raw = json.loads((source / "annotations.json").read_text())
+    chosen = [i for i in raw["images"] if i["index"] < plan.scenes and (plan.copies or i["kind"] in MADE)]
+    kept = {image["id"] for image in chosen}
+    if len({image["index"] for image in chosen}) < plan.scenes:
+        raise UserError(f"{source}: {plan.scenes} scenes are wanted, it has fewer")
+    notes = [one for one in raw["annotations"] if one["image_id"] in kept]
+    write_whole(part, json.dumps(raw | {"images": chosen, "annotations": notes}).encode())
     return part
 
 
@@ -271,6 +296,7 @@ def arguments(description: str | None, out: str) -> argparse.ArgumentParser:
     found.add_argument("--variant", help="of the renderer")
     found.add_argument("--environments", help="a folder of environment maps to render with")
     found.add_argument("--backgrounds", help="a folder of photographs to render with")
+    found.add_argument("--reuse", action="append", default=[], metavar="TOOL=FOLDER", help="rendered before")
     found.add_argument("--weights", action="append", default=[], metavar="BACKBONE=FILE")
     found.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE", help="of every recipe")
     found.add_argument("--minutes", type=float, default=9.5, help="then stop; the same command goes on")
@@ -279,8 +305,11 @@ def arguments(description: str | None, out: str) -> argparse.ArgumentParser:
 
 
 def budget_of(given: argparse.Namespace) -> Budget:
-    fields = {n: getattr(given, n) for n in Budget.__dataclass_fields__ if n not in ("weights", "settings")}
-    return Budget(**fields, weights=_weights(given), settings=_settings(given))
+    fields = {
+        n: getattr(given, n) for n in Budget.__dataclass_fields__ if n not in ("weights", "reuse", "settings")
+    }
+    reuse = dict(pair.split("=", 1) for pair in given.reuse)
+    return Budget(**fields, reuse=reuse, weights=_weights(given), settings=_settings(given))
 
 
 def trained_budget(given: argparse.Namespace) -> Budget:

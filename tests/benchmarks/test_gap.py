@@ -117,7 +117,8 @@ def test_the_first_scenes_of_a_set_are_a_dataset_of_their_own(tmp_path, monkeypa
     def render(scene, count, out, **_):
         made.append(count)
         (out / "images").mkdir(parents=True, exist_ok=True)
-        images = [{"id": i + 1, "index": i // 2} for i in range(2 * count)]
+        kinds = ("rendered", "occluder")
+        images = [{"id": i + 1, "index": i // 2, "kind": kinds[i % 2]} for i in range(2 * count)]
         for image in images:
             (out / "images" / f"{image['id']:06d}.jpg").touch()
         notes = [{"image_id": image["id"]} for image in images]
@@ -133,6 +134,18 @@ def test_the_first_scenes_of_a_set_are_a_dataset_of_their_own(tmp_path, monkeypa
     for path, scenes in ((part, 2), (whole, 5)):
         raw = json.loads(path.read_text())
         assert len(raw["images"]) == len(raw["annotations"]) == 2 * scenes
+    alone = runs.pictures(Plan("hammer", scenes=4, copies=0), tmp_path, SMALL)
+    raw = json.loads(alone.read_text())
+    assert made == [2, 5] and [image["id"] for image in raw["images"]] == [1, 3, 5, 7]  # what was rendered
+    before = Budget(scenes=4, reuse={"hammer": str(whole.parent)})
+    (whole.parent / "scene.yaml").write_text("objects: [hammer]")
+    again = runs.pictures(Plan("hammer", scenes=4), tmp_path / "other", before)
+    assert len(json.loads(again.read_text())["images"]) == 8 and (again.parent / "images").is_dir()
+    assert made == [2, 5] and "sets rendered before (hammer: scene.yaml " in before.words
+    with pytest.raises(UserError, match="this row would be rendered now"):
+        runs.pictures(Plan("hammer", {"object": {"draws": 1}}, scenes=4), tmp_path / "other", before)
+    with pytest.raises(UserError, match="9 scenes are wanted, it has fewer"):
+        runs.pictures(Plan("hammer", scenes=9), tmp_path / "other", before)
 
 
 def test_when_the_minutes_are_over_it_stops_as_by_ctrl_c():

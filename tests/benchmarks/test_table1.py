@@ -33,7 +33,7 @@ def write_sticks(folder, count, scenes=True):
         path = folder / "images" / f"{i:06d}.jpg"
         path.write_bytes(encode_jpeg(picture, 95))
         box = np.concatenate([ends.min(0) - 5, ends.max(0) + 5])
-        extra = {"index": i // 2} if scenes else {}
+        extra = {"index": i // 2, "kind": "rendered"} if scenes else {}
         records.append(Record(path, (64, 64), Poses(STICK, ends[None], boxes=box[None]), i + 1, extra))
     coco.write(folder, STICK, records)
 
