@@ -6,8 +6,8 @@ A mean has no height, so its score is made of the map's shape (heatmaps.confiden
 a line through its logit, fitted to one half of the held-out renderings, makes it the chance that the point
 lies within a tenth of the box. Here the fit is tested on the other half and on real photographs: are the
 chances true, and does a threshold raise the precision? The heatmap detector beside it has learnt from the
-same pictures for as many steps; its score is the height of its peak. Both are exported through the gate, and the
-photographs are scored by the exported files, which have the fit inside.
+same pictures for as many steps; its score is the height of its peak. Both are exported through the gate, and
+the photographs are scored by the exported files, which have the fit inside.
 """
 
 import json
@@ -195,8 +195,8 @@ points, before and after the fit on the other half of the held-out renderings, a
 in photographs.
 
 Then the exported files on the photographs, in their boxes: the precision of what is left above a threshold,
-and how much is left ("90 of 40": 90 % of the 40 % that are kept). DSNT's score is a chance; a heatmap's is the
-height of its peak, so the thresholds are not the same thing; the curve below compares them.
+and how much is left ("90 of 40": 90 % of the 40 % that are kept). DSNT's score is a chance; a heatmap's is
+the height of its peak, so the thresholds are not the same thing; the curve below compares them.
 
 {tables(rows)}
 

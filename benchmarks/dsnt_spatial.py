@@ -16,7 +16,7 @@ from heatmark.training.loader import Entry, Samples
 from . import dsnt_runs as runs
 
 STRIDES = (16,)
-TRAININGS = ("argmax", "fully connected", *runs.DSNT)
+TRAININGS = ("argmax", "fully connected", "DSNT, js", "DSNT, none", "DSNT, variance", "DSNT, kl")
 READ = {"argmax": "argmax + DARK"}
 LEFT, RIGHT, TALL = (0.2, 0.35), (0.65, 0.8), (0.35, 0.65)  # where the object's middle lies, of the frame
 FILLS = 2.5  # sides of the frame over the object's
