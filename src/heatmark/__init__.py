@@ -14,6 +14,7 @@ from .types import Boxes, Poses, Sample, Skeleton
 
 if TYPE_CHECKING:
     from . import heatmaps as heatmaps
+    from .commands.attack import attack as attack
     from .commands.check import check as check
     from .commands.demo import demo as demo
     from .commands.detect import detect as detect
@@ -30,6 +31,7 @@ __version__ = "0.1.0"
 _LATER = {
     "heatmaps": "heatmark.heatmaps",
     "load": "heatmark.runtime:load",
+    "attack": "heatmark.commands.attack:attack",
     "check": "heatmark.commands.check:check",
     "demo": "heatmark.commands.demo:demo",
     "detect": "heatmark.commands.detect:detect",

@@ -28,7 +28,11 @@ A new object, from a mesh to a live detector:
 [bold]heatmark train[/] ihm56 --data hammers --out run · [bold]heatmark export[/] run --out hammer.onnx ·
 [bold]heatmark detect[/] 0 --model hammer.onnx
 """
-GO_ON = {"render": "; start the same command again to go on", "train": "; add --resume to go on"}
+GO_ON = {
+    "render": "; start the same command again to go on",
+    "attack": "; with --out, start it again to go on",
+    "train": "; add --resume to go on",
+}
 USE, MAKE, LOOK = "Find points", "Make a detector", "Look around"
 # click's UsageError, wherever it is: newer Typers carry their own click.
 USAGE_ERROR: type[Exception] = typer.BadParameter.__bases__[0]  # type: ignore[assignment]
@@ -394,6 +398,63 @@ def evaluate(
         for rows in result.tables.values():
             table(rows)
         say(f"The report is {out / 'report.html'}" if out else "With --out DIR there is a report, too.")
+
+
+@app.command(rich_help_panel=LOOK)
+def attack(
+    model: Model,
+    dataset: Dataset,
+    other: Annotated[str | None, typer.Option(help="A second network, to be set beside the first.")] = None,
+    target: Annotated[
+        list[str] | None, typer.Option(help="A landmark or part to hide; repeatable. All if left out.")
+    ] = None,
+    how: Annotated[
+        list[str] | None, typer.Option(help="blur, blackout or meanout; repeatable. All if left out.")
+    ] = None,
+    radius: Annotated[
+        list[float] | None, typer.Option(help="Of a landmark's disc, network pixels; repeatable. 6.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="A folder for the report; the same command goes on in it.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Take only so many pictures.")] = None,
+    batch: Annotated[int, typer.Option(min=1, help="Windows shown to the network at once.")] = 32,
+    legacy: Annotated[bool, typer.Option("--legacy", help="Repeat the faults of the study's code.")] = False,
+    category: Category = None,
+    engine: Engine = "auto",
+    flip: Flip = None,
+    json: Json = False,
+) -> None:
+    """How much each landmark and part matters: what a network loses when it is hidden.
+
+    Interrupted or killed, the same command goes on where it stopped.
+
+    Example: [cyan]heatmark attack hammer photos --radius 6 --radius 12 --out attack[/]
+    """
+    from .commands.attack import attack
+
+    with _quietly(json):
+        asked = {"hows": how, "radii": radius}
+        result = attack(
+            model,
+            dataset,
+            other=other,
+            targets=target or None,
+            out=out,
+            limit=limit,
+            batch=batch,
+            legacy=legacy,
+            category=category,
+            engine=engine,
+            flip=flip,
+            **{name: value for name, value in asked.items() if value},  # type: ignore[arg-type]
+        )
+        if json:
+            return show(result, json)
+        for heading, rows in result.tables.items():
+            say(f"\n{heading}, points of {result.metric}")
+            table(rows)
+        say(f"The report is {out / 'report.html'}" if out else "With --out DIR there is a page, too.")
 
 
 @app.command(rich_help_panel=MAKE)

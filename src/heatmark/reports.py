@@ -166,33 +166,38 @@ def html(page: Page) -> str:
     """The whole page."""
     colours = {name: COLOURS[k % len(COLOURS)] for k, name in enumerate(page.result.landmarks)}
     parts = [
-        f"<header><h1>{escape(page.title)}</h1><p class=lead>{escape(page.lead)}</p></header>",
-        *(f"<h2>{escape(heading)}</h2>{_table(table, colours)}" for heading, table in page.tables.items()),
+        *(f"<h2>{escape(name)}</h2>{table_html(table, colours)}" for name, table in page.tables.items()),
         _tiles(page.result, page.counts),
         *(f"<p class=note>{escape(note[:1].upper() + note[1:])}.</p>" for note in page.notes),
         "<div class=two>",
-        _chart(
+        chart(
             "Correct landmarks at every threshold",
             "distance below alpha × the longer side of the box",
             pck_curves(page.result, colours),
         ),
-        _chart(
+        chart(
             "How far off the landmarks are",
             f"distance in per cent of the longer side; from {page.result.correct_at:.0%} on it is wrong",
             error_histogram(page.result),
         ),
         "</div>",
-        "<h2>Every landmark</h2>" + _table(rows(page.result), colours),
+        "<h2>Every landmark</h2>" + table_html(rows(page.result), colours),
         *_hidden(page.result),
         *_cases("The worst", page.worst, colours, page.result.correct_at),
         *_cases("The best", page.best, colours, page.result.correct_at),
-        _facts(page.facts),
+        facts_html(page.facts),
         f"<footer>{escape(_how(page.result))}</footer>",
     ]
+    return document(page.title, page.lead, parts)
+
+
+def document(title: str, lead: str, parts: Sequence[str]) -> str:
+    """A page of these parts, whole: it opens from disk and asks nothing of any other host."""
+    header = f"<header><h1>{escape(title)}</h1><p class=lead>{escape(lead)}</p></header>"
     style = f"<style>{STYLE}</style>"
     meta = '<meta charset=utf-8><meta name=viewport content="width=device-width,initial-scale=1">'
-    head = f"<!doctype html><html lang=en><head>{meta}<title>{escape(page.title)}</title>{style}</head>"
-    return head + "<body><main>" + "\n".join(parts) + "</main></body></html>\n"
+    head = f"<!doctype html><html lang=en><head>{meta}<title>{escape(title)}</title>{style}</head>"
+    return head + "<body><main>" + "\n".join([header, *parts]) + "</main></body></html>\n"
 
 
 def write(path: Path, text: str) -> Path:
@@ -219,7 +224,7 @@ def pck_curves(result: PCK, colours: Mapping[str, str]) -> str:
         )
 
     lines = [
-        _axes(w, h, left, right, top, bottom, [(a / largest, f"{a:g}") for a in _ticks(largest)], "alpha")
+        axes(w, h, left, right, top, bottom, [(a / largest, f"{a:g}") for a in _ticks(largest)], "alpha")
     ]
     cross = at(result.correct_at, 0).split(",")[0]
     if result.correct_at <= largest:
@@ -241,7 +246,7 @@ def pck_curves(result: PCK, colours: Mapping[str, str]) -> str:
         )
         if heavy or named:
             labels.append((float(at(0, shares[-1]).split(",")[1]), f"{name}", colour, heavy))
-    for y, name, colour, heavy in _apart(labels, 14, top, h - bottom):
+    for y, name, colour, heavy in apart(labels, 14, top, h - bottom):
         weight = ' font-weight="600"' if heavy else ""
         lines.append(
             f'<text x={w - right + 8} y="{y + 4:.1f}" fill="{colour}"{weight}>{escape(name[:16])}</text>'
@@ -259,7 +264,7 @@ def error_histogram(result: PCK, longest: float = 0.5, bins: int = 25) -> str:
     step = (w - left - right) / (bins + 2)  # the last bar stands one step apart
     ticks = [(i * step * 5 / (w - left - right), f"{i * longest / 5:.0%}") for i in range(5)]
     ticks.append(((bins + 1.5) * step / (w - left - right), f"{longest:.0%}+"))
-    lines = [_axes(w, h, left, right, top, bottom, ticks, "", y_labels=[(1, str(most)), (0, "0")])]
+    lines = [axes(w, h, left, right, top, bottom, ticks, "", y_labels=[(1, str(most)), (0, "0")])]
     for i, count in enumerate(counts):
         if not count:
             continue
@@ -299,7 +304,8 @@ def case_picture(case: Case, colours: Mapping[str, str], correct_at: float) -> s
     return f'<svg viewBox="0 0 {w} {h}" role=img aria-label="{escape(case.name)}">{"".join(drawn)}</svg>'
 
 
-def _chart(title: str, says: str, svg: str) -> str:
+def chart(title: str, says: str, svg: str) -> str:
+    """A drawing under its title and what it says."""
     return f"<figure><figcaption><b>{title}</b><br>{says}</figcaption>{svg}</figure>"
 
 
@@ -340,7 +346,8 @@ def _tiles(result: PCK, counts: Mapping[str, int]) -> str:
     return f"<div class=tiles>{''.join(cells)}</div>"
 
 
-def _table(table: Sequence[Sequence[str]], colours: Mapping[str, str]) -> str:
+def table_html(table: Sequence[Sequence[str]], colours: Mapping[str, str]) -> str:
+    """A table, the head first; rows whose name has a colour get a dot of it."""
     head = "".join(f"<th>{escape(cell)}</th>" for cell in table[0])
     body = []
     for row in table[1:]:
@@ -356,10 +363,11 @@ def _table(table: Sequence[Sequence[str]], colours: Mapping[str, str]) -> str:
 def _hidden(result: PCK) -> list[str]:
     if result.hidden is None or not result.hidden.counted:
         return []
-    return ["<h2>Hidden landmarks alone</h2>", _table(rows(result.hidden), {})]
+    return ["<h2>Hidden landmarks alone</h2>", table_html(rows(result.hidden), {})]
 
 
-def _facts(facts: Mapping[str, Mapping[str, object]]) -> str:
+def facts_html(facts: Mapping[str, Mapping[str, object]]) -> str:
+    """Headings with names and values below."""
     sections = []
     for heading, lines in facts.items():
         body = "".join(
@@ -378,7 +386,7 @@ def _how(result: PCK) -> str:
     )
 
 
-def _axes(
+def axes(
     w: int, h: int, left: int, right: int, top: int, bottom: int, ticks, title: str, y_labels=None
 ) -> str:
     """Faint horizontal lines with labels, and labels below; both are (share of the axis, text)."""
@@ -400,7 +408,7 @@ def _ticks(largest: float) -> list[float]:
     return [i * step for i in range(int(largest / step + 1e-9) + 1)]
 
 
-def _apart(labels: list, least: float, top: float, bottom: float) -> list:
+def apart(labels: list, least: float, top: float, bottom: float) -> list:
     """Labels (y, ...) from top to bottom, moved so that no two are closer than `least`."""
     placed: list = []
     for y, *rest in sorted(labels):

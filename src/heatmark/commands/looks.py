@@ -12,7 +12,7 @@ from ..data import Record
 from ..data import boxes as box_files
 from ..imaging import msra
 from ..metrics.boxes import overlaps
-from ..types import ABSENT, Boxes, Poses, Sample
+from ..types import ABSENT, Boxes, Poses, Sample, Skeleton
 from . import person_detector
 
 OVERLAP = 0.3  # IoU from which a box of a file is taken for a labelled instance
@@ -64,3 +64,11 @@ def answering(truth: Poses, looked: Boxes | None, answer: Poses, boxes: str, car
         mine, given = mine[enough], given[enough]
     points[mine], scores[mine] = answer.points[given], answer.scores[given]
     return Poses(answer.skeleton, points, scores, boxes=truth.boxes)
+
+
+def only(poses: Poses, skeleton: Skeleton) -> Poses:
+    """The landmarks of `skeleton`, by name."""
+    which = [poses.skeleton.index(n) for n in skeleton.landmarks]
+    return Poses(
+        skeleton, poses.points[:, which], poses.scores[:, which], poses.visibility[:, which], poses.boxes
+    )

@@ -149,6 +149,10 @@ class Window:
         """What the network saw of a picture (H, W, 3): (h, w, 3)."""
         return crop(picture, self.centre, self.scale, self.size)
 
+    def into(self, points: np.ndarray) -> np.ndarray:
+        """(..., 2) picture pixels -> network pixels, both the house's."""
+        return self.frame.into(points)
+
     def back(self, points: np.ndarray) -> np.ndarray:
         """(..., 2) network pixels -> picture pixels, both the house's, through the map's affine."""
         cells = (points - 0.5) / self.stride

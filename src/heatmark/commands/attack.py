@@ -1,0 +1,458 @@
+"""`heatmark attack MODEL DATASET`: how much each landmark and part matters to a network when it is hidden.
+
+As in "Tilting at windmills" (Pytel et al. 2020): in the window that the network is shown, a disc about a
+landmark or a rectangle over a part is blurred, blacked out or filled with the mean colour, and the network is
+scored again; the hidden landmark is still asked for. Any network, any skeleton: people lose AP (or PCKh with
+MPII's landmarks), single objects PCK@0.1.
+
+The forward passes of all attacks share batches. What was found is kept in the folder of the report in blocks
+of SUBJECTS, each written whole, so that a run that was killed goes on with the block it was at, and the
+numbers are the same.
+"""
+
+import json
+import tempfile
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from io import BytesIO
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import data
+from ..data.records import write_whole
+from ..errors import UserError, unknown
+from ..imaging.occlude import HOWS, RADIUS, hidden, where
+from ..metrics.pck import pck
+from ..runtime import Predictor, load
+from ..runtime.predictor import Window, seen, window
+from ..types import ABSENT, Poses, Skeleton
+from . import progress, topdown
+from .evaluate import BEST, in_common, opened
+from .looks import labelled_boxes, only, usable
+
+SUBJECTS = 32  # objects of a block
+CORRECT_AT = 0.1  # alpha of the PCK that single objects lose
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One attack: what is hidden, and how."""
+
+    target: str  # a landmark or a part
+    how: str  # a key of HOWS
+    radius: float = 0.0  # of a landmark's disc, network pixels; 0 for a part
+
+    @property
+    def part(self) -> bool:
+        return not self.radius
+
+    def __str__(self) -> str:
+        return f"{self.how} {self.target}" + ("" if self.part else f" {self.radius:g} px")
+
+
+@dataclass(frozen=True)
+class Score:
+    """How well a network does under one attack, fractions; NaN where there is nothing to score."""
+
+    total: float
+    each: Mapping[str, float]  # landmark -> its own
+
+
+@dataclass(frozen=True)
+class Result:
+    """One network under all attacks."""
+
+    model: str
+    clean: Score
+    hits: Mapping[Hit, Score]
+
+    def loss(self, hit: Hit, landmark: str | None = None) -> float:
+        """Of the metric, in points of 100; negative where the network does better."""
+        before, after = self.clean, self.hits[hit]
+        if landmark is None:
+            return 100 * (before.total - after.total)
+        return 100 * (before.each[landmark] - after.each[landmark])
+
+    def mean_loss(self, how: str, part: bool, radius: float = 0.0) -> float:
+        """Over all landmarks at a radius, or over all parts; NaN where none was attacked."""
+        mine = [h for h in self.hits if (h.how, h.part) == (how, part) and (part or h.radius == radius)]
+        losses = [self.loss(h) for h in mine if np.isfinite(self.loss(h))]
+        return float(np.mean(losses)) if losses else float("nan")
+
+    def sufferers(self, hit: Hit, most: int = 5) -> list[tuple[str, float]]:
+        """The landmarks that lose most by an attack, the worst first."""
+        losses = [(name, self.loss(hit, name)) for name in self.clean.each]
+        return sorted((x for x in losses if np.isfinite(x[1])), key=lambda x: -x[1])[:most]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One object that is looked at."""
+
+    record: data.Record
+    instance: int
+    box: np.ndarray  # (4,)
+
+
+@dataclass(frozen=True)
+class Attack:
+    """What was hidden of what, and what it cost each network."""
+
+    dataset: str
+    metric: str
+    skeleton: Skeleton
+    results: tuple[Result, ...]
+    subjects: tuple[Subject, ...]
+    answers: tuple["Answers", ...] = field(repr=False)  # of each network, for pictures of the report
+    notes: tuple[str, ...] = ()
+    out: Path | None = None
+
+    @property
+    def hits(self) -> list[Hit]:
+        return list(self.results[0].hits)
+
+    @property
+    def radii(self) -> list[float]:
+        return sorted({h.radius for h in self.hits if not h.part})
+
+    @property
+    def hows(self) -> list[str]:
+        return list(dict.fromkeys(h.how for h in self.hits))
+
+    @property
+    def tables(self) -> dict[str, list[list[str]]]:
+        """Heading -> rows, the head first."""
+        from . import attack_page
+
+        return attack_page.tables(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The `--json` form; scores are fractions, losses too."""
+        models = [
+            {
+                "model": result.model,
+                "clean": {"score": result.clean.total, "per_landmark": dict(result.clean.each)},
+                "attacks": [
+                    asdict(hit)
+                    | {"kind": "part" if hit.part else "landmark", "score": score.total}
+                    | {"loss": result.loss(hit) / 100, "per_landmark": dict(score.each)}
+                    for hit, score in result.hits.items()
+                ],
+            }
+            for result in self.results
+        ]
+        counts = {"objects": len(self.subjects), "pictures": len({s.record.id for s in self.subjects})}
+        return {"dataset": self.dataset, "metric": self.metric, "models": models, "counts": counts}
+
+
+def attack(
+    model: str | Path | Predictor,
+    dataset: str | Path | data.Dataset,
+    *,
+    other: str | Path | Predictor | None = None,
+    targets: Sequence[str] | None = None,
+    hows: Sequence[str] = tuple(HOWS),
+    radii: Sequence[float] = (RADIUS,),
+    out: str | Path | None = None,
+    limit: int | None = None,
+    batch: int = 32,
+    legacy: bool = False,
+    category: str | None = None,
+    engine: str = "auto",
+    threads: int | None = None,
+    flip: bool | None = None,
+) -> Attack:
+    """Hide every landmark and part in turn and see what it costs.
+
+    Args:
+        model: a model file, a run's folder, the name of a shipped one, or a loaded predictor.
+        dataset: a folder or annotation file in any format we read; it is looked at in its labelled boxes.
+        other: a second network, to be set beside the first.
+        targets: landmarks and parts to hide; all of both if None.
+        hows: keys of HOWS: blur, blackout, meanout.
+        radii: of a landmark's disc, pixels of the network's input; several make a curve.
+        out: a folder for report.html, the tables and attack.json. What was found is kept in it, so that the
+            same call goes on where it was stopped.
+        limit: take only so many pictures.
+        batch: windows shown to a network at once.
+        legacy: repeat the faults of the study's code (see imaging.occlude).
+        flip: the flip test; None: as the model's card says.
+
+    Raises:
+        UserError: no such model, dataset, target or way of hiding, nothing labelled, or `out` holds another
+            attack.
+        DataError: a damaged model, dataset or picture.
+    """
+    networks = [loaded(m, engine, threads, flip) for m in (model, *([other] if other is not None else []))]
+    whole = opened(dataset, category, networks[0].card)
+    skeleton, notes = whole.skeleton, []
+    for network in networks:
+        skeleton, more = in_common(network.card.skeleton_of(), skeleton)
+        notes += more
+    subjects = subjects_of(whole.records[:limit], networks[0])
+    if not subjects:
+        raise UserError(f"{whole.folder}: no object with a box and a labelled landmark to attack")
+    attacks = hits_of(skeleton, targets, hows, radii)
+    with tempfile.TemporaryDirectory() as aside:
+        results, found, metric = [], [], ""
+        for n, network in enumerate(networks):
+            folder = Path(aside if out is None else out) / f"answers-{n + 1}"
+            begin(folder, network, whole, subjects, attacks, legacy)
+            found.append(Answers.made(folder, network, subjects, skeleton, attacks, batch, legacy))
+            metric, result = scored(folder, network, subjects, skeleton, attacks, found[-1])
+            results.append(result)
+        notes = list(dict.fromkeys(notes))
+        name = str(whole.folder if isinstance(dataset, data.Dataset) else dataset)
+        done = Attack(
+            name, metric, skeleton, tuple(results), tuple(subjects), tuple(found), tuple(notes),
+            None if out is None else Path(out),
+        )  # fmt: skip
+        if out is not None:
+            from . import attack_page
+
+            attack_page.write(done, networks, Path(out))
+        return done
+
+
+def loaded(model: str | Path | Predictor, engine: str, threads: int | None, flip: bool | None) -> Predictor:
+    """A predictor that looks into windows. Raises UserError for one that does not."""
+    if isinstance(model, (str, Path)):
+        file = Path(model) / BEST
+        model = load(file if file.is_file() else model, engine, threads, flip)  # type: ignore[assignment]
+    if not isinstance(model, Predictor):
+        raise UserError("only networks that look at one object at a time can be attacked in its window")
+    return model
+
+
+def hits_of(
+    skeleton: Skeleton, targets: Sequence[str] | None, hows: Sequence[str], radii: Sequence[float]
+) -> list[Hit]:
+    """Every attack, landmarks first. Raises UserError for a target, way or radius that cannot be."""
+    known = (*skeleton.landmarks, *skeleton.parts)
+    for target in targets or ():
+        if target not in known:
+            raise unknown(f"landmark or part of {skeleton.name!r}", target, known)
+    for how in hows:
+        if how not in HOWS:
+            raise unknown("way of hiding", how, HOWS)
+    if not all(np.isfinite(r) and r > 0 for r in radii) or not hows or not radii:
+        raise UserError(f"an attack needs ways of hiding and positive radii, got {list(hows)}, {list(radii)}")
+    wanted = [t for t in known if targets is None or t in targets]
+    discs = [Hit(t, how, float(r)) for r in radii for t in wanted if t in skeleton.landmarks for how in hows]
+    return discs + [Hit(t, how) for t in wanted if t not in skeleton.landmarks for how in hows]
+
+
+def subjects_of(records: Sequence[data.Record], network: Predictor) -> list[Subject]:
+    """Every object with a box that has an area, and something labelled in it."""
+    found = []
+    for record in records:
+        poses = record.poses
+        labelled = (np.isfinite(poses.points).all(-1) & (poses.visibility != ABSENT)).any(-1)
+        good = usable(poses, network.card)
+        boxes = labelled_boxes(record, network.card)
+        pairs = zip(np.flatnonzero(good), boxes)
+        found += [Subject(record, int(n), box) for n, box in pairs if labelled[n]]
+    return found
+
+
+def begin(
+    folder: Path,
+    network: Predictor,
+    dataset: data.Dataset,
+    subjects: Sequence[Subject],
+    hits: Sequence[Hit],
+    legacy: bool,
+) -> None:
+    """Make the folder of answers, or check that it holds the same attack."""
+    card = network.card.to_json().encode()
+    labels = np.concatenate([s.record.poses.points[s.instance].ravel() for s in subjects])
+    facts = {
+        "model": f"{network.name}, {zlib.crc32(card):08x}",
+        "objects": f"{len(subjects)}, {zlib.crc32(labels.tobytes()):08x}",
+        "attacks": [str(hit) for hit in hits],
+        "legacy": legacy,
+    }
+    path = folder / "attack.json"
+    if path.is_file():
+        before = json.loads(path.read_bytes())
+        if other := [name for name in facts if before.get(name) != facts[name]]:
+            said = f"holds another attack (other {', '.join(other)}); choose another folder, or remove it"
+            raise UserError(f"{folder}: {said}")
+    else:
+        write_whole(path, json.dumps(facts, indent=1).encode())
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a network found of every subject, untouched (row 0) and under each attack; on disk, in blocks."""
+
+    blocks: tuple[Path, ...]
+
+    def row(self, n: int) -> np.ndarray:
+        """(subjects, K, 3) x y in picture pixels and score: row 0 untouched, row n + 1 under attack n."""
+        return np.concatenate([np.load(path, mmap_mode="r")[n] for path in self.blocks])
+
+    @classmethod
+    def made(
+        cls,
+        folder: Path,
+        network: Predictor,
+        subjects: Sequence[Subject],
+        skeleton: Skeleton,
+        hits: Sequence[Hit],
+        batch: int,
+        legacy: bool,
+    ) -> "Answers":
+        """Those that are in the folder already, and the rest looked at now."""
+        starts = range(0, len(subjects), SUBJECTS)
+        paths = [folder / f"{at // SUBJECTS:05d}.npy" for at in starts]
+        done = sum(path.is_file() for path in paths)
+
+        def steps() -> Iterator[int]:
+            for path, at in zip(paths, starts):
+                if not path.is_file():
+                    some = subjects[at : at + SUBJECTS]
+                    text = BytesIO()
+                    np.save(text, looked_at(network, some, skeleton, hits, batch, legacy))
+                    write_whole(path, text.getvalue(), alone=True)
+                    yield len(some)
+
+        label = f"attacking {Path(network.name).name}, {len(hits)} ways"
+        for _ in progress.track(steps(), len(paths), label, "blocks", done=done):
+            pass
+        return cls(tuple(paths))
+
+
+def looked_at(
+    network: Predictor,
+    subjects: Sequence[Subject],
+    skeleton: Skeleton,
+    hits: Sequence[Hit],
+    batch: int,
+    legacy: bool,
+) -> np.ndarray:
+    """(1 + hits, subjects, K, 3): x y in picture pixels and score of every landmark of `skeleton`.
+
+    Where an attack finds nothing to hide, the answer is the untouched picture's.
+    """
+    order = [network.skeleton.index(name) for name in skeleton.landmarks]
+    pictures = {s.record.path: s.record for s in subjects}
+    opened = {path: data.sample(record).picture for path, record in pictures.items()}
+    views = [view(opened[s.record.path], network, s, skeleton) for s in subjects]
+    found = np.full((1 + len(hits), len(subjects), len(skeleton), 3), np.nan)
+    shown = np.zeros(found.shape[:2], bool)
+
+    def jobs() -> Iterator[tuple[int, int, np.ndarray]]:
+        for i, (picture, points, _) in enumerate(views):
+            yield 0, i, picture
+            for row, hit in enumerate(hits, 1):
+                if (touched := struck(picture, points, skeleton, hit, legacy)) is not None:
+                    yield row, i, touched
+
+    left = jobs()
+    while some := list(islice(left, batch)):
+        seen_by = np.stack([picture for _, _, picture in some]).transpose(0, 3, 1, 2)
+        answers = network.engine(np.ascontiguousarray(seen_by).astype(np.float32) / 255)
+        for (row, i, _), points, scores in zip(some, answers["points"], answers["scores"]):
+            points = points[order].astype(np.float64)
+            points[~np.isfinite(points).all(-1)] = np.nan
+            found[row, i, :, :2] = views[i][2].back(points)
+            found[row, i, :, 2] = np.nan_to_num(scores[order], nan=0.0, posinf=0.0, neginf=0.0)
+            shown[row, i] = True
+    return np.where(shown[..., None, None], found, found[:1])
+
+
+def view(
+    picture: np.ndarray, network: Predictor, subject: Subject, skeleton: Skeleton
+) -> tuple[np.ndarray, np.ndarray, Window]:
+    """What the network sees of a subject (h, w, 3) uint8, its points (K, 2) there, NaN where absent, and the
+    window.
+    """
+    frame = window(subject.box, network.card)
+    poses = only(subject.record.poses, skeleton)
+    points = np.where(poses.visibility[..., None] == ABSENT, np.nan, poses.points)[subject.instance]
+    return seen(picture, frame), frame.into(points), frame
+
+
+def struck(
+    picture: np.ndarray, points: np.ndarray, skeleton: Skeleton, hit: Hit, legacy: bool
+) -> np.ndarray | None:
+    """The picture under an attack; None where there is nothing to hide."""
+    size = picture.shape[0], picture.shape[1]
+    area = where(points, skeleton, hit.target, size, hit.radius or RADIUS, legacy)
+    return None if area is None else hidden(picture, area, hit.how)
+
+
+def scored(
+    folder: Path,
+    network: Predictor,
+    subjects: Sequence[Subject],
+    skeleton: Skeleton,
+    hits: Sequence[Hit],
+    answers: Answers,
+) -> tuple[str, Result]:
+    """The metric's name, and every score; those that the folder holds already are not computed again."""
+    path = folder / "scores.json"
+    known: dict[str, Any] = json.loads(path.read_bytes()) if path.is_file() else {}
+    rows = {"untouched": 0} | {str(hit): row for row, hit in enumerate(hits, 1)}
+    fresh = [name for name in rows if name not in known]
+    metric = metric_of(network, skeleton)
+    for name in progress.track(fresh, len(rows), "scoring", "attacks", done=len(rows) - len(fresh)):
+        found = answers.row(rows[name])
+        total, each = score(found, subjects, skeleton, network, metric)
+        known[name] = {"total": _plain(total), "each": {n: _plain(v) for n, v in each.items()}}
+        write_whole(path, json.dumps(known).encode(), alone=True)
+    scores = {
+        name: Score(_number(one["total"]), {n: _number(v) for n, v in one["each"].items()})
+        for name, one in known.items()
+    }
+    by_hit = {hit: scores[str(hit)] for hit in hits}
+    return metric, Result(network.name, scores["untouched"], by_hit)
+
+
+def metric_of(network: Predictor, skeleton: Skeleton) -> str:
+    """What people and single objects are scored by."""
+    if network.card.task != "top_down":
+        return f"PCK@{CORRECT_AT:g}"
+    return "PCKh@0.5" if set(topdown.HEAD) <= set(skeleton.landmarks) else "AP"
+
+
+def score(
+    found: np.ndarray, subjects: Sequence[Subject], skeleton: Skeleton, network: Predictor, metric: str
+) -> tuple[float, dict[str, float]]:
+    """A metric over all and for each landmark, of answers (subjects, K, 3)."""
+    of_picture: dict[int, list[int]] = {}
+    for n, subject in enumerate(subjects):
+        of_picture.setdefault(subject.record.id, []).append(n)
+    records = [subjects[some[0]].record for some in of_picture.values()]
+    truth = [only(record.poses, skeleton) for record in records]
+    answers, aligned = [], []
+    for true, some in zip(truth, of_picture.values()):
+        points, scores = found[some, :, :2], np.clip(found[some, :, 2], 0, 1)
+        boxes = np.stack([subjects[n].box for n in some])
+        answers.append(Poses(skeleton, points, scores, boxes=boxes))
+        every = np.full((len(true), *points.shape[1:]), np.nan)
+        every[[subjects[n].instance for n in some]] = points
+        aligned.append(Poses(skeleton, every, boxes=true.boxes))
+    if metric == "AP":
+        settled = [topdown.settled(one, np.ones(len(one)), network.card) for one in answers]
+        result = topdown.oks_of(settled, truth, records)
+        return result.ap, dict(result.per_landmark)
+    if metric == "PCKh@0.5":
+        heads = topdown.pckh_of(aligned, truth, records)[0]
+        assert heads is not None
+        return heads.at(0.5), {name: heads.landmark(name) for name in skeleton.landmarks}
+    correct = pck(aligned, truth)
+    return correct.at(CORRECT_AT), {n: correct.landmark(n).at(CORRECT_AT) for n in skeleton.landmarks}
+
+
+def _plain(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else value

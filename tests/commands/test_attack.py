@@ -1,0 +1,198 @@
+"""What it costs to hide what: the network is a stand-in that finds bright spots; all around it is real."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from heatmark.card import Card
+from heatmark.cli import main
+from heatmark.commands import attack_page
+from heatmark.commands.attack import Hit, attack
+from heatmark.commands.progress import quiet
+from heatmark.data import coco
+from heatmark.data.records import Record
+from heatmark.errors import UserError
+from heatmark.runtime.predictor import Predictor
+from heatmark.types import Poses, Skeleton
+
+TOOL = Skeleton("tool", ("red", "green", "blue"), bones=(("red", "green"),), parts={"warm": ("red", "green")})
+SPOTS = np.array([[12.0, 14], [60, 20], [30, 62]])
+SIZE = (96, 96)
+LEAST = 18  # pixels of a spot of about 26 that must be seen
+
+
+class Brightest:
+    """(B, 3, H, W) -> for each colour the mean of its brightest pixels, nowhere where most are hidden."""
+
+    def __init__(self):
+        self.batches = []
+
+    def __call__(self, pictures):
+        self.batches.append(len(pictures))
+        b, _, h, w = pictures.shape
+        there = (pictures > 0.6).astype(np.float64) + 1e-300
+        x, y = np.arange(w) + 0.5, np.arange(h) + 0.5
+        total = there.sum((-1, -2))
+        points = np.stack([(there.sum(-2) * x).sum(-1), (there.sum(-1) * y).sum(-1)], -1) / total[..., None]
+        points[total < LEAST] = np.nan
+        return {"points": points.astype(np.float32), "scores": (total >= LEAST).astype(np.float32)}
+
+
+def predictor(engine=None, **changes):
+    facts = {"name": "tool", "skeleton": TOOL.to_dict(), "size": SIZE, "model": "ihm56", "strides": (4,)}
+    return Predictor(
+        engine or Brightest(), Card.model_validate(facts | changes), name=changes.get("name", "")
+    )
+
+
+def pictures(folder, count=3, absent=()):
+    (folder / "images").mkdir(parents=True)
+    records = []
+    for n in range(1, count + 1):
+        drawn = np.full((80, 80, 3), 60, np.uint8)
+        for channel, (x, y) in enumerate(SPOTS.astype(int)):
+            drawn[y - 2 : y + 3, x - 2 : x + 3] = 0
+            drawn[y - 2 : y + 3, x - 2 : x + 3, channel] = 255
+        Image.fromarray(drawn).save(folder / "images" / f"{n}.png")
+        visibility = np.array([[0 if name in absent else 2 for name in TOOL.landmarks]], np.uint8)
+        poses = Poses(TOOL, SPOTS[None] + 0.5, visibility=visibility, boxes=np.array([[2.0, 2, 78, 78]]))
+        records.append(Record(folder / "images" / f"{n}.png", (80, 80), poses, n))
+    coco.write(folder, TOOL, records)
+    return folder
+
+
+def attacked(*args, **kwargs):
+    with quiet():
+        return attack(*args, **kwargs)
+
+
+def test_hiding_a_spot_costs_that_spot_and_a_part_costs_all_of_its_own(tmp_path):
+    done = attacked(predictor(), pictures(tmp_path / "d"), hows=["blackout"])
+    (result,) = done.results
+    assert done.metric == "PCK@0.1" and result.clean.total == 1.0
+    assert result.loss(Hit("red", "blackout", 6.0)) == pytest.approx(100 / 3)
+    assert result.loss(Hit("red", "blackout", 6.0), "red") == 100
+    assert result.loss(Hit("red", "blackout", 6.0), "blue") == 0
+    assert result.sufferers(Hit("red", "blackout", 6.0))[0] == ("red", 100)
+    assert result.loss(Hit("warm", "blackout")) == pytest.approx(200 / 3)  # two of three are black
+    assert result.mean_loss("blackout", part=False, radius=6.0) == pytest.approx(100 / 3)
+
+
+def test_a_larger_disc_costs_more_and_what_is_absent_costs_nothing(tmp_path):
+    folder = pictures(tmp_path / "d", absent=("green",))
+    done = attacked(predictor(), folder, hows=["blackout"], radii=[1, 2, 12], targets=["red", "green"])
+    result = done.results[0]
+    costs = [result.loss(Hit("red", "blackout", r)) for r in (1.0, 2.0, 12.0)]
+    assert costs[0] == 0 and costs[2] == 50  # of two labelled landmarks
+    assert [result.loss(Hit("green", "blackout", r)) for r in (1.0, 12.0)] == [0, 0]
+    rows = done.tables["Loss by radius"]
+    assert rows[0] == ["radius, px", "blackout"] and [r[0] for r in rows[1:]] == ["1", "2", "12"]
+    assert rows[3] == ["12", "25.0"]  # the mean over red and green
+
+
+def test_forward_passes_of_all_attacks_share_batches_and_unchanged_windows_are_not_shown(tmp_path):
+    engine = Brightest()
+    folder = pictures(tmp_path / "d", absent=("green",))
+    attacked(predictor(engine), folder, batch=5, targets=["red", "green"], hows=["blur", "blackout"])
+    assert engine.batches == [5, 4]  # 3 untouched, 3 x 2 of red; green is nowhere
+
+
+def test_two_networks_stand_side_by_side_and_the_page_opens_from_disk(tmp_path):
+    class Blind(Brightest):
+        def __call__(self, found):
+            return super().__call__(found) | {"points": np.full((len(found), 3, 2), np.nan, np.float32)}
+
+    out = tmp_path / "report"
+    folder = pictures(tmp_path / "d")
+    done = attacked(predictor(), folder, other=predictor(Blind(), name="blind"), out=out, radii=[6, 12])
+    rows = done.tables["Side by side"]
+    assert rows[:2] == [["PCK@0.1", "tool", "blind"], ["untouched", "100.0", "0.0"]]
+    assert ["blackout of parts", "33.3", "0.0"] in rows
+    page = (out / "report.html").read_text()
+    assert "http" not in page.replace("http://www.w3.org", "") and page.count("<svg") > 8
+    for words in ("What matters", "Size of the occlusion", "Before and after", "Who suffers most, blind"):
+        assert words in page
+    assert json.loads((out / "attack.json").read_text()) == json.loads(json.dumps(done.to_dict()))
+    assert "| 12 |" in (out / "tables.md").read_text()
+
+
+def test_a_second_run_looks_at_nothing_again_and_another_attack_is_refused(tmp_path):
+    folder, out = pictures(tmp_path / "d"), tmp_path / "out"
+    first = attacked(predictor(), folder, out=out, hows=["blackout"])
+    engine = Brightest()
+    again = attacked(predictor(engine), folder, out=out, hows=["blackout"])
+    assert engine.batches == [] and again.to_dict() == first.to_dict()
+    with pytest.raises(UserError, match="holds another attack .other attacks.; choose another folder"):
+        attacked(predictor(), folder, out=out, hows=["blur"])
+
+
+KILLED = """
+import sys, time
+sys.path[:0] = [{tests!r}]
+from test_attack import Brightest, attacked, predictor
+class Slow(Brightest):
+    def __call__(self, pictures):
+        time.sleep(0.4)
+        return super().__call__(pictures)
+attacked(predictor(Slow()), {folder!r}, out={out!r}, hows=["blackout"], batch=32)
+"""
+
+
+def test_a_run_that_was_killed_goes_on_with_the_same_numbers(tmp_path):
+    folder, out = pictures(tmp_path / "d", count=70), tmp_path / "out"
+    code = KILLED.format(tests=os.path.dirname(__file__), folder=str(folder), out=str(out))
+    process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
+    block = out / "answers-1" / "00000.npy"
+    until = time.monotonic() + 90
+    while not block.exists() and process.poll() is None and time.monotonic() < until:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert block.exists() and not (out / "attack.json").exists()
+    engine = Brightest()
+    done = attacked(predictor(engine), folder, out=out, hows=["blackout"], batch=32)
+    assert sum(engine.batches) < 70 * 5  # the first block was not looked at again
+    assert done.to_dict() == attacked(predictor(), folder, hows=["blackout"], batch=32).to_dict()
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"targets": ["rde"]}, "no landmark or part of 'tool' is called 'rde' .did you mean 'red'"),
+        ({"hows": ["blurr"]}, "no way of hiding is called 'blurr' .did you mean 'blur'"),
+        ({"radii": [0]}, "positive radii, got"),
+    ],
+)
+def test_what_cannot_be_hidden_is_said(tmp_path, settings, said):
+    with pytest.raises(UserError, match=said):
+        attacked(predictor(), pictures(tmp_path / "d", count=1), **settings)
+
+
+def test_nothing_labelled_is_said(tmp_path):
+    folder = pictures(tmp_path / "d", count=1, absent=TOOL.landmarks)
+    with pytest.raises(UserError, match="no object with a box and a labelled landmark to attack"):
+        attacked(predictor(), folder)
+
+
+def test_the_redder_the_dearer():
+    assert attack_page.heat(0.0) == "rgb(246,240,228)" and attack_page.heat(1.0) == "rgb(200,30,30)"
+
+
+def test_the_command_prints_tables_and_json(tmp_path, spots_onnx, capsys):
+    folder = pictures(tmp_path / "d", count=1)
+    options = ["--how", "blackout", "--target", "red", "--radius", "6"]
+    assert main(["attack", str(spots_onnx), str(folder), *options]) == 0
+    assert "Loss by landmark" in capsys.readouterr().out
+    assert main(["attack", str(spots_onnx), str(folder), *options, "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["metric"] == "PCK@0.1" and said["counts"] == {"objects": 1, "pictures": 1}
+    (one,) = said["models"][0]["attacks"]
+    assert (one["target"], one["how"], one["kind"], one["radius"]) == ("red", "blackout", "landmark", 6.0)
+    assert one["loss"] == pytest.approx(said["models"][0]["clean"]["score"] - one["score"])
