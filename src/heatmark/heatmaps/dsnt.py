@@ -93,6 +93,14 @@ def expectation(maps: Tensor, stride: float = 1, dims: int = 2) -> Tensor:
 
     >>> expectation(torch.tensor([[0.0, 0.0, 0.0], [0.0, 0.5, 0.5], [0.0, 0.0, 0.0]]))
     tensor([2.0000, 1.5000])
+
+    And its gradient, through a softmax of five by five equal cells: (x - 2.5) / 25 for the cell at x, so that
+    cells right of the mean pull it to the right.
+
+    >>> cells = torch.zeros(5, 5, requires_grad=True)
+    >>> expectation(rectified(cells))[0].backward()
+    >>> cells.grad[3].round(decimals=4)
+    tensor([-0.0800, -0.0400,  0.0000,  0.0400,  0.0800])
     """
     sums = _marginals(_wide(maps), dims)
     # Not a matrix product: autocast would do that in half precision.
