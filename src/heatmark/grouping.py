@@ -32,7 +32,7 @@ class Rules:
     """
 
     peaks: int = 30  # of a landmark, at the most
-    window: int = 3  # cells; a peak is the highest of so many by so many
+    window: int = 5  # cells; a peak is the highest of so many by so many
     threshold: float = 0.1  # a candidate must be higher to begin or join a person
     floor: float = 0.02  # and so high to complete one
     reach: float = 1.0  # a candidate's tag must be nearer than this to its person's
@@ -47,9 +47,17 @@ class Rules:
     found: Literal["value", "one"] = "value"  # what a refined landmark scores: the map's value, or 1
 
 
-HIGHERHRNET = Rules(window=5, order=COCO_ORDER, rounded=True, keyed=True, most=30, ties="minus")
+HIGHERHRNET = Rules(order=COCO_ORDER, rounded=True, keyed=True, most=30, ties="minus")
 POSE_AE = Rules(
-    order=COCO_ORDER, rounded=True, rms=True, keyed=True, most=30, stops=True, ties="minus", found="one"
+    window=3,
+    order=COCO_ORDER,
+    rounded=True,
+    rms=True,
+    keyed=True,
+    most=30,
+    stops=True,
+    ties="minus",
+    found="one",
 )
 PRESETS = {"heatmark": Rules(), "higherhrnet": HIGHERHRNET, "pose_ae": POSE_AE}
 

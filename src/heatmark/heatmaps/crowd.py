@@ -68,13 +68,14 @@ def tagged_maxima(
     threshold: float = 0.0,
     stride: float = 1,
     how: str = "quarter",
+    radius: int = 2,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The k highest peaks of each map with the tags there: what `grouping` makes persons of.
 
     Args:
         heat: (B, K, H, W). tags: (B, K, H, W), or (B, K, H, W, D) with several tags.
         k: at the most; of a small map, no more than its cells.
-        threshold, stride, how: as in `local_maxima`.
+        threshold, stride, how, radius: as in `local_maxima`.
 
     Returns:
         values (B, K, T), 0 where there are fewer; places (B, K, T, 2), x y in network pixels, NaN there; tags
@@ -87,7 +88,7 @@ def tagged_maxima(
     """
     h, w = heat.shape[-2:]
     tags = tags[..., None] if tags.ndim == 4 else tags
-    places, values = local_maxima(heat.float(), min(k, h * w), threshold, stride, how)
+    places, values = local_maxima(heat.float(), min(k, h * w), threshold, stride, how, radius)
     cell = torch.floor(places.nan_to_num(0.0) / stride).long()
     flat = cell[..., 1].clamp(0, h - 1) * w + cell[..., 0].clamp(0, w - 1)  # (B, K, T)
     index = flat.unsqueeze(-1).expand(*flat.shape, tags.shape[-1])
