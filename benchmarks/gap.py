@@ -30,10 +30,11 @@ HEAD = """# The gap from render to photograph
 
 Each row is the base with one thing changed: pictures rendered otherwise, a network trained otherwise, or the
 same one asked otherwise. All are scored on photographs that no training saw: PCK@0.1 in per cent, inside the
-labelled boxes enlarged by a quarter. Every training has the same number of steps. "Against base" is the mean
-over the tools that were measured in both, with a 95 % interval over the photographed objects, compared one by
-one; it does not hold what another seed would have given, which at this budget may well be as much. So a row
-counts here as a difference only where the interval leaves out zero, and even then a small one may be chance.
+labelled boxes enlarged by a quarter. Every training has the same number of steps. The difference is against
+the base, mean over the tools that were measured in both, with a 95 % interval over the photographed objects,
+compared one by one. It does not hold what another seed would have given, which at this budget may well be as
+much: a row counts here as a difference only where the interval leaves out zero, and even then a small one may
+be chance. Rows of the shipped detectors, which were trained at a larger budget, are compared with `shipped`.
 
 The base is `{recipe}` (IHM56 over a frozen EfficientNet-lite0) on {budget}.
 """
@@ -54,6 +55,8 @@ class Change:
     boxes: str = "truth"
     second_look: bool = False
     only: Sequence[str] = runs.TOOLS  # the tools to which it applies
+    shipped: bool = False  # asks the shipped detector, not one trained for this page
+    against: str = BASE  # the row with which it is compared
     needs: str = ""  # an option of the command without which the row is the base
 
 
@@ -82,6 +85,7 @@ def planned(change: Change | None, tool: str, seed: int, budget: Budget) -> Plan
         boxes=one.boxes,
         second_look=one.second_look,
         seed=seed,
+        shipped=one.shipped,
     )
 
 
@@ -104,6 +108,11 @@ class Line:
         return [tool for tool in self.found if self.found[tool] and self.base[tool]]
 
     @property
+    def compared(self) -> bool:
+        """Whether the row is compared with another."""
+        return self.change is not None and self.change.against != self.change.name
+
+    @property
     def difference(self) -> float:
         """Against the base, mean over the tools measured in both, per cent; NaN where there is none."""
         apart = [runs.mean(self.found[t]) - runs.mean(self.base[t]) for t in self.both]
@@ -116,7 +125,7 @@ class Line:
 
     @property
     def matters(self) -> bool:
-        return bool(self.change) and abs(self.difference) > self.half_width  # NaN is not above
+        return self.compared and abs(self.difference) > self.half_width  # NaN is not above
 
     def cells(self, budget: Budget) -> list[str]:
         """One for each tool; PCK@0.05 and the error of the correct over all of them; the difference."""
@@ -130,13 +139,13 @@ class Line:
         error = np.mean([np.mean([s.error() for s in scores]) for scores in measured]) if measured else np.nan
         cells += [f"{v:.1f}" if np.isfinite(v) else "" for v in (fine, error)]
         told = f"{self.difference:+.1f} ± {self.half_width:.1f}" if np.isfinite(self.difference) else ""
-        return [*cells, "" if self.change is None else f"**{told}**" if self.matters else told]
+        return [*cells, "" if not self.compared else f"**{told}**" if self.matters else told]
 
 
 def lines(results: Results, tools: Sequence[str]) -> list[Line]:
-    base = {tool: results.seeds(BASE, tool) for tool in tools}
-    rows = {n: {tool: results.seeds(n, tool) for tool in tools} for n in changes()}
-    return [Line(None, base, base), *(Line(changes()[name], found, base) for name, found in rows.items())]
+    rows = {n: {tool: results.seeds(n, tool) for tool in tools} for n in (BASE, *changes())}
+    others = [Line(change, rows[name], rows[change.against]) for name, change in changes().items()]
+    return [Line(None, rows[BASE], rows[BASE]), *others]
 
 
 def table(all_lines: Sequence[Line], tools: Sequence[str], budget: Budget) -> str:
@@ -165,7 +174,7 @@ def table(all_lines: Sequence[Line], tools: Sequence[str], budget: Budget) -> st
 
 def verdict(all_lines: Sequence[Line]) -> str:
     """Which rows mattered, in sentences."""
-    told = [line for line in all_lines if line.change and line.both]
+    told = [line for line in all_lines if line.compared and line.both]
     order = sorted((line for line in told if line.matters), key=lambda line: line.difference)
 
     def named(some: Sequence[Line]) -> str:

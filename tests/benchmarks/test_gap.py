@@ -109,6 +109,11 @@ def test_the_page_says_what_mattered_and_what_was_not_measured(tmp_path):
     assert "Not told apart from it: `copies-0` (-1.2)." in text
     assert "| `base` | nothing | 50.0 |" in text and "| `draws-5` | 5 objects | not measured |" in text
     assert "`maps-apart`" not in text  # it does not apply to hammers
+    results.put(("shipped", "hammer", 0), score(*[[0.05, 0.05]] * 40))
+    results.put(("shipped-whole", "hammer", 0), score([0.05, 0.05], [0.05, 0.2], [0.2, 0.2]))
+    again = gap.document(results, ["hammer"], SMALL)
+    assert "| `shipped` | in the labelled box | 100.0 | 0.0 | 5.0 |  |" in again  # compared with nothing
+    assert "| 50.0 | 0.0 | 5.0 | -50.0 ± 56.6 |" in again  # of other photographs: 196 sqrt(2 * 3 / 2) / 6
 
 
 def test_the_first_scenes_of_a_set_are_a_dataset_of_their_own(tmp_path, monkeypatch):
