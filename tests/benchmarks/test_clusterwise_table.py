@@ -1,0 +1,59 @@
+"""The cluster-wise table: rows that are recipes, numbers from a file, and every stack drawn."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+sys.path.insert(0, str(Path(__file__).parents[2]))  # benchmarks is no part of the package
+
+from benchmarks import clusterwise_table as bench  # noqa: E402
+from benchmarks.clusterwise_table import METRICS, PAPER, Budget, Table  # noqa: E402
+from heatmark.card import KEY, Card, Decoding  # noqa: E402
+from heatmark.errors import UserError  # noqa: E402
+from heatmark.models import create  # noqa: E402
+from heatmark.training import recipe as recipes  # noqa: E402
+from heatmark.types import Skeleton  # noqa: E402
+
+
+def test_every_row_is_a_recipe_with_the_same_number_of_steps():
+    budget = Budget(pictures=100, steps=450, batch=10, width=8, side=64)
+    for row in PAPER:
+        recipe = recipes.read(f"clusterwise_coco/{row}", budget.settings(row, seed=3))
+        assert recipe.epochs == 50 and recipe.seed == 3 and recipe.options["width"] == 8
+        assert recipe.size == (64, 64) and recipe.model == ("pose_ae" if row == "pose_ae" else "clusterwise")
+        with torch.device("meta"):
+            create(recipe.model, 17, **recipe.options)
+
+
+def test_what_was_not_run_says_so_and_seeds_are_averaged(tmp_path):
+    table = Table.opened(tmp_path / "t.json", "small")
+    assert bench.page(table, "x").count("not measured") == 2 * len(PAPER) + len(bench.POSETRACK)
+    for seed, ap in enumerate((0.2, 0.3)):
+        table.put("in_cross", seed, dict.fromkeys(METRICS, ap) | {"APL": None})
+    again = Table.opened(tmp_path / "t.json", "small")
+    assert again.mean("in_cross", "AP") == pytest.approx(25.0) and again.mean("in_cross", "APL") is None
+    text = bench.page(again, "x")
+    assert (
+        "| in_cross | AP | 62.7 | 25.0 | -37.7 |" in text and "| in_cross_1 | AP | - | not measured |" in text
+    )
+    with pytest.raises(UserError, match="another budget"):
+        Table.opened(tmp_path / "t.json", "large")
+
+
+def test_every_stack_and_branch_is_drawn(tmp_path):
+    skeleton, options = Skeleton("trio", ("a", "b", "c")), {"dense": [1, 1], "sparse": [3, 3], "width": 8}
+    net = create("clusterwise", 3, **options)
+    facts = {"name": "t", "skeleton": skeleton, "size": (64, 96), "model": "clusterwise", "options": options}
+    card = Card(**facts, task="crowd", strides=net.strides, decoding=Decoding(method="tags"))  # type: ignore
+    save_file(net.state_dict(), tmp_path / "m.safetensors", metadata={KEY: card.to_json()})
+    sheet = bench.stacks(tmp_path / "m.safetensors", np.zeros((32, 48, 3), np.uint8))
+    assert sheet.shape == (3 * 64, 4 * 96, 3) and sheet.dtype == np.uint8
+
+
+def test_mistakes_are_told(tmp_path):
+    with pytest.raises(UserError, match="two datasets are needed"):
+        bench.main(["--work", str(tmp_path)])
