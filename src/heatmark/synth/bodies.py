@@ -24,7 +24,8 @@ HEAD = (0.225, 0.20, 0.178, 0.166, 0.157, 0.150, 0.144, 0.138, 0.133, 0.130)  # 
 LENGTHS = {
     "ankle": 0.039, "shin": 0.246, "thigh": 0.245, "arm": 0.172, "forearm": 0.146, "hand": 0.108,
     "foot": 0.152, "hip_half": 0.050, "head": 0.130,
-}  # fmt: skip  # arm: elbow height 0.630 below the joint's middle at 0.802; hip_half: between the joints' middles
+}  # fmt: skip
+# arm: from the elbow, 0.630 high, to the joint's middle, at 0.802; hip_half: half of what parts the hips
 TRUNK_M = {  # joints of the trunk over the hips' middle (x, z), at a stature of 1.75 m
     "lumbar": (-0.025, 0.083), "thorax": (-0.035, 0.263), "neck": (-0.030, 0.513), "head": (-0.008, 0.640),
 }  # fmt: skip

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from .placing import turn
 
@@ -105,7 +106,7 @@ def skinned(vertices: np.ndarray, weights: np.ndarray, rest: Posed, now: Posed) 
     """
     turns = now.rotations @ rest.rotations.transpose(0, 2, 1)
     shifts = now.joints - np.einsum("bij,bj->bi", turns, rest.joints)
-    real = np.stack([_quaternion(r) for r in turns])  # (B, 4) w x y z
+    real = np.roll(Rotation.from_matrix(turns).as_quat(), 1, 1)  # (B, 4) w x y z
     dual = 0.5 * _product(np.column_stack([np.zeros(len(shifts)), shifts]), real)
     same = np.where(real @ real.T < 0, -1.0, 1.0)  # q and -q turn alike: all as the strongest bone's
     signed = weights * same[weights.argmax(1)]
@@ -122,13 +123,6 @@ def skinned(vertices: np.ndarray, weights: np.ndarray, rest: Posed, now: Posed) 
     mean = np.einsum("sij,sj->si", matrices[:, :9].reshape(-1, 3, 3), vertices[some]) + matrices[:, 9:]
     moved[some] += share * (mean - moved[some])
     return moved
-
-
-def _quaternion(r: np.ndarray) -> np.ndarray:
-    from scipy.spatial.transform import Rotation
-
-    x, y, z, w = Rotation.from_matrix(r).as_quat()
-    return np.array([w, x, y, z])
 
 
 def _product(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -143,7 +143,9 @@ def _pushes_of(part: str) -> np.ndarray:
 
 
 def _pushes(points: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """(V, 3, K) metres that every bulge and feature pushes points of the neutral rest pose by, at strength 1."""
+    """(V, 3, K) metres that every bulge and feature pushes points of the neutral rest pose by, at strength
+    1.
+    """
     trunk = weights[:, [INDEX["pelvis"], INDEX["lumbar"], INDEX["thorax"]]].sum(1)
     thighs = weights[:, [INDEX["left_thigh"], INDEX["right_thigh"]]].sum(1)
     head = weights[:, INDEX["head"]]

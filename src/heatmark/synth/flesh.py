@@ -3,7 +3,8 @@
 Each bone carries lofts: elliptic sections along it, in millimetres at a stature of 1.75 m. Their signed
 distances are joined smoothly (a soft minimum), and surface nets (Gibson 1998) lay a mesh on the zero level:
 coarse for the body, fine for head and hands. The same distances say how much each bone moves a vertex. What
-tells one body from another is a stretch of each bone's flesh and a few bulges; a mesh's topology never changes.
+tells one body from another is a stretch of each bone's flesh and a few bulges; a mesh's topology never
+changes.
 """
 
 from dataclasses import dataclass
@@ -49,32 +50,41 @@ TORSO = (
     (440, 96, 147, -14), (475, 80, 122, -21), (505, 62, 86, -26),
 )  # fmt: skip
 LOFTS = (
-    Loft("neck", "up", ((-40, 62, 70, -4), (0, 57, 62, -2), (45, 54, 56, 6), (100, 54, 54, 14), (150, 50, 50, 20)), (20, 20)),
-    Loft("clavicle", "aside", ((0, 42, 44), (70, 46, 46), (120, 46, 46)), (30, 40), (-32, 10, -8), (-3, 1), True),
-    Loft("clavicle", "aside", ((0, 34, 34), (60, 34, 32), (118, 32, 30)), (34, 30), (-45, 16, 62), (2, -24), True),
+    Loft("neck", "up", ((-40, 62, 70, -4), (0, 57, 62, -2), (45, 54, 56, 6), (100, 54, 54, 14), (150, 50,
+    50, 20)), (20, 20)),
+    Loft("clavicle", "aside", ((0, 42, 44), (70, 46, 46), (120, 46, 46)), (30, 40), (-32, 10, -8), (-3, 1),
+    True),
+    Loft("clavicle", "aside", ((0, 34, 34), (60, 34, 32), (118, 32, 30)), (34, 30), (-45, 16, 62), (2,
+    -24), True),
     Loft("arm", "down", (
-        (-22, 42, 40), (0, 51, 48, 0, 3), (35, 54, 50, 0, 5), (90, 52, 46, 2, 2), (160, 49, 42, 3), (230, 44, 39, 0),
+        (-22, 42, 40), (0, 51, 48, 0, 3), (35, 54, 50, 0, 5), (90, 52, 46, 2, 2), (160, 49, 42, 3), (230,
+        44, 39, 0),
         (275, 41, 40), (305, 39, 40),
     ), (36, 30), sided=True),
     Loft("forearm", "down", (
         (-5, 39, 40), (30, 44, 41), (70, 46, 41), (120, 43, 38), (180, 36, 31), (225, 31, 23), (258, 30, 20),
     ), (26, 16), sided=True),
-    Loft("hand", "down", ((-12, 30, 20), (20, 33, 17), (55, 40, 16, 2), (85, 42, 13, 2), (98, 40, 11, 2)), (12, 10), sided=True),
+    Loft("hand", "down", ((-12, 30, 20), (20, 33, 17), (55, 40, 16, 2), (85, 42, 13, 2), (98, 40, 11, 2)),
+    (12, 10), sided=True),
     Loft("thigh", "down", (
-        (-40, 84, 74, -6, 4), (20, 91, 82, -2, 2), (90, 86, 79), (170, 78, 73, 2), (260, 68, 64, 1), (340, 61, 57), (400, 58, 54),
+        (-40, 84, 74, -6, 4), (20, 91, 82, -2, 2), (90, 86, 79), (170, 78, 73, 2), (260, 68, 64, 1), (340,
+        61, 57), (400, 58, 54),
         (435, 55, 53),
     ), (52, 36), sided=True),
     Loft("shin", "down", (
-        (-8, 55, 52, 2), (40, 55, 50, -2), (95, 59, 54, -11), (150, 56, 52, -12), (230, 44, 42, -8), (310, 36, 34, -4),
+        (-8, 55, 52, 2), (40, 55, 50, -2), (95, 59, 54, -11), (150, 56, 52, -12), (230, 44, 42, -8), (310,
+        36, 34, -4),
         (380, 34, 32, -3), (430, 37, 34, -4),
     ), (36, 24), sided=True),
     Loft("foot", "ahead", (
-        (-42, 30, 27, -38), (-15, 38, 31, -30), (25, 38, 33, -30), (65, 30, 38, -38), (110, 21, 45, -47), (155, 15, 46, -53, -4),
+        (-42, 30, 27, -38), (-15, 38, 31, -30), (25, 38, 33, -30), (65, 30, 38, -38), (110, 21, 45, -47),
+        (155, 15, 46, -53, -4),
         (190, 11, 38, -57, -6),
     ), (22, 16), sided=True),
 )  # fmt: skip
 FINGERS = tuple(  # from the forefinger, which points forwards in the neutral stance, to the little one
-    Loft("hand", "down", ((0, r, r), (long * 0.5, r * 0.95, r * 0.9, 0, -2), (long, r * 0.8, r * 0.75, 0, -8)), (6, 8),
+    Loft("hand", "down", ((0, r, r), (long * 0.5, r * 0.95, r * 0.9, 0, -2), (long, r * 0.8, r * 0.75, 0,
+    -8)), (6, 8),
          (x, 0, -92), (spread, -4), True)
     for x, r, long, spread in ((30, 9.0, 72, 5), (11, 9.5, 82, 1), (-8, 9.0, 75, -2), (-26, 8.0, 58, -6))
 )  # fmt: skip
@@ -89,17 +99,20 @@ THUMB = Loft(
 )
 FACE = Loft(  # from the joint, which lies 183 under the vertex: chin to brow
     "head", "up", (
-        (-36, 22, 25, 56), (-20, 36, 41, 46), (0, 51, 53, 33), (22, 60, 59, 26), (48, 66, 64, 21), (80, 72, 68, 16), (105, 74, 70, 11),
+        (-36, 22, 25, 56), (-20, 36, 41, 46), (0, 51, 53, 33), (22, 60, 59, 26), (48, 66, 64, 21), (80, 72,
+        68, 16), (105, 74, 70, 11),
     ), (9, 30),
 )  # fmt: skip
 # ellipsoids of the head: middle, half sizes (mm from its joint); carved ones are taken away
 LUMPS = (
-    ((-6, 0, 84), (98, 76, 99)), ((93, 0, 28), (16, 14, 10)), ((99, 0, 30), (12, 9, 8)), ((91, 0, 48), (12, 8, 24)),
+    ((-6, 0, 84), (98, 76, 99)), ((93, 0, 28), (16, 14, 10)), ((99, 0, 30), (12, 9, 8)), ((91, 0, 48), (12,
+    8, 24)),
     ((76, 17, 84), (9, 26, 7)), ((76, -17, 84), (9, 26, 7)),  # brow
     ((84, 0, -3), (9, 23, 7)), ((83, 0, -12), (9, 20, 6)), ((76, 0, -33), (17, 20, 12)),  # lips, chin
     ((58, 42, 36), (20, 20, 16)), ((58, -42, 36), (20, 20, 16)),  # cheeks
     ((76, 32, 62), (12, 17, 10)), ((76, -32, 62), (12, 17, 10)),  # eyes
-    ((-10, 76, 46), (15, 7, 31)), ((-10, -76, 46), (15, 7, 31)), ((-20, 80, 50), (7, 8, 27)), ((-20, -80, 50), (7, 8, 27)),  # ears
+    ((-10, 76, 46), (15, 7, 31)), ((-10, -76, 46), (15, 7, 31)), ((-20, 80, 50), (7, 8, 27)), ((-20, -80,
+    50), (7, 8, 27)),  # ears
 )  # fmt: skip
 CARVED = (
     ((99, 34, 63), (16, 19, 9)), ((99, -34, 63), (16, 19, 9)), ((92, 0, -7.5), (6, 21, 1.5)),
@@ -175,7 +188,9 @@ def _along_arm(points: np.ndarray) -> np.ndarray:
 
 
 def _everything() -> list[tuple[np.ndarray, np.ndarray, str, object]]:
-    """Every loft and lump: lowest and highest corner it matters in, its bone, and points -> metres outside."""
+    """Every loft and lump: lowest and highest corner it matters in, its bone, and points -> metres
+    outside.
+    """
     found = []
     now = neutral()
     for loft in (Loft("pelvis", "up", TORSO, (34, 24)), *LOFTS, *FINGERS, THUMB, FACE):
@@ -203,8 +218,10 @@ def _placed(loft: Loft, bone: str, mirror: int, now: Posed):
     """A loft where the rest pose has it."""
     table = _capped(loft)
     frame = {
-        "up": np.array([[1.0, 0, 0], [0, 1, 0], [0, 0, 1]]), "down": np.array([[1.0, 0, 0], [0, 1, 0], [0, 0, -1]]),
-        "ahead": np.array([[0, 0, 1.0], [0, 1, 0], [1, 0, 0]]), "aside": np.array([[1.0, 0, 0], [0, 0, 1], [0, 1, 0]]),
+        "up": np.array([[1.0, 0, 0], [0, 1, 0], [0, 0, 1]]), "down": np.array([[1.0, 0, 0], [0, 1, 0], [0,
+        0, -1]]),
+        "ahead": np.array([[0, 0, 1.0], [0, 1, 0], [1, 0, 0]]), "aside": np.array([[1.0, 0, 0], [0, 0, 1],
+        [0, 1, 0]]),
     }[loft.axis]  # rows: a, b, station, in the bone's axes  # fmt: skip
     frame = frame * [1, mirror, 1]
     lean = np.tan(np.deg2rad(loft.tilt))
@@ -228,7 +245,8 @@ def _placed(loft: Loft, bone: str, mirror: int, now: Posed):
         radial = np.where(part > 1e-3, far * (1 - 1 / np.maximum(part, 1e-3)), -np.minimum(half_a, half_b))
         return np.hypot(np.maximum(radial, 0), s - at) + np.minimum(radial, 0)
 
-    ends = np.array([[a * x, b * y, s] for s, hx, hy, mx, my in table for x, y in ((1, 1), (1, -1), (-1, 1), (-1, -1))
+    ends = np.array([[a * x, b * y, s] for s, hx, hy, mx, my in table for x, y in ((1, 1), (1, -1), (-1,
+    1), (-1, -1))
                      for a, b in ((hx + abs(mx), hy + abs(my)),)])  # fmt: skip
     world = ends @ turn + origin
     return world.min(0) - 0.035, world.max(0) + 0.035, bone, outside
@@ -275,7 +293,9 @@ def _meshed(pieces, low, high, cell: float) -> Skin:
 
 
 def _joined(a: np.ndarray, b: np.ndarray, width: float) -> np.ndarray:
-    """Union of two signed distances, blended over a width (Quilez's polynomial); a negative width carves b."""
+    """Union of two signed distances, blended over a width (Quilez's polynomial); a negative width carves
+    b.
+    """
     if width < 0:
         return -_joined(-a, b, -width)
     h = np.maximum(width - np.abs(a - b), 0) / width
@@ -308,7 +328,7 @@ def _step(x: np.ndarray, middle: float, half: float) -> np.ndarray:
 
 
 def surface_nets(value: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The zero level of a field (X, Y, Z), negative inside, as (vertices in cells, triangles seen from outside).
+    """The zero level of a field (X, Y, Z), negative inside: vertices in cells, triangles seen from outside.
 
     One vertex in every cell that the surface passes, at the mean of its crossings of the cell's edges.
     """

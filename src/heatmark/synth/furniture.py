@@ -9,7 +9,7 @@ import numpy as np
 
 from . import surfaces
 from .assets import Asset, Material, Part
-from .solids import Solid, box, box_mapped, circle_angles, joined, part, rod, translation
+from .solids import Solid, box, box_mapped, joined, part, rod, translation
 
 Rng = np.random.Generator
 NOTHING = np.empty((0, 3))
@@ -218,7 +218,8 @@ def plant(rng: Rng) -> tuple[Part, ...]:
         start = rng.uniform(0, 1) ** 0.7 * (tall - 0.3 * long) * 0.8
         width = wide * np.sin(np.pi * np.clip(t * 0.92 + 0.06, 0, 1))
         ring = np.stack([
-            np.stack([out * np.cos(turn) - s * width * np.sin(turn), out * np.sin(turn) + s * width * np.cos(turn), pot + start + up], 1)
+            np.stack([out * np.cos(turn) - s * width * np.sin(turn),
+            out * np.sin(turn) + s * width * np.cos(turn), pot + start + up], 1)
             for s in (1, -1)
         ], 1)  # (7, 2, 3)  # fmt: skip
         leaves.append(ring)
@@ -233,8 +234,11 @@ def plant(rng: Rng) -> tuple[Part, ...]:
 
 
 MAKERS: dict[str, Callable[[Rng], tuple[Part, ...]]] = {
-    "chair": chair, "table": table, "crate": crate, "locker": locker, "post": post, "barrel": barrel, "cone": cone,
+    "chair": chair, "table": table, "crate": crate, "locker": locker, "post": post, "barrel": barrel,
+    "cone": cone,
     "ball": ball, "bag": bag, "plant": plant,
 }  # fmt: skip
-PIECES = {"chair": 2, "table": 1.5, "crate": 2, "locker": 1, "post": 1.2, "barrel": 0.8, "cone": 0.7, "ball": 1, "bag": 1.5,
-          "plant": 2}  # how often each comes  # fmt: skip
+PIECES = {  # how often each comes
+    "chair": 2, "table": 1.5, "crate": 2, "locker": 1, "post": 1.2, "barrel": 0.8, "cone": 0.7, "ball": 1,
+    "bag": 1.5, "plant": 2,
+}  # fmt: skip

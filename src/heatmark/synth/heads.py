@@ -1,7 +1,7 @@
 """Faces and what is on top of them: skin, eyes, brows, lips, beards; hair, caps, glasses.
 
-A face's texture is laid round the head as a label round a can: u is the azimuth (the nose in the middle), v the
-height. Hair stands off the scalp, whose edge is a hairline given by azimuth; long hair falls from it.
+A face's texture is laid round the head as a label round a can: u is the azimuth (the nose in the middle), v
+the height. Hair stands off the scalp, whose edge is a hairline given by azimuth; long hair falls from it.
 """
 
 from functools import lru_cache
@@ -20,10 +20,12 @@ Rng = np.random.Generator
 SIZE = (192, 320)  # (H, W) of a face's texture, finer in front than behind
 LOW_MM, HIGH_MM = -90.0, 190.0  # heights that it shows, over the head's joint
 SKIN = (  # sRGB, from fair to dark
-    (0.93, 0.76, 0.67), (0.88, 0.68, 0.56), (0.80, 0.58, 0.45), (0.68, 0.47, 0.34), (0.51, 0.34, 0.24), (0.34, 0.22, 0.16),
+    (0.93, 0.76, 0.67), (0.88, 0.68, 0.56), (0.80, 0.58, 0.45), (0.68, 0.47, 0.34), (0.51, 0.34, 0.24),
+    (0.34, 0.22, 0.16),
 )  # fmt: skip
 HAIR = (  # sRGB, and what share of people
-    ((0.045, 0.035, 0.03), 0.34), ((0.13, 0.08, 0.05), 0.26), ((0.26, 0.16, 0.09), 0.14), ((0.50, 0.36, 0.18), 0.09),
+    ((0.045, 0.035, 0.03), 0.34), ((0.13, 0.08, 0.05), 0.26), ((0.26, 0.16, 0.09), 0.14), ((0.50, 0.36,
+    0.18), 0.09),
     ((0.72, 0.58, 0.36), 0.08), ((0.42, 0.17, 0.07), 0.04), ((0.62, 0.61, 0.60), 0.05),
 )  # fmt: skip
 EYES = ((0.22, 0.12, 0.06), (0.30, 0.18, 0.09), (0.25, 0.40, 0.50), (0.30, 0.38, 0.22), (0.10, 0.06, 0.04))
@@ -278,7 +280,8 @@ def _cap_of_hair(rng: Rng, figure: Figure, style: str, cloth: Material, bald: bo
     if bald:
         inside = np.minimum(inside, 118 - z)
     own = flesh.head().vertices
-    thick = {"buzz": 3.0, "short": rng.uniform(9, 20), "bob": rng.uniform(12, 20), "long": rng.uniform(11, 18),
+    thick = {"buzz": 3.0, "short": rng.uniform(9, 20), "bob": rng.uniform(12, 20), "long": rng.uniform(11,
+    18),
              "tail": 7.0, "bun": 7.0, "afro": rng.uniform(30, 65)}[style] * flat  # fmt: skip
     waves = rng.normal(size=(5, 3)) * np.array([[1.0, 1.0, 0.5]]) * rng.uniform(60, 160, (5, 1))
     lumpy = np.sin(own @ waves.T + rng.uniform(0, 6, 5)).mean(1)
@@ -316,7 +319,9 @@ def _grid(points: np.ndarray, closed: bool) -> np.ndarray:
 
 
 def _sheet(figure: Figure, points: np.ndarray, closed: bool, cloth: Material, hangs: np.ndarray) -> Shell:
-    """A grid of points (R, N, 3), mm from the neutral head's joint; `hangs` (R,): how much follows the chest."""
+    """A grid of points (R, N, 3), mm from the neutral head's joint; `hangs` (R,): how much follows the
+    chest.
+    """
     rows, n = points.shape[:2]
     v, u = np.meshgrid(np.linspace(1, 0, rows), np.linspace(0.02, 0.98, n), indexing="ij")
     flat = points.reshape(-1, 3) * MM + flesh.neutral().joints[INDEX["head"]]
@@ -388,8 +393,10 @@ def _hat(rng: Rng, figure: Figure) -> list[Shell]:
     """A cap with a peak, a woollen hat, a helmet."""
     degrees, z, _ = _scalp()
     kind = rng.choice(["cap", "wool", "helmet", "brim"], p=[0.5, 0.25, 0.13, 0.12])
-    line = {"cap": np.interp(degrees, [0, 90, 180], [122, 98, 70]), "wool": np.interp(degrees, [0, 80, 95, 180], [104, 66, 60, 30]),
-            "helmet": np.interp(degrees, [0, 70, 90, 180], [122, 92, 88, 45]), "brim": np.full(len(z), 100.0)}[kind]  # fmt: skip
+    line = {"cap": np.interp(degrees, [0, 90, 180], [122, 98, 70]), "wool": np.interp(degrees, [0, 80, 95,
+    180], [104, 66, 60, 30]),
+            "helmet": np.interp(degrees, [0, 70, 90, 180], [122, 92, 88, 45]), "brim": np.full(len(z),
+            100.0)}[kind]  # fmt: skip
     off = {"cap": 11.0, "wool": 12.0, "helmet": 24.0, "brim": 12.0}[kind] + 7.0 * np.clip(
         (z - 120) / 60, 0, 1
     )

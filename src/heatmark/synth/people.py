@@ -1,8 +1,8 @@
 """The built-in people: figures of every age and build, clothed, in a stance, their landmarks known.
 
-`people` carries COCO's 17 landmarks, `people_mpii` MPII's 16; one seed gives the same person in both. A figure
-faces +x; seen from in front its left hand is on the right of the picture. Landmarks of joints lie inside the
-body, in the joint's middle, those of the face on the skin.
+`people` carries COCO's 17 landmarks, `people_mpii` MPII's 16; one seed gives the same person in both. A
+figure faces +x; seen from in front its left hand is on the right of the picture. Landmarks of joints lie
+inside the body, in the joint's middle, those of the face on the skin.
 """
 
 from collections.abc import Callable
@@ -14,11 +14,11 @@ from ..skeletons import COCO17, JOINTS, MPII16
 from ..types import Skeleton
 from . import bodies, figures, flesh, heads, postures, wardrobe
 from .assets import Asset, Material, Part
-from .bones import BONES, INDEX, SIDES, Posed, skinned
 from .bodies import NEUTRAL_M
+from .bones import BONES, INDEX, SIDES, Posed, skinned
 from .figures import Figure
-from .furniture import seat
 from .flesh import MM, normals_of
+from .furniture import seat
 from .solids import box, part
 from .wardrobe import Shell
 
@@ -31,10 +31,12 @@ BONE_OF = {
     "knee": "shin",
     "ankle": "foot",
 }
-# metres of a 1.75 m figure that may lie between a landmark and what the camera sees of the body before it
+# metres of a 1.75 m figure, clothed, that the camera may see before a landmark of the same body: from before,
+# behind and the side a joint lies so deep at the most; what is further in front is another limb
 DEPTH_M = {
-    "nose": 0.025, "eye": 0.022, "ear": 0.035, "shoulder": 0.085, "elbow": 0.06, "wrist": 0.05, "hip": 0.145, "knee": 0.085,
-    "ankle": 0.075, "pelvis": 0.15, "thorax": 0.13, "upper_neck": 0.09, "head_top": 0.06,
+    "nose": 0.02, "eye": 0.022, "ear": 0.04, "shoulder": 0.105, "elbow": 0.09, "wrist": 0.055,
+    "hip": 0.175, "knee": 0.10, "ankle": 0.07, "pelvis": 0.175, "thorax": 0.14, "upper_neck": 0.095,
+    "head_top": 0.09,
 }  # fmt: skip
 
 
@@ -73,7 +75,8 @@ def people_mpii(rng: Rng) -> Asset:
 def _asset(rng: Rng, name: str, skeleton: Skeleton) -> Asset:
     who = person(rng)
     marks = landmarks(who)
-    size = who.figure.build.stature_m / NEUTRAL_M
+    build = who.figure.build
+    size = build.stature_m / NEUTRAL_M * (0.6 + 0.4 * figures.fatness(build))
     depths = (
         np.array([DEPTH_M[n if n in DEPTH_M else n.partition("_")[2]] for n in skeleton.landmarks]) * size
     )
@@ -144,7 +147,9 @@ def _welded_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
 
 
 def seat_of(rng: Rng) -> Asset:
-    """What the person of the same seed sits on, in the same coordinates; who sits on nothing gets a pebble."""
+    """What the person of the same seed sits on, in the same coordinates; who sits on nothing gets a
+    pebble.
+    """
     who = person(rng)
     if who.stance != "sitting":
         return Asset("pebble", None, np.empty((0, 3)), (part(box(np.full(3, 5.0)), Material()),))

@@ -98,8 +98,8 @@ def long_axis(points: np.ndarray) -> np.ndarray:
 def posed(
     rng: np.random.Generator, how: str, points: np.ndarray, lean_deg: tuple[float, float]
 ) -> np.ndarray:
-    """(3, 3) rotation of an object with this outline: lying, rolled, leaning, standing, in the air; or upright,
-    as it was built, turned about the vertical only.
+    """(3, 3) rotation of an object with this outline: lying, rolled, leaning, standing, in the air; or
+    upright, as it was built, turned about the vertical only.
     """
     if how == "air":
         return any_rotation(rng)

@@ -106,7 +106,9 @@ class Puppet:
         self._forearm(side, bend, palm)
 
     def step(self, side: str, ankle: np.ndarray, yaw: float = 8.0, pitch: float = 0.0, knee_to=None) -> None:
-        """Sets a foot: its ankle at a place (3,) in the world, toes turned out by `yaw`, heel up by `pitch`."""
+        """Sets a foot: its ankle at a place (3,) in the world, toes turned out by `yaw`, heel up by
+        `pitch`.
+        """
         y, now = OUT[side], self.now()
         ahead = turn([0, 0, 1.0], y * yaw) @ [1.0, 0, 0] if knee_to is None else np.asarray(knee_to, float)
         hip = now.joints[INDEX[f"{side}_thigh"]]
@@ -137,8 +139,7 @@ def _two_bones(start, end, towards, upper: float, lower: float, most: float, bac
     side = np.asarray(towards, float) - (np.asarray(towards, float) @ way) * way
     side = side / max(np.linalg.norm(side), 1e-9)
     first = np.cos(inner) * way + np.sin(inner) * side
-    # an elbow bends its x axis towards the hand, a knee away from the foot
-    x = (first * np.cos(bend) - way) if False else -side + (side @ first) * first
+    x = (side @ first) * first - side  # an elbow bends towards its x axis, a knee away from it
     x = x / max(np.linalg.norm(x), 1e-9) * (-1 if backwards else 1)
     z = -first
     return np.stack([x, np.cross(z, x), z], 1), float(np.rad2deg(bend))
@@ -201,13 +202,15 @@ def behind(rng: Rng, p: Puppet, side: str) -> None:
 def phone(rng: Rng, p: Puppet, side: str) -> None:
     """A hand held up before the chest."""
     y = OUT[side]
-    p.reach(side, _spot(p, "thorax", rng.uniform(0.27, 0.36), y * rng.uniform(0.06, 0.14), rng.uniform(-0.02, 0.12)),
+    p.reach(side, _spot(p, "thorax", rng.uniform(0.27, 0.36), y * rng.uniform(0.06, 0.14),
+    rng.uniform(-0.02, 0.12)),
             _ways(p, -0.2, y * 0.6, -1), 70)  # fmt: skip
 
 
 def carry(rng: Rng, p: Puppet, side: str) -> None:
     y = OUT[side]
-    p.reach(side, _spot(p, "thorax", rng.uniform(0.25, 0.36), y * rng.uniform(0.14, 0.26), rng.uniform(-0.16, 0.0)),
+    p.reach(side, _spot(p, "thorax", rng.uniform(0.25, 0.36), y * rng.uniform(0.14, 0.26),
+    rng.uniform(-0.16, 0.0)),
             _ways(p, -0.6, y * 0.5, -1), rng.uniform(0, 90))  # fmt: skip
 
 
@@ -273,8 +276,10 @@ ONE_HAND: dict[str, Callable] = {
     "hang": hang, "akimbo": akimbo, "pocket": pocket, "phone": phone, "carry": carry, "to_ear": to_ear,
     "to_face": to_face, "wave": wave, "stretch": stretch, "up": up, "behind": behind, "on_head": on_head,
 }  # fmt: skip
-USUAL = {"hang": 7, "akimbo": 2, "pocket": 2, "phone": 1.5, "carry": 1.5, "to_ear": 0.7, "to_face": 0.7, "wave": 1,
-         "stretch": 1.2, "up": 0.6, "behind": 0.6, "on_head": 0.4}  # fmt: skip
+USUAL = {
+    "hang": 7, "akimbo": 2, "pocket": 2, "phone": 1.5, "carry": 1.5, "to_ear": 0.7, "to_face": 0.7, "wave": 1,
+    "stretch": 1.2, "up": 0.6, "behind": 0.6, "on_head": 0.4,
+}  # fmt: skip
 
 
 def picked(rng: Rng, weights: dict[str, float]) -> str:
@@ -594,15 +599,20 @@ def playing(rng: Rng, p: Puppet) -> None:
 
 
 STANCES: dict[str, Callable[[Rng, Puppet], None]] = {
-    "standing": standing, "walking": walking, "running": running, "sitting": sitting, "on_the_ground": on_the_ground,
+    "standing": standing, "walking": walking, "running": running, "sitting": sitting,
+    "on_the_ground": on_the_ground,
     "crouching": crouching, "kneeling": kneeling, "lying": lying, "bending": bending, "playing": playing,
 }  # fmt: skip
-OFTEN = {"standing": 0.34, "walking": 0.14, "running": 0.06, "sitting": 0.14, "on_the_ground": 0.05, "crouching": 0.05,
-         "kneeling": 0.04, "lying": 0.04, "bending": 0.05, "playing": 0.09}  # fmt: skip
+OFTEN = {
+    "standing": 0.34, "walking": 0.14, "running": 0.06, "sitting": 0.14, "on_the_ground": 0.05,
+    "crouching": 0.05, "kneeling": 0.04, "lying": 0.04, "bending": 0.05, "playing": 0.09,
+}  # fmt: skip
 
 
 def drawn(rng: Rng, offsets: np.ndarray, build: Build, stance: str | None = None) -> Puppet:
-    """A stance of a build; of up to ten draws the first in which no joint is forced and no limb cuts into flesh."""
+    """A stance of a build; of up to ten draws the first in which no joint is forced and no limb cuts into
+    flesh.
+    """
     stance = stance or picked(rng, OFTEN)
     best, least = None, np.inf
     for _ in range(10):

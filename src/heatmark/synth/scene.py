@@ -32,10 +32,11 @@ Matrix = tuple[tuple[float, float, float, float], ...]  # (4, 4), rows
 
 
 class Source(Strict):
-    """What to build: a built-in family, a mesh file or folder, clutter, a hand, furniture, somebody's seat."""
+    """What to build: a built-in family, a mesh file or folder, clutter, a hand, furniture, somebody's seat, a
+    product, a rack."""
 
-    kind: Literal["family", "mesh", "clutter", "hand", "furniture", "seat"]
-    name: str = ""  # of the family, or the path of the mesh
+    kind: Literal["family", "mesh", "clutter", "hand", "furniture", "seat", "product", "rack"]
+    name: str = ""  # of the family, the path of the mesh, the number of the product's maker
     seed: int = 0
 
 
@@ -153,6 +154,10 @@ def invent(settings: SceneSettings, seed: int, index: int, aspect: float = 1.0) 
     """
     rng = np.random.default_rng([seed, index])
     what = settings.objects[rng.integers(len(settings.objects))]
+    if what == "shelf":
+        from .racks import shelves  # which draws scenes of its own
+
+        return shelves(settings, rng, seed, index, aspect)
     kind = "family" if what in families() else "mesh"
     draw = int(rng.integers(settings.object.draws or 2**31)) if kind == "family" else 0
     source = Source(kind=kind, name=what, seed=draw)

@@ -97,6 +97,16 @@ class ClutterSettings(Strict):
     sets: float = 0.6  # how often they lie side by side with it, as in a set of sizes; else anywhere
 
 
+class ShelfSettings(Strict):
+    """How racks are filled; for the family `shelf` alone."""
+
+    products: tuple[int, int] = (60, 240)  # in the picture, about
+    facings: tuple[int, int] = (2, 8)  # of one product, side by side
+    gaps: float = 0.05  # how often a facing is sold out
+    stacked: float = 0.6  # how often low products are piled up
+    yaw_deg: float = 14.0  # standard deviation of how far from the side the camera stands
+
+
 class EffectSettings(Strict):
     exposure_ev: Range = (-1.0, 0.8)
     temperature: Range = (-0.25, 0.25)  # of white balance: log2 of red over blue, halved
@@ -123,7 +133,8 @@ HUMAN: dict[str, Any] = {
     },
     "ground": {
         "kinds": {
-            "wood": 1.5, "concrete": 2.0, "grass": 2.0, "tiles": 2.0, "painted": 0.7, "plain": 0.8, "fabric": 0.4,
+            "wood": 1.5, "concrete": 2.0, "grass": 2.0, "tiles": 2.0, "painted": 0.7, "plain": 0.8,
+            "fabric": 0.4,
             "photo": 0.3,
         },
         "tile_views": (0.4, 1.2),
@@ -135,7 +146,13 @@ HUMAN: dict[str, Any] = {
     },
     "effects": {"noise": (0.0, 0.025), "grey": 0.04, "exposure_ev": (-0.7, 0.8)},
 }  # fmt: skip
-RANGES = {"people": HUMAN, "people_mpii": HUMAN}
+# and what shelves of products are seen in: from before them, in a shop's even light
+SHOP: dict[str, Any] = {
+    "camera": {"fov_deg": (40.0, 70.0), "elevation_deg": (-8.0, 14.0), "tilt_deg": (-4.0, 4.0)},
+    "light": {"kinds": {"studio": 1.0, "workshop": 1.0}, "strength": (1.1, 1.9), "lamps": (1, 4)},
+    "effects": {"noise": (0.0, 0.025), "grey": 0.04, "exposure_ev": (-0.5, 0.6), "blur_px": (0.0, 0.6)},
+}
+RANGES = {"people": HUMAN, "people_mpii": HUMAN, "shelf": SHOP}
 
 
 class SceneSettings(Strict):
@@ -148,6 +165,7 @@ class SceneSettings(Strict):
     ground: GroundSettings = GroundSettings()
     background: BackgroundSettings = BackgroundSettings()
     clutter: ClutterSettings = ClutterSettings()
+    shelf: ShelfSettings = ShelfSettings()
     effects: EffectSettings = EffectSettings()
 
     @field_validator("objects", mode="before")

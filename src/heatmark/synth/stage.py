@@ -12,7 +12,7 @@ from ..errors import UserError, unknown
 from ..types import Skeleton
 from . import grounds, lights, scraps, vistas
 from .assets import Asset, Part
-from .scene import Background, Camera, Light, Scene, Surface, Wall
+from .scene import Background, Camera, Light, Placed, Scene, Surface, Wall
 from .things import build
 from .world import LINEAR, Item
 
@@ -42,7 +42,7 @@ def staged(scene: Scene) -> Stage:
     """Everything a scene names. Raises a DataError if a file it names cannot be read."""
     assets = [build(placed.source.kind, placed.source.name, placed.source.seed) for placed in scene.objects]
     items = [
-        Item(asset, np.array(placed.matrix), i, FINE if placed.instance else COARSE)
+        Item(asset, np.array(placed.matrix), i, _texels(placed))
         for i, (placed, asset) in enumerate(zip(scene.objects, assets))
     ]
     if scene.ground is not None:
@@ -53,6 +53,11 @@ def staged(scene: Scene) -> Stage:
     if not skeletons or skeletons[0] is None:
         raise UserError("a scene needs an object with landmarks")
     return Stage(items, light, partial(backdrop, scene.background, scene.camera, light), assets, skeletons[0])
+
+
+def _texels(placed: Placed) -> int:
+    """How fine an object is painted: a rack's strip of prices is as long as the rack."""
+    return 2 * FINE if placed.source.kind == "rack" else FINE if placed.instance else COARSE
 
 
 def plane(surface: Surface, tiles: tuple[int, int, int, int]) -> Asset:

@@ -9,15 +9,15 @@ from ..errors import unknown
 from . import placing
 from .assets import Asset, load
 
-KINDS = ("family", "mesh", "clutter", "hand", "furniture", "seat")
+KINDS = ("family", "mesh", "clutter", "hand", "furniture", "seat", "product", "rack")
 FREQUENT = 1000  # seeds below this come again (clutter); those above are seen once or twice
 
 
 def families() -> tuple[str, ...]:
     """The names of the built-in families."""
-    from .people import FAMILIES
+    from . import people, products
 
-    return (*tools(), *FAMILIES)
+    return (*tools(), *people.FAMILIES, *products.FAMILIES)
 
 
 def tools() -> tuple[str, ...]:
@@ -59,6 +59,10 @@ def _built(kind: str, name: str, seed: int) -> Asset:
         return load(name)
     if kind == "family":
         return _family(name)(rng)
+    if kind in ("product", "rack"):
+        from . import products, racks
+
+        return racks.rack(seed) if kind == "rack" else products.product(int(name), seed)
     from . import clutter, furniture, people
 
     if kind not in KINDS:
@@ -70,9 +74,9 @@ def _built(kind: str, name: str, seed: int) -> Asset:
 
 
 def _family(name: str) -> Callable[[np.random.Generator], Asset]:
-    from . import people, tools
+    from . import people, products, tools
 
-    known = tools.FAMILIES | people.FAMILIES
+    known = tools.FAMILIES | people.FAMILIES | products.FAMILIES
     if name not in known:
         raise unknown("family", name, known)
     return known[name]

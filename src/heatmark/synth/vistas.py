@@ -1,7 +1,7 @@
 """What people stand before: streets, parks and rooms, painted all round the horizon from nothing.
 
-A vista is a band (H, W, 3) uint8 sRGB: columns go round from azimuth 0, rows fall from TOP_DEG to BOTTOM_DEG of
-elevation. What is painted reaches below the horizon, so that it meets the ground where that ends.
+A vista is a band (H, W, 3) uint8 sRGB: columns go round from azimuth 0, rows fall from TOP_DEG to BOTTOM_DEG
+of elevation. What is painted reaches below the horizon, so that it meets the ground where that ends.
 """
 
 from collections.abc import Callable

@@ -25,7 +25,8 @@ CLOTH = (  # sRGB, what most people wear
     (0.55, 0.13, 0.15), (0.85, 0.80, 0.72),
 )  # fmt: skip
 GAY = ((0.80, 0.10, 0.12), (0.95, 0.75, 0.10), (0.10, 0.55, 0.30), (0.10, 0.35, 0.75), (0.90, 0.45, 0.10),
-       (0.85, 0.35, 0.55), (0.45, 0.20, 0.55), (0.20, 0.65, 0.70), (0.65, 0.85, 0.20), (0.95, 0.70, 0.75))  # fmt: skip
+       (0.85, 0.35, 0.55), (0.45, 0.20, 0.55), (0.20, 0.65, 0.70), (0.65, 0.85, 0.20), (0.95, 0.70,
+       0.75))  # fmt: skip
 DENIM = ((0.16, 0.21, 0.33), (0.27, 0.36, 0.50), (0.45, 0.55, 0.66), (0.10, 0.12, 0.17), (0.33, 0.40, 0.47))
 
 
@@ -208,7 +209,9 @@ def neckline(kind: str, deep: float) -> np.ndarray:
 
 
 def sleeves(length: float) -> np.ndarray:
-    """(V,) beyond a sleeve that ends so far down the arm (0 shoulder, 1 elbow, 2 wrist); below 0 there is none."""
+    """(V,) beyond a sleeve that ends so far down the arm (0 shoulder, 1 elbow, 2 wrist); below 0 there is
+    none.
+    """
     lay = layout()
     if length < 0:
         return np.maximum((lay.arm - 0.5) * 0.1, np.abs(lay.place[:, 1]) - 0.155)
