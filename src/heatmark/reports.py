@@ -353,7 +353,7 @@ def table_html(table: Sequence[Sequence[str]], colours: Mapping[str, str]) -> st
     for row in table[1:]:
         dot = f'<i style="background:{colours[row[0]]}"></i>' if row[0] in colours else ""
         cells = "".join(f"<td>{escape(cell)}</td>" for cell in row[1:])
-        kind = "" if row[0] in colours else " class=all"
+        kind = "" if not colours or row[0] in colours else " class=all"
         body.append(f"<tr{kind}><th>{dot}{escape(row[0])}</th>{cells}</tr>")
     return (
         f"<div class=scroll><table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"

@@ -77,6 +77,7 @@ def dearest(attack: "Attack", result: "Result", part: bool) -> list[tuple[str, d
 
 def sufferers(attack: "Attack", result: "Result", most: int = SUFFERERS) -> list[list[str]]:
     """Figures 6 and 8: for each attack, the landmarks that lose most of their own score."""
+    most = min(most, len(attack.skeleton))
     rows = [["hidden", "how", *(f"{n}." for n in range(1, most + 1))]]
     for hit in attack.hits:
         if hit.part or hit.radius == at_radius(attack):
@@ -244,6 +245,8 @@ def importance(attack: "Attack", losses: Mapping[str, float]) -> str:
             f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}" fill="{heat(share)}" stroke="var(--ink)">'
             f"{tip}</circle>"
         )
+        if len(attack.skeleton) <= reports.MANY:
+            out.append(f'<text class=tick x="{x + 16:.1f}" y="{y + 4:.1f}">{escape(name)}</text>')
     left = max((420 - w) / 2, 0)
     box = f"{-left:.0f} 0 {max(w, 420):.0f} {h:.0f}"
     return f'<svg viewBox="{box}" role=img aria-label="What matters">{"".join(out)}</svg>'
