@@ -54,6 +54,7 @@ class Budget:
     seeds: int
     size: int
     backbone: str
+    weights: str | None
     batch: int
     lr: float
     threads: int
@@ -111,6 +112,7 @@ def parser(description: str | None, out: str) -> argparse.ArgumentParser:
     found.add_argument("--seeds", type=int, default=3)
     found.add_argument("--size", type=int, default=128, help="of the network's input, pixels")
     found.add_argument("--backbone", default="coordinate_lite0", help="or coordinate_34, coordinate_50")
+    found.add_argument("--weights", default="hub", help="of the backbone: hub, a file, or none")
     found.add_argument("--batch", type=int, default=32)
     found.add_argument("--lr", type=float, default=1e-3)
     found.add_argument("--threads", type=int, default=1)
@@ -123,13 +125,15 @@ def parser(description: str | None, out: str) -> argparse.ArgumentParser:
 def budget_of(given: argparse.Namespace) -> Budget:
     torch.set_num_threads(given.threads)
     fields = {name: getattr(given, name) for name in Budget.__dataclass_fields__}
-    return Budget(**(fields | {"data": tuple(given.data)}))
+    weights = None if given.weights == "none" else given.weights
+    return Budget(**(fields | {"data": tuple(given.data), "weights": weights}))
 
 
 def settings(strategy: str, stride: int, seed: int, budget: Budget, **changes: Any) -> Recipe:
     """The recipe that a strategy is. Heatmaps are drawn with a sigma of one cell, as DSNT's bumps are."""
     light = "stride" in options_of(budget.backbone)
-    options = {"stride": stride} if light else {"dilate": (32 // stride).bit_length() - 1}
+    options: dict[str, Any] = {"stride": stride} if light else {"dilate": (32 // stride).bit_length() - 1}
+    options["weights"] = budget.weights
     raw: dict[str, Any] = {
         "name": "dsnt", "model": budget.backbone, "options": options,
         "size": [budget.size, budget.size], "batch": budget.batch, "lr": budget.lr, "seed": seed,
@@ -177,14 +181,12 @@ def views(samples: Samples, looks: int, net: Any, budget: Budget, name: str) -> 
     budget.cache.mkdir(parents=True, exist_ok=True)
     if not stem.with_suffix(".npz").exists():
         found = [samples[key] for key in keys]
-        arrays = {
-            n: np.stack([getattr(s, n).numpy() for s in found]) for n in ("pictures", "points", "sides")
-        }
-        np.savez(stem.with_suffix(".npz"), **arrays)
-    kept = np.load(stem.with_suffix(".npz"))
-    plain = Views(
-        (kept["pictures"],), *(torch.from_numpy(kept[n]) for n in ("points", "sides")), (budget.size,) * 2
-    )
+        pixels, points, sides = (
+            np.stack([getattr(s, n).numpy() for s in found]) for n in ("pictures", "points", "sides")
+        )
+        np.savez(stem.with_suffix(".npz"), pixels=pixels, points=points, sides=sides)
+    kept, size = np.load(stem.with_suffix(".npz")), (budget.size, budget.size)
+    plain = Views((kept["pixels"],), torch.from_numpy(kept["points"]), torch.from_numpy(kept["sides"]), size)
     if not net.frozen:
         return plain
     folder = stem.with_name(f"{stem.name}-{budget.backbone}")
@@ -224,12 +226,19 @@ def _scaled(seen: Tensor) -> Tensor:
 
 
 def fitted(
-    strategy: str, stride: int, seed: int, budget: Budget, learn: Samples, skeleton: Skeleton, **changes: Any
+    strategy: str,
+    stride: int,
+    seed: int,
+    budget: Budget,
+    learn: Samples,
+    skeleton: Skeleton,
+    name: str = "learn",
+    **changes: Any,
 ) -> tuple[Any, Recipe]:
-    """The strategy's network after its training, and its recipe."""
+    """The strategy's network after its training, and its recipe. `name`: see `views`."""
     recipe = settings(strategy, stride, seed, budget, **changes)
     net = network(recipe, skeleton)
-    shown = views(learn, budget.looks, net, budget, "learn")
+    shown = views(learn, budget.looks, net, budget, name)
     return trained(recipe, net, shown, skeleton, budget.steps), recipe
 
 

@@ -6,6 +6,7 @@ The paper finds lambda 1 and sigma 1 cell best (of lambda 0.2 to 10 and sigma 0.
 """
 
 import itertools
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +23,7 @@ def name_of(weight: float, sigma: float) -> str:
 
 def measure(budget: runs.Budget, rows: runs.Rows) -> None:
     learn, test, skeleton = runs.pictures(budget)
-    settings = {NONE: ("DSNT, none", {})} | {
+    settings: dict[str, tuple[str, dict[str, Any]]] = {NONE: ("DSNT, none", {})} | {
         name_of(w, s): ("DSNT, js", {"reg_weight": w, "reg_sigma": s})
         for w, s in itertools.product(LAMBDAS, SIGMAS)
     }

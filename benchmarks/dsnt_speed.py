@@ -13,7 +13,7 @@ Without kornia its rows say "not measured".
 import argparse
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -90,7 +90,7 @@ LAYERS = {"ours": ours_layer, "plain PyTorch": plain_layer, "kornia": kornia_lay
 LOSSES = {"ours": ours_loss, "plain PyTorch": plain_loss, "kornia": kornia_loss}
 
 
-def medians(ways: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+def medians(ways: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, float]:
     """Milliseconds of CPU time of each, taking turns; what else the machine does is not in it."""
     taken: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(rounds + 5):
@@ -105,7 +105,7 @@ def measured(rounds: int) -> dict[str, dict[str, float]]:
     """{"layer, forward": {"ours": ms, ...}, ...}"""
     draw = torch.Generator().manual_seed(0)
     maps = (3 * torch.randn(SHAPE, generator=draw)).requires_grad_()
-    points = 64 * torch.rand(*SHAPE[:2], 2, generator=draw)
+    points = torch.rand(*SHAPE[:2], 2, generator=draw) * torch.tensor([SHAPE[3], SHAPE[2]])
     upstream = torch.randn(*SHAPE[:2], 2, generator=draw)
     installed = [name for name in LAYERS if name != "kornia" or find_spec("kornia")]
 
