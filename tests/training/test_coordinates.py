@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from typing import Any
 
 import numpy as np
@@ -241,6 +242,22 @@ def test_a_trained_detector_passes_the_gate_and_finds_points(tmp_path, sticks, t
     np.testing.assert_allclose(points, load(run.model, threads=1)(photo).points, atol=0.05)
     (lost,) = detect(photo, exported.out, threshold=0.99)
     assert np.isnan(lost.poses.points).all()
+
+
+def test_interchangeable_ends_go_all_the_way(tmp_path, sticks, tiny):
+    alike = tmp_path / "alike"
+    shutil.copytree(sticks, alike)
+    said = json.loads((alike / "annotations.json").read_text())
+    said["categories"][0]["interchangeable"] = [["red", "blue"]]
+    (alike / "annotations.json").write_text(json.dumps(said))
+    settings = tiny | {"head": "dsnt", "epochs": 1}
+    with pytest.raises(UserError, match="so red and blue need a map each: set interchangeable: matched"):
+        train("ihm56", data=alike, out=tmp_path / "merged", settings=settings)
+    run = train("ihm56", data=alike, out=tmp_path / "run", settings=settings | {"interchangeable": "matched"})
+    predictor = load(run.model)
+    assert predictor.skeleton.groups == ((0, 1),) and predictor.card.channels == ((0,), (1,))
+    found = predictor(sticks / "images" / "000.jpg")
+    assert np.isfinite(found.points).all()
 
 
 def test_another_rectification_reaches_the_file(tmp_path, sticks, tiny):
