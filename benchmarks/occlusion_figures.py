@@ -34,9 +34,7 @@ def part(target: str, how: str, landmark: str | None = None) -> Measure:
 
 def own(target: str, landmark: str) -> Measure:
     """A landmark's own loss where another one is hidden, the mean over the ways."""
-    return lambda result: float(
-        np.mean([result.loss(h, landmark) for h in result.hits if (h.target, h.radius) == (target, 6.0)])
-    )
+    return lambda result: float(np.mean([result.loss(Hit(target, how, 6.0), landmark) for how in HOWS]))
 
 
 def large(result: Result) -> float:
@@ -78,6 +76,7 @@ def claims(result: Result | None) -> list[Row]:
             ours = None if result is None else measure(result)
         except KeyError:  # a skeleton without this landmark or part
             ours = None
+        ours = None if ours is None or np.isnan(ours) else ours
         rows.append(Row(name, metric, paper, ours, within))
     return rows
 

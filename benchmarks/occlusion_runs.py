@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from heatmark.commands.console import settings_of
 from heatmark.commands.evaluate import evaluate
 from heatmark.commands.render import render
 from heatmark.commands.train import train
@@ -20,7 +21,7 @@ from heatmark.data.records import write_whole
 from heatmark.errors import UserError
 
 from .rows import commit, machine
-from .runs import _settings, digest
+from .runs import digest
 
 PEOPLE = {"seed": 0, "size": (256, 256)}  # of built-in people, where no dataset is given
 SHEETS = {"I": "windmills_coco", "II": "windmills_mpii"}
@@ -110,7 +111,7 @@ def arguments(description: str | None, out: str) -> argparse.ArgumentParser:
 
 def study_of(given: argparse.Namespace) -> Study:
     """What was asked for; built-in people are rendered where no data is given."""
-    settings = _settings(given)
+    settings = settings_of(given.set)
     if given.data:
         if not given.validation:
             raise UserError("with --data, say --validation too")

@@ -1,0 +1,89 @@
+"""The occlusion study's tables and figures: every row of the paper, its value, and ours only where measured."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks import occlusion_figures, occlusion_runs, occlusion_tables, oks_speed
+from heatmark.commands.attack import Hit, Result, Score
+from heatmark.data import coco
+from heatmark.data.records import Record
+from heatmark.errors import UserError
+from heatmark.imaging import encode_jpeg
+from heatmark.metrics.oks import average_precision
+from heatmark.skeletons import COCO17
+from heatmark.training import recipe
+from heatmark.types import Poses
+
+
+def study(folder: Path) -> occlusion_runs.Study:
+    (folder / "data" / "images").mkdir(parents=True)
+    path = folder / "data" / "images" / "0.jpg"
+    path.write_bytes(encode_jpeg(np.zeros((64, 64, 3), np.uint8), 90))
+    poses = Poses(COCO17, np.full((1, 17, 2), 30.0), boxes=np.array([[10.0, 10, 50, 50]]))
+    coco.write(folder / "data", COCO17, [Record(path, (64, 64), poses, 1)])
+    return occlusion_runs.Study(folder / "data", folder / "data", folder / "work", folder / "table.md")
+
+
+def test_every_row_of_the_tables_is_a_recipe_that_does_what_the_row_says():
+    for table, rows in occlusion_tables.PAPER.items():
+        for row in rows:
+            found = recipe.read(f"{occlusion_runs.SHEETS[table]}/{row}")
+            hides = found.occlusion
+            assert (hides is None) == (row in ("no_augments", "flip_rot_scale", "half_body", "baseline"))
+            if hides is None:
+                continue
+            p = float(row.rpartition("_")[2])
+            asked = {name: getattr(hides, name) for name in ("blur", "cutout", "partmix", "several")}
+            assert {name: p if name in row else 0.0 for name in asked} == asked
+            assert (hides.level == "part") == ("_p_" in row)
+            assert (hides.removal == "under") == ("removed" in row)
+    assert len(occlusion_tables.PAPER["I"]) == 21 and len(occlusion_tables.PAPER["II"]) == 4
+
+
+def test_a_row_that_was_not_run_says_so_and_one_that_was_stands_below_the_papers(tmp_path):
+    here = study(tmp_path)
+    here.keep("windmills_coco/half_body", {"AP": 0.4125, "AP50": None, "AR": 0.5})
+    text = occlusion_tables.written(here, "I").read_text()
+    lines = text.splitlines()
+    at = next(i for i, line in enumerate(lines) if line.startswith("| half_body | paper"))
+    assert lines[at].startswith("| half_body | paper | 74.3 | 90.6 |") and lines[at].endswith("| 78.8 |")
+    assert lines[at + 1].replace(" ", "") in [f"||ours|{ap}|-|-|-|-|50.0|" for ap in ("41.2", "41.3")]
+    assert text.count("not measured") == 20 and "data (1 pictures)" in text
+    assert str(tmp_path) not in text
+
+
+def test_what_holds_for_other_data_or_budgets_is_not_shown(tmp_path):
+    here = study(tmp_path)
+    here.keep("windmills_coco/half_body", {"AP": 0.4})
+    other = occlusion_runs.Study(here.data, here.validation, here.work, here.out, {"epochs": 2})
+    assert here.known() and not other.known()
+    assert json.loads(here.scores.read_text())["windmills_coco/half_body"]["commit"]
+
+
+def test_the_papers_claims_stand_beside_ours(tmp_path):
+    each = dict.fromkeys(COCO17.landmarks, 0.8)
+    hidden = Score(0.7, each | {"left_eye": 0.7})
+    hits = {Hit("nose", how, 6.0): hidden for how in ("blur", "blackout", "meanout")}
+    result = Result("net", Score(0.75, each), hits)
+    rows = {row.recipe: row for row in occlusion_figures.claims(result)}
+    assert rows["figure 5: nose, blackout"].ours == pytest.approx(5.0)
+    assert rows["figure 5: nose, blackout"].verdict == "yes"
+    assert rows["figure 6a: nose hidden, of the left eye"].ours == pytest.approx(10.0)
+    assert rows["figure 7: upper body, blackout"].ours is None  # not attacked
+    assert all(row.ours is None for row in occlusion_figures.claims(None))
+
+
+def test_a_row_that_does_not_exist_is_named():
+    with pytest.raises(UserError, match="no row is called 'blur'; there are: a, b"):
+        occlusion_runs.chosen(("a", "b"), "a,blur")
+
+
+def test_both_scorers_give_the_same_numbers():
+    pytest.importorskip("pycocotools")
+    found, truth = oks_speed.synthetic(40)
+    ours = [v or 0.0 for v in average_precision(found, truth).metrics().values()]
+    assert ours == pytest.approx(oks_speed.by_pycocotools(found, truth), abs=1e-6)
+    assert 0.02 < ours[0] < 0.9
