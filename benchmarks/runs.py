@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
+from heatmark.commands.console import settings_of
 from heatmark.commands.evaluate import Evaluation, evaluate
 from heatmark.commands.render import render
 from heatmark.commands.train import train
@@ -49,28 +49,25 @@ class Budget:
     variant: str | None = None  # of the renderer
     environments: str | None = None  # folders to render with
     backgrounds: str | None = None
-    reuse: Mapping[str, str] = field(
-        default_factory=dict
-    )  # tool -> a set rendered before, of the base's scenes
+    reuse: Mapping[str, str] = field(default_factory=dict)  # tool -> a set rendered before, the base's
     weights: Mapping[str, str] = field(default_factory=dict)  # backbone or network -> file
     settings: Mapping[str, Any] = field(default_factory=dict)  # of every recipe
 
     @property
     def words(self) -> str:
         """What must be equal for two numbers to stand in one table. No path is in it."""
-        folders = {
-            "environment maps": self.environments,
-            "photographs as grounds and backgrounds": self.backgrounds,
-        }
         made = f"{self.scenes} scenes of {self.side} x {self.side} pixels and a copy of each"
-        shown = ", with " + (
-            " and ".join(n for n, folder in folders.items() if folder) or "nothing but procedures"
-        )
+        trained = f"{self.epochs} epochs of {2 * self.scenes} pictures{settings_words(self)}"
+        return f"{made}, {self._shown}; {trained}"
+
+    @property
+    def _shown(self) -> str:
         if self.reuse:
-            shown = (
-                f", of sets rendered before ({', '.join(f'{t}: {_told(f)}' for t, f in self.reuse.items())})"
-            )
-        return f"{made}{shown}; {self.epochs} epochs of {2 * self.scenes} pictures{settings_words(self)}"
+            told = (f"{tool}: scene.yaml {_digest_of(f, 'scene.yaml')}" for tool, f in self.reuse.items())
+            return f"of sets rendered before ({', '.join(told)})"
+        maps = ["environment maps"] if self.environments else []
+        photographs = ["photographs as grounds and backgrounds"] if self.backgrounds else []
+        return f"with {' and '.join(maps + photographs) or 'nothing but procedures'}"
 
 
 @dataclass(frozen=True)
@@ -100,9 +97,9 @@ class Plan:
         return digest(self.set_key, self.scenes, self.copies, recipe, self.changes, self.seed)
 
 
-def _told(folder: str) -> str:
-    """What a rendered set is, without its path."""
-    return f"scene.yaml {hashlib.sha256((Path(folder) / 'scene.yaml').read_bytes()).hexdigest()[:8]}"
+def _digest_of(folder: str, name: str) -> str:
+    """Of a file in a rendered set, to tell one from another without its path."""
+    return hashlib.sha256((Path(folder) / name).read_bytes()).hexdigest()[:8]
 
 
 def digest(*parts: Any) -> str:
@@ -177,6 +174,8 @@ class Results:
         self._write()
 
     def _write(self) -> None:
+        if self.file.exists():  # another process may have measured rows meanwhile
+            self.raw = json.loads(self.file.read_text())["rows"] | self.raw
         head = {"budget": self.budget, "machine": self.machine, "notes": self.notes}
         rows = ",\n".join(f"{json.dumps(key)}: {json.dumps(row)}" for key, row in self.raw.items())
         write_whole(self.file, f'{json.dumps(head)[:-1]}, "rows": {{\n{rows}\n}}}}\n'.encode())
@@ -197,24 +196,7 @@ def pictures(plan: Plan, work: Path, budget: Budget) -> Path:
     part = folder / f"first-{plan.scenes}{'' if plan.copies else '-alone'}.json"
     if part.exists():
         return part
-    if plan.scene in budget.reuse:
-        source = Path(budget.reuse[plan.scene])
-        if plan.set_key != Plan(plan.scene, scenery(budget)).set_key:
-            raise UserError(
-                f"the base is a set rendered before ({source.name}), this row would be rendered now"
-            )
-        folder.mkdir(parents=True, exist_ok=True)
-        if not (folder / "images").exists():
-            (folder / "images").symlink_to((source / "images").resolve(), target_is_directory=True)
-    else:
-        source, copies = folder, max(plan.copies, 1) if plan.method == "render" else 0
-        begun = sum(1 for _ in (folder / "images").glob("*.jpg")) if folder.exists() else 0
-        count, side = max(plan.scenes, -(-begun // (1 + copies))), (budget.side, budget.side)
-        if begun < count * (1 + copies) or not (folder / "annotations.json").exists():
-            render(
-                plan.scene, count=count, out=folder, size=side, samples=budget.samples, method=plan.method,
-                variant=budget.variant, copies=copies, settings=dict(plan.settings),
-            )  # fmt: skip
+    source = _reused(plan, folder, budget) if plan.scene in budget.reuse else _rendered(plan, folder, budget)
     raw = json.loads((source / "annotations.json").read_text())
     chosen = [i for i in raw["images"] if i["index"] < plan.scenes and (plan.copies or i["kind"] in MADE)]
     kept = {image["id"] for image in chosen}
@@ -223,6 +205,29 @@ def pictures(plan: Plan, work: Path, budget: Budget) -> Path:
     notes = [one for one in raw["annotations"] if one["image_id"] in kept]
     write_whole(part, json.dumps(raw | {"images": chosen, "annotations": notes}).encode())
     return part
+
+
+def _rendered(plan: Plan, folder: Path, budget: Budget) -> Path:
+    copies = max(plan.copies, 1) if plan.method == "render" else 0
+    begun = sum(1 for _ in (folder / "images").glob("*.jpg")) if folder.exists() else 0
+    count, side = max(plan.scenes, -(-begun // (1 + copies))), (budget.side, budget.side)
+    if begun < count * (1 + copies) or not (folder / "annotations.json").exists():
+        render(
+            plan.scene, count=count, out=folder, size=side, samples=budget.samples, method=plan.method,
+            variant=budget.variant, copies=copies, settings=dict(plan.settings),
+        )  # fmt: skip
+    return folder
+
+
+def _reused(plan: Plan, folder: Path, budget: Budget) -> Path:
+    """The base's set that was rendered before; its pictures stay where they are."""
+    source = Path(budget.reuse[plan.scene])
+    if plan.set_key != Plan(plan.scene, scenery(budget)).set_key:
+        raise UserError("the base is a set that was rendered before, and this row's would be rendered now")
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / "images").exists():
+        (folder / "images").symlink_to((source / "images").resolve(), target_is_directory=True)
+    return source
 
 
 def trained(plan: Plan, work: Path, budget: Budget) -> Path:
@@ -306,33 +311,19 @@ def arguments(description: str | None, out: str) -> argparse.ArgumentParser:
 
 
 def budget_of(given: argparse.Namespace) -> Budget:
-    fields = {
-        n: getattr(given, n) for n in Budget.__dataclass_fields__ if n not in ("weights", "reuse", "settings")
-    }
+    apart = ("weights", "reuse", "settings")
+    fields = {n: getattr(given, n) for n in Budget.__dataclass_fields__ if n not in apart}
     reuse = dict(pair.split("=", 1) for pair in given.reuse)
-    return Budget(**fields, reuse=reuse, weights=_weights(given), settings=_settings(given))
+    return Budget(**fields, reuse=reuse, weights=_weights(given), settings=settings_of(given.set))
 
 
 def trained_budget(given: argparse.Namespace) -> Budget:
     """Of a table that renders nothing."""
-    return Budget(scenes=0, epochs=given.epochs, weights=_weights(given), settings=_settings(given))
+    return Budget(scenes=0, epochs=given.epochs, weights=_weights(given), settings=settings_of(given.set))
 
 
 def _weights(given: argparse.Namespace) -> dict[str, str]:
     return dict(pair.split("=", 1) for pair in given.weights)
-
-
-def _settings(given: argparse.Namespace) -> dict[str, Any]:
-    """What --set says, nested: a.b=1 is {"a": {"b": 1}}."""
-    found: dict[str, Any] = {}
-    for pair in given.set:
-        name, _, value = pair.partition("=")
-        *outer, last = name.split(".")
-        inner = found
-        for part in outer:
-            inner = inner.setdefault(part, {})
-        inner[last] = yaml.safe_load(value)
-    return found
 
 
 def settings_words(budget: Budget) -> str:

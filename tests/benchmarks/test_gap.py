@@ -90,7 +90,11 @@ def test_scores_survive_the_file_and_another_budget_is_refused(tmp_path):
     results = Results(tmp_path / "gap.json", "small")
     results.put(("base", "hammer", 0), score([0.05, np.nan], [np.inf, 0.3]))
     results.put(("draws-5", "hammer", 0), Score(np.array([[runs.MISSED]]), np.array([50.0])))
+    other = Results(tmp_path / "gap.json", "small")  # a second process, begun now
+    results.put(("draws-50", "hammer", 0), score([0.05]))
+    other.put(("draws-1", "hammer", 0), score([0.05]))
     again = Results(tmp_path / "gap.json", "small")
+    assert again["draws-1", "hammer", 0] is not None and again["draws-50", "hammer", 0] is not None
     (kept,) = again.seeds("base", "hammer")
     assert kept.pck() == pytest.approx(100 / 3) and kept.error() == 5.0 and kept.error_px() == 5.0
     assert again["base", "wrench", 0] is None and again["draws-5", "hammer", 0] is not None
@@ -147,7 +151,7 @@ def test_the_first_scenes_of_a_set_are_a_dataset_of_their_own(tmp_path, monkeypa
     again = runs.pictures(Plan("hammer", scenes=4), tmp_path / "other", before)
     assert len(json.loads(again.read_text())["images"]) == 8 and (again.parent / "images").is_dir()
     assert made == [2, 5] and "sets rendered before (hammer: scene.yaml " in before.words
-    with pytest.raises(UserError, match="this row would be rendered now"):
+    with pytest.raises(UserError, match="this row's would be rendered now"):
         runs.pictures(Plan("hammer", {"object": {"draws": 1}}, scenes=4), tmp_path / "other", before)
     with pytest.raises(UserError, match="9 scenes are wanted, it has fewer"):
         runs.pictures(Plan("hammer", scenes=9), tmp_path / "other", before)
