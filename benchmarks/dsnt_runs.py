@@ -68,7 +68,7 @@ class Budget:
             "frozen below three convolutions that learn" if "lite0" in self.backbone else "all of it learning"
         )
         return (
-            f"{self.backbone}, {kept}; {self.size} x {self.size} pixels; {self.pictures} pictures, "
+            f"{self.backbone}, {kept}; {self.size} x {self.size} pixels; {self.pictures} pictures at most, "
             f"{self.looks} varied views of each; {self.steps} steps of {self.batch}, Adam, {self.lr:g} "
             "falling to 0 by a cosine"
         )
@@ -117,7 +117,7 @@ def parser(description: str | None, out: str) -> argparse.ArgumentParser:
     found.add_argument("--lr", type=float, default=1e-3)
     found.add_argument("--threads", type=int, default=1)
     found.add_argument("--minutes", type=float, default=float("inf"), help="begin no row after so long")
-    found.add_argument("--cache", type=Path, default=Path(".cache/dsnt"), help="for frozen features")
+    found.add_argument("--cache", type=Path, default=Path("runs/dsnt/cache"), help="for frozen features")
     found.add_argument("--out", type=Path, default=Path(out))
     return found
 

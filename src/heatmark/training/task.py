@@ -9,7 +9,7 @@ PUBLISHED: maps drawn, weighed, compared and read as by HRNet and SimpleBaseline
 Landmarks: hidden ones (1) are learnt like seen ones (2), because the network is to say where they are. One
 that lies outside the network's input has an empty map, and so has one labelled absent (0), since in rendered
 pictures that means outside; for photographs where it means that nobody looked, `absent: ignore` leaves its
-map out of the loss. A mean or an answered point is always somewhere, so these tasks learn nothing then.
+map out of the loss. A mean, like an answered point, is always somewhere, so it learns nothing from either.
 """
 
 from collections.abc import Callable, Sequence
