@@ -94,6 +94,21 @@ def test_each_labelled_person_is_answered_by_the_one_most_alike():
     assert np.isnan(answering(truth, Poses.empty(TRIO)).points).all()
 
 
+def test_frames_of_posetrack_get_its_own_score(tmp_path):
+    from heatmark.commands.crowd import posetrack_of
+    from heatmark.data.posetrack import POSETRACK17
+
+    points = np.tile(np.arange(17.0)[:, None] * 20, (1, 2))[None]
+    record = Record(
+        tmp_path / "a.jpg", SIZE, Poses(POSETRACK17, points), instances=({"head": [0, 0, 30, 40]},)
+    )
+    half = Poses(POSETRACK17, np.where(np.arange(17)[:, None] < 5, points, np.nan))  # the head only
+    found = posetrack_of([half], [record.poses], [record])
+    assert found is not None and found.metrics()["Head"] == 1.0 and found.metrics()["Ankle"] == 0.0
+    assert found.metrics()["mAP"] == pytest.approx(3 / 15)
+    assert posetrack_of([Poses.empty(TRIO)], [Poses.empty(TRIO)], [record]) is None
+
+
 def answers(*peaks: tuple[float, float]) -> dict[str, np.ndarray]:
     """One picture's answer: persons of three landmarks at (x, value), tags 5 apart."""
     t = len(peaks)

@@ -1,5 +1,5 @@
-"""Models of everybody at once: which found person answers a labelled one, and whether a new file finds the
-same persons as the model it was made of.
+"""Models of everybody at once: which found person answers a labelled one, PoseTrack's score, and whether a
+new file finds the same persons as the model it was made of.
 """
 
 from collections.abc import Sequence
@@ -8,8 +8,11 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from ..card import Card
+from ..data import Record
+from ..data.posetrack import NECK, heads_of, regions_of
 from ..metrics.oks import oks
 from ..metrics.pck import apart
+from ..metrics.posetrack import JOINTS, PoseTrackAP, mean_ap
 from ..runtime.crowd import groups_of
 from ..types import ABSENT, Poses, Skeleton
 
@@ -30,6 +33,17 @@ def answering(truth: Poses, found: Poses) -> Poses:
         if alike[n, m] >= ALIKE:
             points[m], scores[m] = found.points[n], found.scores[n]
     return Poses(found.skeleton, points, scores)
+
+
+def posetrack_of(
+    answers: Sequence[Poses], truth: Sequence[Poses], records: Sequence[Record]
+) -> PoseTrackAP | None:
+    """The mean average precision of frames of PoseTrack; None for other labels. Raises DataError where a
+    person has no head to measure by.
+    """
+    if not truth or any(name not in truth[0].skeleton.landmarks for name in (*JOINTS, NECK)):
+        return None
+    return mean_ap(answers, truth, [heads_of(r) for r in records], [regions_of(r) for r in records])
 
 
 def shifts(

@@ -22,6 +22,7 @@ from ..errors import DataError, UserError
 from ..metrics.oks import AveragePrecision
 from ..metrics.pck import ALPHAS, PCK, Policy, pck
 from ..metrics.pckh import PCKh
+from ..metrics.posetrack import PoseTrackAP
 from ..types import ABSENT, HIDDEN, SEEN, Boxes, Poses, Sample, Skeleton
 from . import crowd, progress, topdown
 from .looks import Looks, answering, looks, only
@@ -62,11 +63,12 @@ class Evaluation:
     answers: tuple[Poses, ...] = ()  # top_down: everything found, rescored and thinned out, in any number
     oks: AveragePrecision | None = None  # top_down: of the answers
     pckh: PCKh | None = None  # top_down, with MPII's landmarks
+    posetrack: PoseTrackAP | None = None  # crowd, in frames of PoseTrack
 
     @property
     def metrics(self) -> dict[str, float | None]:
         """Every number by its name: fractions, pixels where the name says so, None where there is none."""
-        people = (one.metrics() for one in (self.oks, self.pckh) if one is not None)
+        people = (one.metrics() for one in (self.oks, self.pckh, self.posetrack) if one is not None)
         return {name: value for one in people for name, value in one.items()} | self.result.metrics()
 
     @property
@@ -168,6 +170,7 @@ def evaluate(
         scores["oks"] = topdown.oks_of(seen.answers, seen.truth, seen.records)
         scores["pckh"], headless = topdown.pckh_of(seen.found, seen.truth, seen.records)
         remarks += headless
+        scores["posetrack"] = crowd.posetrack_of(seen.answers, seen.truth, seen.records) if crowds else None
     notes += more + remarks + seen.bad + _remarks(result, seen.records)
     for text in notes:
         progress.note(text)
