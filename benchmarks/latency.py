@@ -26,6 +26,7 @@ costs as much. The engines take turns within one run, so the ratios hold on a bu
 
 """
 NETWORKS = ("ihm224/resnet50_v1", "ihm56/resnet50_v1", "ihm224/mobilenet_v2", "ihm56/mobilenet_v2")
+PEOPLE = ("hrnet_w32@256x192", "simple_baseline_50@256x192")
 
 
 def main() -> None:
@@ -35,7 +36,7 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=200)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--out", type=Path)
-    parser.add_argument("networks", nargs="*", default=NETWORKS)
+    parser.add_argument("networks", nargs="*", default=(*NETWORKS, *PEOPLE))
     given = parser.parse_args()
     how = {"frames": given.frames, "threads": given.threads}
     networks = bench(given.networks, **how, int8=True)

@@ -1,4 +1,4 @@
-"""The occlusion study's tables and figures: every row of the paper, its value, and ours only where measured."""
+"""The occlusion study: every row and claim of the paper, its value, and ours only where measured."""
 
 import json
 from pathlib import Path

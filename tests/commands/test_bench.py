@@ -10,7 +10,7 @@ from heatmark import zoo
 from heatmark.commands import bench as benching
 from heatmark.commands.bench import Way, bench, measured
 from heatmark.errors import UserError
-from heatmark.runtime import Latency
+from heatmark.runtime import Latency, load
 
 
 class Clock:
@@ -44,6 +44,14 @@ def test_a_network_with_random_weights_is_measured_in_every_engine():
     assert "1 threads, medians of 2 frames" in text and "onnxruntime 1." in text
     line = json.loads(json.dumps(result.to_dict()))
     assert set(line["rows"][0]) == {"model", "engine", "decode", "network", "points", "total", "ratio"}
+
+
+def test_a_network_of_people_is_measured_at_its_own_size(tmp_path):
+    path = benching._random("hourglass_2@96x64", tmp_path / "net.safetensors")
+    card = load(path).card
+    assert card.size == (96, 64) and len(card.skeleton_of()) == 17
+    with pytest.raises(UserError, match="96by64"):
+        benching._random("hourglass_2@96by64", tmp_path / "net.safetensors")
 
 
 def test_whole_numbers_and_the_second_look_are_rows_of_their_own():

@@ -20,7 +20,9 @@ from .. import zoo
 from ..card import Card
 from ..errors import UserError, require, unknown
 from ..runtime import Latency, Predictor, load
+from ..skeletons import COCO17
 from ..types import Skeleton
+from .console import size_of
 from .doctor import machine
 from .progress import track
 
@@ -114,8 +116,8 @@ def bench(
     """Measure models in every engine that is installed and reads them.
 
     Args:
-        models: shipped detectors, model files, or networks with random weights as "ihm56" or
-            "ihm56/BACKBONE"; None: every shipped detector of this installation.
+        models: shipped detectors, model files, or networks with random weights as "ihm56",
+            "ihm56/BACKBONE" or "hrnet_w32@256x192"; None: every shipped detector of this installation.
         frames: how many count for each engine.
         threads: how many an engine may use.
         int8: rows in whole numbers too, for models in fp32. How fast, not how good: the gate of `export` says
@@ -188,20 +190,25 @@ def _ways(name: str, aside: Path, int8: bool) -> list[Way]:
 
 
 def _random(name: str, path: Path) -> Path:
-    """A network with random weights as a model file, for its speed. `name`: NETWORK or NETWORK/BACKBONE."""
+    """A network with random weights as a model file, for its speed.
+
+    `name`: NETWORK, NETWORK/BACKBONE, or NETWORK@HEIGHTxWIDTH, which has the 17 landmarks of a person.
+    """
     require("torch", "safetensors", to="measure a network without a model file")
     from ..models import MODELS, create, options_of, unfetched
     from ..training.state import write_model
 
-    network, _, backbone = name.partition("/")
+    network, _, shape = name.partition("@")
+    network, _, backbone = network.partition("/")
     if network not in MODELS:
         raise unknown("detector, model file or network", name, (*zoo.DETECTORS, *MODELS))
-    skeleton = Skeleton("points", ("a", "b", "c"))
+    skeleton = COCO17 if shape else Skeleton("points", ("a", "b", "c"))
+    size = size_of(shape) if shape else (224, 224)
     if backbone and "backbone" not in options_of(network):
         raise UserError(f"{name}: {network} takes no backbone")
     options = unfetched(network, {"backbone": backbone} if backbone else {})
     net: Any = create(network, points=len(skeleton), **options)
-    facts = {"name": name, "skeleton": skeleton, "size": (224, 224), "model": network, "options": options}
+    facts = {"name": name, "skeleton": skeleton, "size": size, "model": network, "options": options}
     write_model(path, net, Card(**facts, strides=net.strides))
     return path
 
