@@ -271,6 +271,8 @@ def scenery(budget: Budget) -> dict[str, Any]:
 @contextmanager
 def minutes(most: float) -> Iterator[None]:
     """Within it Ctrl-C comes by itself when the minutes are over; what was begun can be gone on with."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as a shell leaves it for what runs behind it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     before = signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
     signal.setitimer(signal.ITIMER_REAL, 60 * most)
     try:

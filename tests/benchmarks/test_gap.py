@@ -1,6 +1,7 @@
 """The ablation page: rows change one thing, what they share is made once, nobody tells what nobody ran."""
 
 import json
+import signal
 import sys
 from pathlib import Path
 
@@ -157,7 +158,10 @@ def test_the_first_scenes_of_a_set_are_a_dataset_of_their_own(tmp_path, monkeypa
         runs.pictures(Plan("hammer", scenes=9), tmp_path / "other", before)
 
 
-def test_when_the_minutes_are_over_it_stops_as_by_ctrl_c():
+@pytest.mark.parametrize("begun", [signal.default_int_handler, signal.SIG_IGN])  # ignored: behind a shell
+def test_when_the_minutes_are_over_it_stops_as_by_ctrl_c(begun, request):
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, signal.default_int_handler))
+    signal.signal(signal.SIGINT, begun)
     with pytest.raises(KeyboardInterrupt), runs.minutes(0.002):
         while True:
             pass
