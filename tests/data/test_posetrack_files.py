@@ -103,6 +103,8 @@ def test_files_that_are_none_are_told(tmp_path):
     (tmp_path / "a.json").write_text("{}")
     with pytest.raises(UserError, match="no PoseTrack file"):
         posetrack.read(tmp_path)
+    with pytest.raises(UserError, match="persons only, got category 'dog'"):
+        posetrack.read(tmp_path, "dog")
     (tmp_path / "a.json").write_text("{")
     with pytest.raises(DataError, match="not valid JSON"):
         posetrack.read(tmp_path)

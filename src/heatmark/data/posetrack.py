@@ -49,7 +49,7 @@ def read(path: str | Path, category: str | None = None, images: str | Path | Non
     """All labelled frames of a file, or of every file of a folder, 2018's or 2017's form.
 
     Args:
-        category: what to call the object; "person" when None.
+        category: "person", or None.
         images: the folder that the files' names of pictures start from; by default the file's own folder or
             one of those above it.
 
@@ -57,6 +57,8 @@ def read(path: str | Path, category: str | None = None, images: str | Path | Non
         UserError: there is no PoseTrack file. DataError: the file, and what is wrong with it.
     """
     path = Path(path)
+    if category not in (None, POSETRACK17.name):
+        raise UserError(f"{path}: PoseTrack has persons only, got category {category!r}")
     files = sorted(path.rglob("*.json")) if path.is_dir() else [path]
     pages = {file: page for file in files if (page := _page(file)) is not None}
     if not pages:
@@ -66,8 +68,6 @@ def read(path: str | Path, category: str | None = None, images: str | Path | Non
         with shaped(str(file), "PoseTrack"):
             frames = _frames_2017(page) if "annolist" in page else _frames_2018(page)
             records += [_record(frame, file, images, len(records) + 1 + n) for n, frame in enumerate(frames)]
-    if category is not None:
-        raise UserError(f"{path}: PoseTrack has persons only, got category {category!r}")
     return Dataset(path if path.is_dir() else path.parent, POSETRACK17, tuple(records))
 
 
