@@ -94,6 +94,23 @@ def test_each_labelled_person_is_answered_by_the_one_most_alike():
     assert np.isnan(answering(truth, Poses.empty(TRIO)).points).all()
 
 
+def test_a_published_network_of_everybody_becomes_a_model(tmp_path, monkeypatch):
+    from heatmark.commands.published_model import convert_model
+    from heatmark.models import published
+    from heatmark.models.pose_ae import PoseAE
+    from heatmark.runtime import load
+
+    narrow = PoseAE(17, 4, 8)
+    monkeypatch.setattr(published, "create", lambda name, points, **_: PoseAE(points, 4, 8))
+    torch.save({f"model.module.{k}": v for k, v in narrow.state_dict().items()}, tmp_path / "a.pth")
+    done = convert_model(tmp_path / "a.pth", tmp_path / "a.safetensors", size=(64, 64))
+    assert done.model == "pose_ae" and done.points == 17
+    monkeypatch.setitem(models.CROWDS, "pose_ae", lambda points, weights=None: PoseAE(points, 4, 8))
+    finder = load(tmp_path / "a.safetensors")
+    assert finder.card.task == "crowd" and finder.skeleton.name == "person"
+    assert finder(np.zeros((50, 80, 3), np.uint8)).points.shape[1:] == (17, 2)
+
+
 def test_frames_of_posetrack_get_its_own_score(tmp_path):
     from heatmark.commands.crowd import posetrack_of
     from heatmark.data.posetrack import POSETRACK17

@@ -2,7 +2,8 @@
 
 The file is loaded weights-only and recognised by its names and shapes. Its card says what it does not: the
 landmarks by name, the size of the input, colours, and that crops and maps are read as its authors do (msra),
-so that it finds the points it was published with.
+so that it finds the points it was published with. Networks of everybody at once (HigherHRNet, PoseAE) are
+read by our own grouping.
 """
 
 from dataclasses import dataclass
@@ -16,7 +17,13 @@ from ..types import Skeleton
 SUFFIXES = (".pth", ".pt", ".tar")
 KNOWN = {len(COCO17): (COCO17, (256, 192)), len(MPII16): (MPII16, (256, 256))}  # maps -> landmarks, (H, W)
 AUTHORS = {"hrnet": ("Sun et al. 2019", "MIT"), "simple": ("Xiao et al. 2018", "MIT"),
-           "hourglass": ("Newell et al. 2016", "BSD-3-Clause")}  # fmt: skip
+           "hourglass": ("Newell et al. 2016", "BSD-3-Clause"), "higher": ("Cheng et al. 2020", "MIT"),
+           "pose_ae": ("Newell et al. 2017", "BSD-3-Clause")}  # fmt: skip
+# Of one person a box: crops and maps read as the authors do. Of everybody at once: our grouping, which keeps
+# weak persons too, and their input.
+ONE = {"task": "top_down", "decoding": {"method": "msra"}}
+EVERYBODY = {"task": "crowd", "decoding": {"method": "tags", "refine": "quarter", "threshold": 0.1}}
+WHOLE = (512, 512)  # (H, W) of everybody's input
 
 
 @dataclass(frozen=True)
@@ -56,17 +63,17 @@ def convert_model(
     Args:
         source: the authors' .pth file.
         target: the .safetensors file to write.
-        model: a key of MODELS; an error if the file holds another. None: whatever it holds.
+        model: a key of MODELS or CROWDS; an error if the file holds another. None: whatever it holds.
         size: (H, W) it was trained for, which the file does not say; None: 256x192 for COCO's 17 landmarks,
-            256x256 for MPII's 16.
+            256x256 for MPII's 16, and 512x512 for networks of everybody at once.
         like: a dataset whose landmarks, in their order, are those of the maps; needed for other numbers.
 
     Raises:
         UserError: no such file, another network, landmarks that do not fit. DataError: no weights we know.
     """
     require("torch", "safetensors", to="convert a published model")
-    from ..card import Card, Decoding
-    from ..models import unfetched
+    from ..card import Card
+    from ..models import CROWDS, unfetched
     from ..models.blocks import seen_by
     from ..models.published import opened, recognised
     from ..training.state import write_model
@@ -77,21 +84,18 @@ def convert_model(
     name, net = opened(source)
     if model is not None and model != name:
         raise UserError(f"{source.name}: holds the weights of {name}, not of {model}")
-    if not name.startswith(tuple(AUTHORS)):
-        raise UserError(f"{source.name}: {name} finds all people at once; only networks of one person a box")
     points = recognised(net.state_dict())[1]
     skeleton, usual = _landmarks(points, like, source.name)
     authors, licence = next(v for k, v in AUTHORS.items() if name.startswith(k))
     card = Card.model_validate(
         {
             "name": target.stem,
-            "task": "top_down",
+            **(EVERYBODY if name in CROWDS else ONE),
             "skeleton": skeleton.to_dict(),
-            "size": size or usual,
+            "size": size or (WHOLE if name in CROWDS else usual),
             "model": name,
             "options": unfetched(name, {}),
             "strides": net.strides,
-            "decoding": Decoding(method="msra"),
             "input": seen_by(net),
             "data": {"weights": f"published by {authors}; converted from {source.name}"},
             "licence": f"{licence}, as the authors' code",
