@@ -24,7 +24,7 @@ from .things import build, families
 METHODS = ("render", "cut-and-paste")
 POOL = 10  # cut-outs that are pasted over and over; the paper's screwdrivers
 BARE: dict[str, Any] = {  # how an object is drawn for its cut-out: alone, whole, sharp
-    "object": {"extent": (0.85, 0.95), "small": 0.0, "truncated": 0.0},
+    "object": {"extent": (0.85, 0.95), "small": 0.0, "truncated": 0.0, "closeup": 0.0},
     "camera": {"depth_of_field": 0.0},
     "clutter": {"count": (0, 0), "hand": 0.0, "kin": 0.0},
     "effects": {
