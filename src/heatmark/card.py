@@ -30,11 +30,15 @@ class Decoding(BaseModel, extra="forbid", frozen=True):
     """
 
     # The highest cell, the mean (DSNT), as HRNet, the network's answer as it is, which are points; or the
-    # peaks of many persons with their tags, which `grouping` makes persons of.
-    method: Literal["peak", "expectation", "msra", "coordinates", "tags"] = "peak"
+    # peaks of many persons with their tags, which `grouping` makes persons of; or boxes, each thing's once.
+    method: Literal["peak", "expectation", "msra", "coordinates", "tags", "boxes"] = "peak"
     refine: REFINEMENTS = "dark"  # of a peak
     peaks: int = Field(default=30, ge=1)  # tags: of a landmark at the most, so persons too
     floor: float = 0.02  # tags: so high must a peak be to complete a person; to begin one, `threshold`
+    kept: int = Field(default=300, ge=1)  # boxes: of a picture at the most
+    overlap: float = Field(default=0.5, gt=0, le=1)  # boxes: those that overlap more are one thing
+    apart: float | None = Field(default=None, gt=0, le=1)  # boxes: more still, if the map has a peak for each
+    map: bool = False  # boxes: the map is an output of the file, too
     person: float = 0.0  # tags: who scores less, over all landmarks, is nobody
     reach: float = Field(default=1.0, gt=0)  # tags: nearer than this to its person's is a person's tag
     rectification: RECTIFICATIONS = "softmax"  # before a mean; the network draws without its own sigmoid
@@ -65,8 +69,8 @@ class Card(BaseModel):
 
     version: int = VERSION
     name: str
-    # One object a picture; many, each in its box; or everybody at once.
-    task: Literal["single", "top_down", "crowd"] = "single"
+    # One object a picture; many, each in its box; everybody at once; or boxes, of many things side by side.
+    task: Literal["single", "top_down", "crowd", "dense"] = "single"
     skeleton: dict[str, Any]  # Skeleton.to_dict(); a Skeleton is taken too
     size: tuple[int, int]  # (H, W) the network sees, pixels
     model: str  # a key of models.MODELS
@@ -77,6 +81,7 @@ class Card(BaseModel):
     decoding: Decoding = Decoding()
     input: str = INPUT
     enlarge: float = Field(default=1.25, gt=0)  # a given box grows by this before it is shown to the network
+    context: bool = True  # what lies around that is seen too; if not, it is painted over
     second_look: float = Field(
         default=1.6, ge=1
     )  # the second look's window, in sides of the box around the points
@@ -105,8 +110,12 @@ class Card(BaseModel):
     def _holds_together(self) -> "Card":
         if (self.task == "crowd") != (self.decoding.method == "tags"):
             raise ValueError("task crowd and decoding by tags belong together")
+        if (self.task == "dense") != (self.decoding.method == "boxes"):
+            raise ValueError("task dense and decoding by boxes belong together")
         if self.decoding.flip and self.decoding.method not in ("peak", "msra", "tags"):
             raise ValueError("the flip test averages maps whose peaks are read, and here there are none")
+        if self.decoding.method == "msra" and not self.context:
+            raise ValueError("msra sees what lies around a box")
         if self.decoding.method == "msra" and self.skeleton_of().interchangeable:
             raise ValueError("msra reads one point a map, so interchangeable landmarks need a map each")
         return self

@@ -69,12 +69,14 @@ def train(
     from ..models.blocks import draw_logits
     from ..training import recipe as recipes
     from ..training.crowd import Crowds, task_for
+    from ..training.dense import Wholes
+    from ..training.dense import task_for as boxes_task
     from ..training.fit import fit
     from ..training.loader import Samples, worth_training
     from ..training.task import task_of
 
     resolved = recipes.read(recipe, settings)
-    crowd = resolved.task == "crowd"
+    crowd, dense = resolved.task == "crowd", resolved.task == "dense"
     sources = [data] if isinstance(data, str | Path) else list(data)
     skeleton, learn, check = _entries(resolved, sources, validation)
     worth_training(learn, check, ", ".join(map(str, sources)))
@@ -88,11 +90,12 @@ def train(
     card = _card(resolved, skeleton, net, sources, len(learn), len(check))
     if leads:
         _begin(folder, resolved, resume)
-        what = "pictures" if crowd else "objects"
+        what = "pictures" if crowd or dense else "objects"
         note(f"{folder}: {len(learn)} {what} to learn from, {len(check)} to validate on")
-    kind: Any = Crowds if crowd else Samples
+    kind: Any = Crowds if crowd else Wholes if dense else Samples
     training, checking = kind(learn, skeleton, resolved), kind(check, skeleton, resolved)
-    task = task_for(net.layout) if crowd else task_of(resolved)  # type: ignore[arg-type]
+    known: Any = net
+    task = task_for(known.layout) if crowd else boxes_task(known.anchors) if dense else task_of(resolved)
     shown = {"track": track, "note": note} if leads else {}
     ended = fit(resolved, task, net, training, checking, folder, card, resume, **shown)
     return Run(folder, ended.model, ended.epochs, ended.best_loss, ended.nonfinite)
@@ -104,6 +107,7 @@ def _entries(
     """The skeleton to learn, and the objects to learn from and to validate on."""
     from ..data import open_dataset
     from ..training.crowd import scenes
+    from ..training.dense import shelves
     from ..training.loader import entries, split
     from ..training.recipe import skeleton_for
 
@@ -111,7 +115,9 @@ def _entries(
         raise UserError("no dataset was given to train on")
     datasets = [open_dataset(source) for source in sources]
     skeleton = skeleton_for(recipe, datasets[0].skeleton)
-    taken: Any = scenes if recipe.task == "crowd" else entries
+    taken: Any = {"crowd": scenes, "dense": shelves}.get(recipe.task, entries)
+    for line in (line for dataset in datasets for line in dataset.info.get("left_out", ())):
+        note(f"left out: {line}")
     learn, check = [], []
     for dataset in datasets:
         kept, apart = (dataset, None) if validation else split(dataset, recipe.validation, recipe.seed)
@@ -187,6 +193,7 @@ def _card(
         input=seen_by(net),
         decoding=_decoding(recipe),
         enlarge=recipe.enlarge,
+        context=recipe.context == 1,
         recipe=plain,
         data={
             "datasets": [Path(source).name for source in sources],
@@ -205,4 +212,7 @@ def _decoding(recipe: "Recipe") -> dict[str, Any]:
         return {"method": "expectation", "rectification": recipe.rectification}
     if recipe.head == "tags":
         return {"method": "tags", "refine": "quarter", "threshold": 0.1, "person": 0.1}
+    if recipe.head == "boxes":
+        how = recipe.dense
+        return {"method": "boxes", "threshold": how.least, "overlap": how.overlap, "kept": how.kept}
     return {"heatmap": {}, "connected": {"method": "coordinates"}, "msra": {"method": "msra"}}[recipe.head]

@@ -5,6 +5,7 @@ from . import msra as msra
 from .boxes import box_centres as box_centres
 from .boxes import box_maps as box_maps
 from .boxes import bump_std as bump_std
+from .boxes import climbed as climbed
 from .boxes import quad_map as quad_map
 from .dsnt import RECTIFICATIONS as RECTIFICATIONS
 from .dsnt import REGULARISERS as REGULARISERS

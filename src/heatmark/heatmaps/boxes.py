@@ -9,6 +9,7 @@ import math
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from .peaks import all_maxima
 from .render import centres
@@ -137,6 +138,36 @@ def _into_unit_squares(quads: Tensor) -> tuple[Tensor, Tensor]:
     h = torch.cat([torch.linalg.solve(safe, right), one[:, :1]], -1).view(-1, 3, 3)
     h = torch.where(solvable[:, None, None], h, torch.eye(3, dtype=torch.float64, device=x.device))
     return torch.linalg.inv(h), solvable
+
+
+def climbed(map: Tensor, floor: float = 0.1, steps: int = 10) -> Tensor:
+    """Whose each cell is: the peak that one comes to who climbs from it, always to the highest neighbour.
+
+    Pointers to the next cell are followed to the end in a few steps, each twice as far as the last.
+
+    Args:
+        map: (H, W).
+        floor: a peak that is not above it is none.
+        steps: 2^steps cells are climbed at the most.
+
+    Returns:
+        (H, W) int64: the peak's cell, counted row by row; -1 for none.
+
+    >>> climbed(torch.tensor([[0.2, 0.9, 0.3, 0.4, 0.8]])).tolist()
+    [[1, 1, 1, 4, 4]]
+    """
+    h, w = map.shape
+    around = F.pad(map, (1, 1, 1, 1), value=-torch.inf)
+    best, step = map, torch.zeros_like(map, dtype=torch.int64)
+    for dy, dx in ((dy, dx) for dy in range(3) for dx in range(3)):
+        there = around[dy : dy + h, dx : dx + w]
+        higher = there > best
+        best = torch.where(higher, there, best)
+        step = torch.where(higher, (dy - 1) * w + dx - 1, step)
+    towards = torch.arange(h * w, device=map.device) + step.flatten()
+    for _ in range(steps):
+        towards = towards[towards]
+    return torch.where(map.flatten()[towards] > floor, towards, -1).view(h, w)
 
 
 def box_centres(

@@ -2,6 +2,9 @@
 (MSE over its bumps and mined hard negatives). Lin et al. 2017; Kant 2019, equations 1 to 4.
 """
 
+from dataclasses import dataclass
+from typing import Literal
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -9,6 +12,29 @@ from torch.nn import functional as F
 from ..heatmaps.anchors import BACKGROUND
 
 FEWEST = 512  # cells of a map without bumps that count, the hardest ones
+
+
+@dataclass(frozen=True)
+class Dense:
+    """How boxes and their map are learnt and read: the defaults are the papers'."""
+
+    resize: tuple[int, int] | None = None  # shorter and longer side at the most; None: fitted into `size`
+    weights: tuple[float, float, float] = (1.0, 1.0, 1.0)  # of focal, smooth L1 and map: lambda of equation 4
+    alpha: float = 0.25
+    gamma: float = 2.0
+    beta: float = 1 / 9
+    positive: float = 0.5  # overlap from which an anchor is to find a box
+    negative: float = 0.4  # and below which it is to find nothing
+    rescue: bool = False  # a box that no anchor overlaps so much gets its best one
+    sigma: float = 40.0  # of the paper's bump, 120 cells wide
+    reading: Literal["fwhm", "std"] = "fwhm"  # of that sigma
+    oriented: bool = False  # bumps fill the labelled corners, where there are any, not the upright box
+    bump: float = 0.1  # a cell of the map above it belongs to a thing
+    empty: float = 0.1  # and one not above this to none
+    hard: float = 3.0  # cells of none that count, for each that belongs to a thing
+    least: float = 0.05  # score a box must exceed
+    overlap: float = 0.5  # suppression
+    kept: int = 300  # boxes of a picture at the most
 
 
 def focal(logits: Tensor, classes: Tensor, alpha: float = 0.25, gamma: float = 2.0) -> Tensor:

@@ -11,15 +11,24 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, Field, PlainSerializer, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from ..errors import DataError, UserError, unknown
 from ..imaging.augment import Augmentation
 from ..imaging.occlude import Occlusion
 from ..imaging.windows import Windows
 from ..imaging.zoom import Zoom
-from ..models import CROWDS, check_options
+from ..models import CROWDS, DENSE, check_options
 from ..types import Skeleton
+from .dense_losses import Dense
 from .tags import Embedding
 
 
@@ -79,11 +88,12 @@ class Recipe(BaseModel, extra="forbid", frozen=True):
     options: dict[str, Any] = {}  # that function's own arguments
     size: tuple[int, int] = (224, 224)  # (H, W) the network sees, pixels; multiples of 32
 
-    # One object a picture, scored by PCK; many, each in its box, by OKS; everybody at once, by OKS.
-    task: Literal["single", "top_down", "crowd"] = "single"
+    # One object a picture, scored by PCK; many, each in its box, by OKS; everybody at once, by OKS; boxes.
+    task: Literal["single", "top_down", "crowd", "dense"] = "single"
     # dsnt: a map's mean is the point, and the point is learnt; connected: the network answers with points
-    # (options.connected) and draws no maps; msra: all as HRNet's authors do; tags: a crowd's maps and tags
-    head: Literal["heatmap", "dsnt", "connected", "msra", "tags"] = "heatmap"
+    # (options.connected) and draws no maps; msra: all as HRNet's authors do; tags: a crowd's maps and tags;
+    # boxes: of many things side by side, and the map of their Gaussians
+    head: Literal["heatmap", "dsnt", "connected", "msra", "tags", "boxes"] = "heatmap"
     rectification: Literal["softmax", "thresholded_softmax", "abs", "relu", "sigmoid"] = "softmax"  # dsnt
     regulariser: Literal["none", "kl", "js", "variance"] = "js"  # dsnt: how maps are asked to be narrow
     reg_weight: float = Field(1.0, ge=0)  # dsnt: of that in the loss, the paper's lambda
@@ -105,10 +115,16 @@ class Recipe(BaseModel, extra="forbid", frozen=True):
     zoom: Annotated[Zoom | None, _fields_of(Zoom, "zoom"), PlainSerializer(_plain)] = (
         None  # tags: what of a picture is shown; None: all of it, and the augmentation moves it
     )
+    dense: Annotated[Dense, _fields_of(Dense, "dense"), PlainSerializer(_plain)] = (
+        Dense()  # boxes: how they and their map are learnt
+    )
     whole: float = Field(
         0.0, ge=0, le=1
     )  # share of samples that show the whole picture, not the object's box
+    whole_scale: tuple[float, float] = (1.0, 1.0)  # how large a whole picture is shown, of what would fit
     enlarge: float = Field(1.25, gt=0)  # a box grows by this before it is cut out
+    context: float = Field(1.0, ge=0, le=1)  # share of boxes seen with what lies around them;
+    # below 1 it is painted over when the network is used: a neighbour's landmarks are not in the box
     windows: Annotated[Windows | None, _fields_of(Windows, "windows"), PlainSerializer(_plain)] = (
         None  # how the box that is cut out varies, as HRNet's authors draw it
     )
@@ -156,6 +172,12 @@ class Recipe(BaseModel, extra="forbid", frozen=True):
                 f"head: tags and task: crowd are for {', '.join(CROWDS)} and for them only, "
                 f"got model: {self.model}, head: {self.head}, task: {self.task}"
             )
+        dense = self.model in DENSE
+        if (self.head == "boxes") != dense or (self.task == "dense") != dense:
+            raise UserError(
+                f"head: boxes and task: dense are for {', '.join(DENSE)} and for them only, "
+                f"got model: {self.model}, head: {self.head}, task: {self.task}"
+            )
         if self.head not in ("dsnt", "connected") and self.interchangeable == "matched":
             raise UserError("interchangeable: matched is for head: dsnt or connected")
         if self.occlusion and self.occlusion.removal != "none" and self._learns_absent:
@@ -163,6 +185,19 @@ class Recipe(BaseModel, extra="forbid", frozen=True):
                 "occlusion.removal takes labels away, which head: heatmap would learn as empty maps: set"
                 " absent: ignore, or occlusion.removal: none"
             )
+        return self
+
+    @field_validator("whole_scale")
+    @classmethod
+    def _rising(cls, value: tuple[float, float]) -> tuple[float, float]:
+        if not 0 < value[0] <= value[1]:
+            raise UserError(f"whole_scale is a range [low, high] above 0, got {list(value)}")
+        return value
+
+    @model_validator(mode="after")
+    def _context_is_ours(self) -> "Recipe":
+        if self.context < 1 and (self.head == "msra" or self.task not in ("single", "top_down")):
+            raise UserError("context below 1 is for boxes, and not for head: msra")
         return self
 
     @property
@@ -176,7 +211,11 @@ def skeleton_for(recipe: Recipe, skeleton: Skeleton) -> Skeleton:
     for name in wanted:
         skeleton.index(name)
 
-    if recipe.head != "heatmap" and recipe.interchangeable == "merged" and skeleton.interchangeable:
+    if (
+        recipe.head not in ("heatmap", "boxes")
+        and recipe.interchangeable == "merged"
+        and skeleton.interchangeable
+    ):
         names = " and ".join(skeleton.interchangeable[0])
         raise UserError(
             f"head: {recipe.head} reads one point from a map, so {names} need a map each: "
@@ -202,6 +241,8 @@ def skeleton_for(recipe: Recipe, skeleton: Skeleton) -> Skeleton:
 
 def channels_for(recipe: Recipe, skeleton: Skeleton) -> tuple[tuple[int, ...], ...]:
     """Which landmarks each map shows: interchangeable ones share one only where they are merged."""
+    if recipe.head == "boxes":  # things of one class
+        return (tuple(range(len(skeleton))),)
     return skeleton.alone if recipe.head in ("dsnt", "connected", "tags") else skeleton.channels
 
 
