@@ -202,7 +202,7 @@ the height of its peak, so the thresholds are not the same thing; the curve belo
 
 ![precision over what is kept]({picture.name})
 
-`python -m benchmarks.dsnt_confidence --data ... --photographs ... --steps {given.steps}`
+`python -m benchmarks.dsnt_confidence --data ... --photographs ... --steps {given.steps} --lr {given.lr:g}`
 """
     budget.out.write_text(text, encoding="utf-8")
     print(text)

@@ -31,7 +31,7 @@ def measure(budget: runs.Budget, rows: runs.Rows) -> None:
         if not rows.missing(f"{name}, seed {seed}"):
             continue
         net, recipe = runs.fitted(strategy, STRIDE, seed, budget, learn, skeleton, **changes)
-        held = runs.views(test, 0, net, budget, "test")
+        held = runs.views(test, 1, net, budget, "test")
         read = runs.reading(strategy, recipe)
         rows.add({f"{name}, seed {seed}": runs.numbers(runs.errors(net, read, held, skeleton))})
 
