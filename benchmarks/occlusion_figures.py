@@ -47,7 +47,7 @@ CLAIMS: tuple[tuple[str, str, float, Measure, float], ...] = (
     ("figure 5: nose, blackout", "loss", 5.0, hit("nose", "blackout"), 1.5),
     ("figure 5: nose, meanout", "loss", 4.4, hit("nose", "meanout"), 1.5),
     ("figure 5: nose, blur", "loss", 1.2, hit("nose", "blur"), 1.0),
-    ("figure 5: left eye, blackout", "loss", 1.0, hit("left_eye", "blackout"), 1.0),
+    ("figure 5: left eye, blackout", "loss", 1.0, hit("left_eye", "blackout"), 0.7),
     ("figure 6a: nose hidden, of the left eye", "own loss", 10.0, own("nose", "left_eye"), 3.0),
     ("figure 6a: nose hidden, of the right eye", "own loss", 10.0, own("nose", "right_eye"), 3.0),
     ("figure 6b: left eye hidden, of itself", "own loss", 5.0, own("left_eye", "left_eye"), 3.0),
@@ -84,7 +84,7 @@ def claims(result: Result | None) -> list[Row]:
 def document(done: Attack, command: str) -> str:
     """The claims, and every table of the attack."""
     counts = f"{len(done.subjects)} objects"
-    names = " and ".join(Path(r.model).name for r in done.results)
+    names = " and ".join(r.name for r in done.results)
     data = Path(done.dataset).name
     text = HEAD.format(metric=done.metric, model=names, counts=counts, data=data)
     text += markdown(claims(done.results[0]), command)

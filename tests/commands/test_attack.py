@@ -14,7 +14,7 @@ from PIL import Image
 from heatmark.card import Card
 from heatmark.cli import main
 from heatmark.commands import attack_page
-from heatmark.commands.attack import Hit, attack
+from heatmark.commands.attack import Hit, Result, Score, attack
 from heatmark.commands.progress import quiet
 from heatmark.data import coco
 from heatmark.data.records import Record
@@ -179,6 +179,12 @@ def test_nothing_labelled_is_said(tmp_path):
     folder = pictures(tmp_path / "d", count=1, absent=TOOL.landmarks)
     with pytest.raises(UserError, match="no object with a box and a labelled landmark to attack"):
         attacked(predictor(), folder)
+
+
+def test_a_run_is_called_by_its_folder():
+    nothing = Score(0.0, {})
+    assert Result("runs/w32/best.safetensors", nothing, {}).name == "w32"
+    assert Result("w32.onnx", nothing, {}).name == "w32.onnx"
 
 
 def test_the_redder_the_dearer():

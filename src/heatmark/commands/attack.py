@@ -70,6 +70,12 @@ class Result:
     clean: Score
     hits: Mapping[Hit, Score]
 
+    @property
+    def name(self) -> str:
+        """What tables call it: the file's name, of a run its folder's."""
+        file = Path(self.model)
+        return file.parent.name if file.name == BEST and file.parent.name else file.name
+
     def loss(self, hit: Hit, landmark: str | None = None) -> float:
         """Of the metric, in points of 100; negative where the network does better."""
         before, after = self.clean, self.hits[hit]

@@ -34,7 +34,7 @@ def tables(attack: "Attack") -> dict[str, list[list[str]]]:
     if len(attack.results) > 1:
         found["Side by side"] = side_by_side(attack)
     for result in attack.results:
-        of = f", {Path(result.model).name}" if len(attack.results) > 1 else ""
+        of = f", {result.name}" if len(attack.results) > 1 else ""
         if attack.radii:
             found[f"Loss by radius{of}"] = by_radius(attack, result)
             found[f"Loss by landmark{of}"] = by_target(attack, result, part=False)
@@ -88,7 +88,7 @@ def sufferers(attack: "Attack", result: "Result", most: int = SUFFERERS) -> list
 
 def side_by_side(attack: "Attack") -> list[list[str]]:
     """Figures 3 and 11: each network's score untouched, and its mean under attacks on landmarks and parts."""
-    rows = [[attack.metric, *(Path(result.model).name for result in attack.results)]]
+    rows = [[attack.metric, *(result.name for result in attack.results)]]
     rows.append(["untouched", *(reports.per_cent(result.clean.total) for result in attack.results)])
     kinds = [("landmarks", False)] * bool(attack.radii) + [("parts", True)] * any(h.part for h in attack.hits)
     for name, part in kinds:
@@ -110,7 +110,7 @@ def write(attack: "Attack", networks: Sequence[Predictor], folder: Path) -> None
 
 def page(attack: "Attack", networks: Sequence[Predictor]) -> str:
     """The whole page."""
-    names = " and ".join(Path(result.model).name for result in attack.results)
+    names = " and ".join(result.name for result in attack.results)
     lead = (
         f"{len(attack.subjects)} objects of {attack.dataset}, each hidden in {len(attack.hits)} ways in the"
         f" window that the network sees; losses are points of {attack.metric}, in per cent."
@@ -121,7 +121,7 @@ def page(attack: "Attack", networks: Sequence[Predictor]) -> str:
         parts += ["<h2>Side by side</h2>", reports.table_html(shown.pop("Side by side"), {})]
     for n, (result, network) in enumerate(zip(attack.results, networks)):
         if len(attack.results) > 1:
-            parts.append(f"<h2>{escape(Path(result.model).name)}</h2>")
+            parts.append(f"<h2>{escape(result.name)}</h2>")
         parts.append(_tiles(attack, result))
         parts += ["<div class=two>", *_drawings(attack, result), "</div>"]
         parts += [f"<h2>Before and after</h2><p class=legend>{LEGEND}</p>", *_pairs(attack, n, network)]
