@@ -1,6 +1,6 @@
 """A new object in an afternoon, timed: every command of docs/afternoon.md, from a mesh to points.
 
-    python -m benchmarks.afternoon --folder FOLDER [--scenes 200 --epochs 12] [--set options.weights=FILE]
+    python -m benchmarks.afternoon --folder FOLDER [--scenes 100 --epochs 16] [--set options.weights=FILE]
 
 Works in FOLDER (examples/bottle_opener.py makes the mesh there) and writes the times into the table of
 docs/afternoon.md. A step that is done is not done again, one that was stopped goes on. Wall time counts what
@@ -87,8 +87,8 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--folder", type=Path, required=True)
-    parser.add_argument("--scenes", type=int, default=200)
-    parser.add_argument("--epochs", type=int, default=12)
+    parser.add_argument("--scenes", type=int, default=100)
+    parser.add_argument("--epochs", type=int, default=16)
     parser.add_argument(
         "--set", action="append", default=[], help="of the recipe, as heatmark train takes it"
     )

@@ -31,10 +31,11 @@ HEAD = """# The gap from render to photograph
 Each row is the base with one thing changed: pictures rendered otherwise, a network trained otherwise, or the
 same one asked otherwise. All are scored on photographs that no training saw: PCK@0.1 in per cent, inside the
 labelled boxes enlarged by a quarter. Every training has the same number of steps. The difference is against
-the base, mean over the tools that were measured in both, with a 95 % interval over the photographed objects,
-compared one by one. It does not hold what another seed would have given, which at this budget may well be as
-much: a row counts here as a difference only where the interval leaves out zero, and even then a small one may
-be chance. Rows of the shipped detectors, which were trained at a larger budget, are compared with `shipped`.
+the base, mean over the tools that were measured in both, on the photographed objects that were scored in both,
+with a 95 % interval over them. It does not hold what another seed would have given, which at this budget may
+well be as much: a row counts here as a difference only where the interval leaves out zero, and even then a
+small one may be chance. Rows of the shipped detectors, which were trained at a larger budget, are compared with
+`shipped`.
 
 The base is `{recipe}` (IHM56 over a frozen EfficientNet-lite0) on {budget}.
 """
@@ -115,8 +116,8 @@ class Line:
     @property
     def difference(self) -> float:
         """Against the base, mean over the tools measured in both, per cent; NaN where there is none."""
-        apart = [runs.mean(self.found[t]) - runs.mean(self.base[t]) for t in self.both]
-        return float(np.mean(apart)) if apart else np.nan
+        pairs = [runs.common(self.found[tool], self.base[tool]) for tool in self.both]
+        return float(np.mean([runs.mean(a) - runs.mean(b) for a, b in pairs])) if pairs else np.nan
 
     @property
     def half_width(self) -> float:

@@ -12,7 +12,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -113,6 +113,12 @@ class Score:
 
     fractions: np.ndarray  # (N, K) distance over the longer side of the box; MISSED a miss, NaN not counted
     sides: np.ndarray  # (N,) that side, in pixels of a photograph NOMINAL pixels long
+    names: tuple[str, ...]  # (N,) picture:instance, so that other runs can be compared object by object
+
+    def only(self, names: Collection[str]) -> "Score":
+        """The objects that have these names."""
+        which = [i for i, name in enumerate(self.names) if name in names]
+        return Score(self.fractions[which], self.sides[which], tuple(self.names[i] for i in which))
 
     def pck(self, alpha: float = 0.1) -> float:
         """Per cent of the counted landmarks."""
@@ -134,18 +140,20 @@ class Score:
 
     def to_json(self) -> dict[str, Any]:
         rows = [[None if np.isnan(v) else round(float(v), 4) for v in row] for row in self.fractions]
-        return {"fractions": rows, "sides": [round(float(s), 2) for s in self.sides]}
+        return {"names": self.names, "sides": [round(float(s), 2) for s in self.sides], "fractions": rows}
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> "Score":
         rows = [[np.nan if v is None else v for v in row] for row in raw["fractions"]]
-        return cls(np.array(rows, float), np.array(raw["sides"], float))
+        return cls(np.array(rows, float), np.array(raw["sides"], float), tuple(raw["names"]))
 
     @classmethod
     def of(cls, found: Evaluation) -> "Score":
         fractions = np.where(np.isinf(found.result.fractions), MISSED, found.result.fractions)
-        longest = np.array([max(found.records[found.where(n)[0]].size) for n in range(len(fractions))])
-        return cls(fractions, found.result.sides * NOMINAL / longest)
+        where = [found.where(n) for n in range(len(fractions))]
+        longest = np.array([max(found.records[picture].size) for picture, _ in where])
+        names = tuple(f"{found.records[picture].id}:{instance}" for picture, instance in where)
+        return cls(fractions, found.result.sides * NOMINAL / longest, names)
 
 
 class Results:
@@ -355,15 +363,23 @@ def mean(scores: Sequence[Score], alpha: float = 0.1) -> float:
     return float(np.mean([score.pck(alpha) for score in scores])) if scores else np.nan
 
 
+def common(ours: Sequence[Score], base: Sequence[Score]) -> tuple[list[Score], list[Score]]:
+    """Both on the objects that were scored in both: whole photographs are scored only where one is alone."""
+    if not (ours and base):
+        return [], []
+    names = set(ours[0].names) & set(base[0].names)
+    return [score.only(names) for score in ours], [score.only(names) for score in base]
+
+
 def half_width(ours: Sequence[Score], base: Sequence[Score] = (), alpha: float = 0.1) -> float:
-    """Half a 95 % interval of `mean(ours)`, or of its difference from `mean(base)`, per cent.
+    """Half a 95 % interval of `mean(ours)`, or of its difference from `mean(base)` on the same objects, in %.
 
     The photographed objects are taken as a fair draw, the landmarks of one as a cluster (error of a ratio
-    estimator); what another seed would have given is in it only as far as seeds were averaged. Where both are
-    of the same photographs their differences are compared one by one, which is much narrower.
+    estimator), and a difference is taken object by object. What another seed would have given is in it only
+    as far as seeds were averaged.
     """
-    if base and ours and len(base[0].fractions) != len(ours[0].fractions):
-        return float(np.hypot(half_width(ours, (), alpha), half_width(base, (), alpha)))
+    if base:
+        ours, base = common(ours, base)
     if not ours:
         return np.nan
     n = (~np.isnan(ours[0].fractions)).sum(1)

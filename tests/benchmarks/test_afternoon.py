@@ -11,12 +11,12 @@ from benchmarks import afternoon  # noqa: E402
 
 def test_every_timed_command_stands_in_the_tutorial():
     page = afternoon.PAGE.read_text().partition(afternoon.BEGIN)[0]
-    for step in afternoon.steps(150, 12, ""):
+    for step in afternoon.steps(100, 16, ""):
         assert f"\n{step.line}\n" in page, step.line
 
 
 def test_times_are_added_up_only_when_all_are_there():
-    steps = afternoon.steps(150, 12, "")
+    steps = afternoon.steps(100, 16, "")
     times = {step.name: {"cpu": 30.0, "wall": 60.0} for step in steps}
     assert "| **all** | | 4 min 00 s | 8 min 00 s |" in afternoon.table(steps, times)
     del times["pictures"]

@@ -23,7 +23,7 @@ SMALL = Budget(
 
 def score(*rows):
     """A score of landmarks at these distances, boxes of 100 px."""
-    return Score(np.array(rows, float), np.full(len(rows), 100.0))
+    return Score(np.array(rows, float), np.full(len(rows), 100.0), tuple(map(str, range(len(rows)))))
 
 
 def test_every_row_is_a_scene_and_a_recipe_that_exist():
@@ -83,14 +83,15 @@ def test_a_difference_is_judged_object_by_object():
     # right: 1 1 1 0 more of 2 each; residuals .25 .25 .25 -.75, sum of squares .75; 196 sqrt(.75 * 4 / 3) / 8
     assert runs.half_width(better, base) == pytest.approx(24.5)
     assert runs.half_width(better, better) == 0
-    other = [score([0.05, np.nan])]
-    assert np.isnan(runs.half_width(other, base))  # of other photographs, and a single object has no spread
+    first = [score([0.05, np.nan])]
+    assert np.isnan(runs.half_width(first, base))  # only one object is in both: it has no spread
+    assert [s.names for s in runs.common(first, base)[1]] == [("0",)]
 
 
 def test_scores_survive_the_file_and_another_budget_is_refused(tmp_path):
     results = Results(tmp_path / "gap.json", "small")
     results.put(("base", "hammer", 0), score([0.05, np.nan], [np.inf, 0.3]))
-    results.put(("draws-5", "hammer", 0), Score(np.array([[runs.MISSED]]), np.array([50.0])))
+    results.put(("draws-5", "hammer", 0), Score(np.array([[runs.MISSED]]), np.array([50.0]), ("0",)))
     other = Results(tmp_path / "gap.json", "small")  # a second process, begun now
     results.put(("draws-50", "hammer", 0), score([0.05]))
     other.put(("draws-1", "hammer", 0), score([0.05]))
@@ -118,7 +119,7 @@ def test_the_page_says_what_mattered_and_what_was_not_measured(tmp_path):
     results.put(("shipped-whole", "hammer", 0), score([0.05, 0.05], [0.05, 0.2], [0.2, 0.2]))
     again = gap.document(results, ["hammer"], SMALL)
     assert "| `shipped` | in the labelled box | 100.0 | 0.0 | 5.0 |  |" in again  # compared with nothing
-    assert "| 50.0 | 0.0 | 5.0 | -50.0 ± 56.6 |" in again  # of other photographs: 196 sqrt(2 * 3 / 2) / 6
+    assert "| 50.0 | 0.0 | 5.0 | -50.0 ± 56.6 |" in again  # on the three in both: 196 sqrt(2 * 3 / 2) / 6
 
 
 def test_the_first_scenes_of_a_set_are_a_dataset_of_their_own(tmp_path, monkeypatch):

@@ -42,7 +42,9 @@ def scores(folder: Path, **rows: list[list[float]]) -> Results:
     """Results with a hammer's distances for each row, boxes of 100 px."""
     results = Results(folder / "scores.json", "small")
     for row, distances in rows.items():
-        results.put((row, "hammer", 0), Score(np.array(distances, float), np.full(len(distances), 100.0)))
+        names = tuple(map(str, range(len(distances))))
+        score = Score(np.array(distances, float), np.full(len(distances), 100.0), names)
+        results.put((row, "hammer", 0), score)
     return results
 
 

@@ -45,8 +45,10 @@ def test_what_is_learnt_from_is_written_once_and_its_pictures_stay(root, tmp_pat
 
 def test_the_mean_is_over_keypoints_not_over_classes(tmp_path):
     results = Results(tmp_path / "t.json", "small")
-    results.put(("HM", "car", 0), Score(np.array([[0.05, 0.05], [0.05, np.nan]]), np.full(2, 100.0)))
-    results.put(("HM", "bus", 0), Score(np.array([[0.3, 0.3]]), np.full(1, 100.0)))
+    results.put(
+        ("HM", "car", 0), Score(np.array([[0.05, 0.05], [0.05, np.nan]]), np.full(2, 100.0), ("1", "2"))
+    )
+    results.put(("HM", "bus", 0), Score(np.array([[0.3, 0.3]]), np.full(1, 100.0), ("1",)))
     assert table2.micro(results, "HM") == (60.0, ["bus", "car"])  # 3 of 5, not (100 + 0) / 2
     rows = {row.recipe: row for row in table2.rows(results)}
     assert rows["HM, of 2 classes"].paper is None  # the paper's is over all twelve
