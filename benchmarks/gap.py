@@ -31,11 +31,10 @@ HEAD = """# The gap from render to photograph
 Each row is the base with one thing changed: pictures rendered otherwise, a network trained otherwise, or the
 same one asked otherwise. All are scored on photographs that no training saw: PCK@0.1 in per cent, inside the
 labelled boxes enlarged by a quarter. Every training has the same number of steps. The difference is against
-the base, mean over the tools that were measured in both, on the photographed objects that were scored in both,
-with a 95 % interval over them. It does not hold what another seed would have given, which at this budget may
-well be as much: a row counts here as a difference only where the interval leaves out zero, and even then a
-small one may be chance. Rows of the shipped detectors, which were trained at a larger budget, are compared with
-`shipped`.
+the base, mean over the tools measured in both, on the photographed objects scored in both, with a 95 %
+interval over them. It does not hold what another seed would have given, which at this budget may well be as
+much: a row counts here as a difference only where the interval leaves out zero, and even then a small one may
+be chance. Rows of the shipped detectors, trained at a larger budget, are compared with `shipped`.
 
 The base is `{recipe}` (IHM56 over a frozen EfficientNet-lite0) on {budget}.
 """
