@@ -118,7 +118,9 @@ class Crowds(Dataset):
         picture, points = seen.picture, seen.poses.points
         if epoch is not None:
             picture, points = self.disturbed(picture, points, rng)
-        plane = transforms.warp(counted(scene.record), frame.matrix, frame.size, nearest=True)
+        # Beyond the picture nobody is, and that counts: the published programs leave it out, but they do not
+        # letterbox what they look at, and maps that nobody learnt are full of ghosts.
+        plane = transforms.warp(counted(scene.record), frame.matrix, frame.size, value=1, nearest=True)
         return CrowdBatch(
             torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1))),
             torch.from_numpy(points.astype(np.float32)),
