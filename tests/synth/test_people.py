@@ -64,8 +64,8 @@ def upright(seed: int, toward: float, name: str = "people") -> Scene:
     return Scene(
         seed=0,
         index=0,
-        objects=(Placed(source=Source(kind="family", name=name, seed=seed), matrix=rows[0], instance=1),),
-        camera=Camera(matrix=rows[1], fov_deg=30.0),
+        objects=(Placed(source=Source(kind="family", name=name, seed=seed), matrix=rows[0], instance=1),),  # type: ignore[arg-type]
+        camera=Camera(matrix=rows[1], fov_deg=30.0),  # type: ignore[arg-type]
         light=Light(kind="studio"),
     )
 

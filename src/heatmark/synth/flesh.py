@@ -7,8 +7,10 @@ tells one body from another is a stretch of each bone's flesh and a few bulges; 
 changes.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
@@ -17,7 +19,6 @@ from .bodies import NEUTRAL_M, Build, offsets
 from .bones import BONES, INDEX, SIDES, Posed, posed, swung
 
 MM = 0.001
-JOIN_M = 0.008  # width over which lofts flow into each other
 REST = {  # arms out and a little down, legs apart: no flesh touches other flesh
     f"{side}_{bone}": rotation
     for side, mirror in zip(SIDES, (1, -1))
@@ -122,6 +123,24 @@ EYES_MM, NOSE_MM, EARS_MM = (86.5, 32.0, 62.0), (111.0, 0.0, 30.0), (-2.0, 79.0,
 NECK_CUT_MM, WRIST_MM = 1488.0, 238.0  # where head and hands begin: a height, a length of the forearm
 
 
+Distance = Callable[[np.ndarray], np.ndarray]  # points (P, 3) -> (P,) metres outside, negative inside
+AXES = {  # rows: a, b and the stations' way, in a bone's own axes
+    "up": np.array([[1.0, 0, 0], [0, 1, 0], [0, 0, 1]]),
+    "down": np.array([[1.0, 0, 0], [0, 1, 0], [0, 0, -1]]),
+    "ahead": np.array([[0, 0, 1.0], [0, 1, 0], [1, 0, 0]]),
+    "aside": np.array([[1.0, 0, 0], [0, 0, 1], [0, 1, 0]]),
+}
+
+
+class Piece(NamedTuple):
+    """A loft or a lump where the rest pose has it."""
+
+    low: np.ndarray  # (3,) corners of the box in which it matters, metres
+    high: np.ndarray
+    bone: str  # "" for what is carved away
+    outside: Distance
+
+
 @dataclass(frozen=True)
 class Skin:
     """A part of the neutral surface."""
@@ -187,10 +206,8 @@ def _along_arm(points: np.ndarray) -> np.ndarray:
 # distances
 
 
-def _everything() -> list[tuple[np.ndarray, np.ndarray, str, object]]:
-    """Every loft and lump: lowest and highest corner it matters in, its bone, and points -> metres
-    outside.
-    """
+def _everything() -> list[Piece]:
+    """Every loft and lump of the neutral rest pose."""
     found = []
     now = neutral()
     for loft in (Loft("pelvis", "up", TORSO, (34, 24)), *LOFTS, *FINGERS, THUMB, FACE):
@@ -201,11 +218,11 @@ def _everything() -> list[tuple[np.ndarray, np.ndarray, str, object]]:
     for lumps, sign in ((LUMPS, 1), (CARVED, -1)):
         for middle, half in lumps:
             m, h = base + np.array(middle) * MM, np.array(half) * MM
-            found.append((m - h - 0.03, m + h + 0.03, "head" if sign > 0 else "", _ellipsoid(m, h)))
+            found.append(Piece(m - h - 0.03, m + h + 0.03, "head" if sign > 0 else "", _ellipsoid(m, h)))
     return found
 
 
-def _ellipsoid(middle: np.ndarray, half: np.ndarray):
+def _ellipsoid(middle: np.ndarray, half: np.ndarray) -> Distance:
     def outside(p: np.ndarray) -> np.ndarray:
         q = (p - middle) / half
         k = np.linalg.norm(q, axis=1)
@@ -214,20 +231,11 @@ def _ellipsoid(middle: np.ndarray, half: np.ndarray):
     return outside
 
 
-def _placed(loft: Loft, bone: str, mirror: int, now: Posed):
+def _placed(loft: Loft, bone: str, mirror: int, now: Posed) -> Piece:
     """A loft where the rest pose has it."""
     table = _capped(loft)
-    frame = {
-        "up": np.array([[1.0, 0, 0], [0, 1, 0], [0, 0, 1]]), "down": np.array([[1.0, 0, 0], [0, 1, 0], [0,
-        0, -1]]),
-        "ahead": np.array([[0, 0, 1.0], [0, 1, 0], [1, 0, 0]]), "aside": np.array([[1.0, 0, 0], [0, 0, 1],
-        [0, 1, 0]]),
-    }[loft.axis]  # rows: a, b, station, in the bone's axes  # fmt: skip
-    frame = frame * [1, mirror, 1]
-    lean = np.tan(np.deg2rad(loft.tilt))
-    way = frame[2] + lean @ (
-        np.array([[1.0, 0, 0], [0, 0, 1.0]]) if loft.axis == "aside" else frame[:2] * [[1], [1]]
-    )
+    frame = AXES[loft.axis] * [1.0, mirror, 1.0]
+    way = frame[2] + np.tan(np.deg2rad(loft.tilt)) @ (AXES["aside"] if loft.axis == "aside" else frame)[:2]
     frame[2] = way / np.linalg.norm(way)
     frame[0] -= (frame[0] @ frame[2]) * frame[2]
     frame[0] /= np.linalg.norm(frame[0])
@@ -245,11 +253,11 @@ def _placed(loft: Loft, bone: str, mirror: int, now: Posed):
         radial = np.where(part > 1e-3, far * (1 - 1 / np.maximum(part, 1e-3)), -np.minimum(half_a, half_b))
         return np.hypot(np.maximum(radial, 0), s - at) + np.minimum(radial, 0)
 
-    ends = np.array([[a * x, b * y, s] for s, hx, hy, mx, my in table for x, y in ((1, 1), (1, -1), (-1,
-    1), (-1, -1))
-                     for a, b in ((hx + abs(mx), hy + abs(my)),)])  # fmt: skip
+    reach = (table[:, 1:3] + np.abs(table[:, 3:5])).max(0)
+    corners = np.array([(i, j) for i in (1, -1) for j in (1, -1)]) * reach
+    ends = np.array([(i, j, station) for i, j in corners for station in table[[0, -1], 0]])
     world = ends @ turn + origin
-    return world.min(0) - 0.035, world.max(0) + 0.035, bone, outside
+    return Piece(world.min(0) - 0.035, world.max(0) + 0.035, bone, outside)
 
 
 def _capped(loft: Loft) -> np.ndarray:
@@ -268,7 +276,7 @@ def _capped(loft: Loft) -> np.ndarray:
     return np.concatenate([first[::-1], fine, last]) * MM
 
 
-def _meshed(pieces, low, high, cell: float) -> Skin:
+def _meshed(pieces: list[Piece], low, high, cell: float) -> Skin:
     """Surface nets over a box, and the weights of its vertices."""
     low, high = np.asarray(low, float), np.asarray(high, float)
     shape = np.ceil((high - low) / cell).astype(int) + 1
@@ -302,7 +310,7 @@ def _joined(a: np.ndarray, b: np.ndarray, width: float) -> np.ndarray:
     return np.minimum(a, b) - h * h * width / 4
 
 
-def _weights(pieces, vertices: np.ndarray) -> np.ndarray:
+def _weights(pieces: list[Piece], vertices: np.ndarray) -> np.ndarray:
     """(V, B): a bone moves a vertex the more the nearer its flesh passes; the torso's is shared by height."""
     strength = np.zeros((len(vertices), len(BONES)))
     for low, high, bone, outside in pieces:

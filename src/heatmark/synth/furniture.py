@@ -162,13 +162,13 @@ def table(rng: Rng) -> tuple[Part, ...]:
 
 def crate(rng: Rng) -> tuple[Part, ...]:
     size = rng.uniform(0.25, 0.7, 3)
-    return _one(_at(_slab(*size, 0.012), 0, 0, size[2] / 2), _any(rng))
+    return _one(_at(_slab(size[0], size[1], size[2], 0.012), 0, 0, size[2] / 2), _any(rng))
 
 
 def locker(rng: Rng) -> tuple[Part, ...]:
     """A cupboard, a machine, a counter."""
     size = np.array([rng.uniform(0.3, 0.6), rng.uniform(0.5, 1.2), rng.uniform(0.8, 2.0)])
-    return _one(_at(_slab(*size, 0.01), 0, 0, size[2] / 2), _any(rng), 1600.0)
+    return _one(_at(_slab(size[0], size[1], size[2], 0.01), 0, 0, size[2] / 2), _any(rng), 1600.0)
 
 
 def post(rng: Rng) -> tuple[Part, ...]:
@@ -192,7 +192,8 @@ def cone(rng: Rng) -> tuple[Part, ...]:
 def ball(rng: Rng) -> tuple[Part, ...]:
     radius = rng.choice([0.11, 0.12, 0.033, 0.3])
     x = np.linspace(0, np.pi, 18)
-    solid = rod(-1000 * radius * np.cos(x), *(1000 * radius * np.maximum(np.sin(x), 0.02),) * 2, np.ones(28))
+    out = 1000 * radius * np.maximum(np.sin(x), 0.02)
+    solid = rod(-1000 * radius * np.cos(x), out, out, np.ones(28))
     return _one(
         _at(solid, 0, 0, radius), surfaces.plastic(rng, surfaces.any_color(rng), (128, 128)).material(), 400.0
     )

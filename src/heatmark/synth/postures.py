@@ -5,7 +5,7 @@ kinematics. Ranges of motion are those that clinics measure by (American Academy
 Joint Motion: Method of Measuring and Recording, 1965; Norkin & White).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -282,13 +282,13 @@ USUAL = {
 }  # fmt: skip
 
 
-def picked(rng: Rng, weights: dict[str, float]) -> str:
+def picked(rng: Rng, weights: Mapping[str, float]) -> str:
     names = list(weights)
     chances = np.array(list(weights.values()), float)
     return names[int(rng.choice(len(names), p=chances / chances.sum()))]
 
 
-def _arms(rng: Rng, p: Puppet, weights: dict[str, float] = USUAL) -> None:
+def _arms(rng: Rng, p: Puppet, weights: Mapping[str, float] = USUAL) -> None:
     which = rng.random()
     if which < 0.07:
         return crossed(rng, p)
@@ -311,7 +311,7 @@ def _glance(rng: Rng, p: Puppet, down: float = 0.0) -> None:
 # stances: each turns all joints; the ground is found afterwards
 
 
-def _stand_at(p: Puppet, height: float, feet: dict[str, tuple[float, float, float, float]]) -> None:
+def _stand_at(p: Puppet, height: float, feet: Mapping[str, tuple[float, ...]]) -> None:
     """Feet at (x, y, yaw, pitch) in legs' lengths, the hips `height` legs over them."""
     leg = p.length("left_shin") + p.length("left_foot")
     for side, (x, y, yaw, pitch) in feet.items():
@@ -587,10 +587,10 @@ def playing(rng: Rng, p: Puppet) -> None:
             )
         return
     for side in SIDES:
-        _pick_arm = rng.random()
-        if _pick_arm < 0.45:
+        which = rng.random()
+        if which < 0.45:
             stretch(rng, p, side)
-        elif _pick_arm < 0.65:
+        elif which < 0.65:
             p.arm(
                 side, rng.uniform(100, 135), rng.uniform(60, 100), rng.uniform(-80, -30), rng.uniform(60, 110)
             )

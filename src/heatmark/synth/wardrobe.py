@@ -329,7 +329,7 @@ def bottom_material(rng: Rng) -> Material:
     if denim:
         faded = np.exp(-(((np.abs(p) - 0.09) / 0.05) ** 2)) * np.exp(-(((q - 0.62) / 0.25) ** 2))
         layers.cover(
-            0.35 * faded * surfaces.noise(layers_rng(rng), layers.size, (12, 12)),
+            0.35 * faded * surfaces.noise(rng, layers.size, (12, 12)),
             np.clip(color * 1.9 + 0.1, 0, 1),
         )
     if rng.random() < 0.15:  # a sportsman's stripe down the side
@@ -353,10 +353,6 @@ def bottom_material(rng: Rng) -> Material:
             0.9,
         )
     return layers.material(bump_m=0.004 * rng.uniform(0.2, 1.0))
-
-
-def layers_rng(rng: Rng) -> Rng:
-    return np.random.default_rng(int(rng.integers(2**31)))
 
 
 def shoe_material(rng: Rng) -> Material:
@@ -386,11 +382,11 @@ Cut = tuple[np.ndarray, np.ndarray]  # (field, metres off the skin)
 
 def outfit(rng: Rng, figure: Figure, stance: str) -> Outfit:
     """Clothes for a figure, as people wear them."""
-    female, child = figure.build.male < 0.5, figure.build.age < 13
+    female = figure.build.male < 0.5
     spread = stance not in ("standing", "walking", "sitting", "kneeling", "bending")
     skirted = female and not spread and rng.random() < 0.3
     warm = rng.random() < 0.25
-    skin, lay = figure.body, layout()
+    skin = figure.body
     normals = normals_of(skin.vertices, skin.faces)
     shells, covered = [], []
 
@@ -400,13 +396,13 @@ def outfit(rng: Rng, figure: Figure, stance: str) -> Outfit:
         covered.append(field + 0.03)
 
     tucked = rng.random() < 0.25
-    if not skirted:
-        field, off = trousers(rng, figure)
-        wear(field, off, bottom_material(rng))
     if skirted:
         shells.append(skirt(rng, figure))
-        covered.append(legs(1.03, 0.25) + 0.04)
+        covered.append(legs(1.02, 0.38))
         tucked = True
+    else:
+        field, off = trousers(rng, figure)
+        wear(field, off, bottom_material(rng))
     field, off = shirt(rng, figure, tucked, warm)
     wear(field, off + (0.0 if tucked else 0.008), top_material(rng))
     if warm or rng.random() < 0.13:
@@ -415,9 +411,7 @@ def outfit(rng: Rng, figure: Figure, stance: str) -> Outfit:
     if rng.random() < 0.94:
         field, off = shoes(rng, figure)
         wear(field, off, shoe_material(rng))
-    bare = -np.min([c for c in covered], 0)
-    del child, lay
-    return Outfit(tuple(shells), bare)
+    return Outfit(tuple(shells), bare=-np.min(covered, 0))
 
 
 def shirt(rng: Rng, figure: Figure, tucked: bool, warm: bool) -> Cut:
@@ -436,7 +430,7 @@ def shirt(rng: Rng, figure: Figure, tucked: bool, warm: bool) -> Cut:
         "straps": 3.0 * female * (long < 0),
     }
     kind = list(kinds)[int(rng.choice(len(kinds), p=np.array(list(kinds.values())) / sum(kinds.values())))]
-    hem = 0.93 if tucked else rng.uniform(0.84, 0.97)
+    hem = 1.0 if tucked else rng.uniform(0.84, 0.97)
     if female and not tucked and rng.random() < 0.12:
         hem = rng.uniform(1.08, 1.16)
     field = np.max([neckline(kind, rng.uniform(0.03, 0.10)), sleeves(long), above(hem)], 0)
