@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
-from heatmark.errors import UserError
-from heatmark.models import CROWDS, create, published, unfetched
+from heatmark.errors import DataError, UserError
+from heatmark.models import CROWDS, create, origin, published, unfetched
 from heatmark.models.clusterwise import (
     IN_FIVE,
     IN_THREE,
@@ -187,3 +188,18 @@ def test_the_last_step_of_each_stays_in_float32_in_low_precision():
     with torch.autocast("cpu", dtype=torch.bfloat16):
         for form in LIGHT:
             assert all(m.dtype == torch.float32 for m in LIGHT[form]().eval()(torch.rand(1, 3, 64, 64)))
+
+
+@pytest.mark.parametrize(
+    ("name", "options"), [("pose_ae", {"stacks": 1}), ("clusterwise", {"dense": [1], "sparse": [2]})]
+)
+def test_a_trained_model_can_go_on_learning(name, options, tmp_path):
+    made = create(name, 2, width=8, **options)
+    save_file(made.state_dict(), tmp_path / "m.safetensors")
+    again = create(name, 2, width=8, weights=str(tmp_path / "m.safetensors"), **options)
+    assert all(torch.equal(v, again.state_dict()[k]) for k, v in made.state_dict().items())
+    with pytest.raises(DataError, match="m.safetensors: .* must be"):
+        create(name, 2, width=16, weights=str(tmp_path / "m.safetensors"), **options)
+    assert unfetched(name, {"width": 8}) == {"width": 8, "weights": None}
+    assert origin(name, {"weights": "a/m.safetensors"})[1] == "a trained model, m.safetensors"
+    assert origin(name, {})[1] == "random weights"
