@@ -234,8 +234,8 @@ def main() -> None:
 
 {budget.words}. Per cent, mean over {rows.seeds} ± their standard deviation. Errors are in per cent of the
 longer side of the object's box. The held-out renderings are seen through windows that vary as when training;
-in exact boxes a tool's ends lie always at the same shares of the frame, and cells of some sizes would hit them
-by luck, as they may in the photographs, whose boxes are exact. ms is the time of one picture, from pixels to
+in exact boxes a tool's ends lie always at the same shares of the frame, where cells of some sizes would hit
+them by luck, as they may in the photographs, whose boxes are exact. ms is the time of one picture, pixels to
 points, on {machine()}, {budget.threads} thread.
 
 {table(rows, budget, real)}
