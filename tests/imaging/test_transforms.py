@@ -129,3 +129,10 @@ def test_linear_light_and_back():
     values = np.linspace(0, 1, 50)
     np.testing.assert_allclose(to_srgb(to_linear(values)), values, atol=1e-6)
     assert to_linear(np.array(0.5)) == pytest.approx(0.2140, abs=1e-3)
+
+
+def test_what_is_within_a_box_is_whole_pixels_inside_the_picture():
+    picture = np.arange(12 * 10, dtype=np.uint8).reshape(12, 10)
+    part, corner = transforms.within(picture, np.array([2.2, -3.0, 5.1, 4.5]))
+    assert corner == (2, 0) and np.array_equal(part, picture[0:5, 2:6])
+    assert transforms.within(picture, np.array([20.0, 20, 30, 30]))[0] is picture

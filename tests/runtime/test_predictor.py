@@ -8,8 +8,9 @@ from toys import SPOTS, spots, spots_card
 from heatmark import zoo
 from heatmark.card import Card
 from heatmark.errors import DataError, UserError
+from heatmark.geometry import Frame
 from heatmark.runtime import Latency, Predictor, load
-from heatmark.runtime.predictor import visibility
+from heatmark.runtime.predictor import seen, shown_part, visibility
 from heatmark.types import Poses, Sample
 
 
@@ -46,6 +47,18 @@ def test_each_given_box_is_one_instance_in_order_and_enlarged_by_a_quarter(predi
     np.testing.assert_allclose(corner.points[0, 0], (-8, -6))  # the window begins an eighth before the box
     shown = seen[0][0, 0]
     assert shown[0, 30] == 0 and shown[30, 0] == 0 and shown[30, 40] == 1  # outside the picture it is black
+
+
+def test_without_context_what_lies_around_a_box_has_its_mean_colour():
+    picture = np.full((60, 80, 3), (200, 0, 0), np.uint8)
+    picture[20:40, 30:50] = (10, 90, 30)
+    card = spots_card().model_copy(update={"context": False})
+    box = np.array([32.0, 22, 48, 38])  # 1.25 of it is the green square
+    part = shown_part(box, card)
+    assert part is not None and part.tolist() == [30, 20, 50, 40]
+    far = Frame.around(np.array([0.0, 0, 80, 80]), (40, 40))
+    assert (seen(picture, far, part)[:28] == (10, 90, 30)).all()
+    assert shown_part(box, spots_card()) is None and shown_part(np.full(4, np.nan), card) is None
 
 
 def test_no_boxes_and_no_pictures_are_no_instances(predictor):

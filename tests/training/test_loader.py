@@ -6,7 +6,7 @@ import torch
 
 from heatmark.data import open_dataset
 from heatmark.data.records import Dataset, Record
-from heatmark.errors import DataError
+from heatmark.errors import DataError, UserError
 from heatmark.training import loader, recipe
 from heatmark.types import Poses, Skeleton
 
@@ -82,6 +82,28 @@ def test_whole_pictures_or_boxes(sticks, tiny):
         samples(sticks, tiny, whole=0.0, enlarge=1.0)[None, 0],
     )
     assert whole.sides < 50 and box.sides == pytest.approx(64)
+
+
+def test_without_context_only_the_box_is_seen_and_points_stay_on_their_pixels(sticks, tiny):
+    seen, alone = (samples(sticks, tiny, whole=0.0, context=c) for c in (1.0, 0.0))
+    lost = 0
+    for i in range(6):
+        shown, hidden = seen[None, i], alone[None, i]
+        assert torch.equal(shown.points.nan_to_num(-1), hidden.points.nan_to_num(-1))
+        painted = (hidden.pictures == 0).all(0) & (shown.pictures != 0).any(0)
+        lost += painted.float().mean()
+        for point, channel in zip(hidden.points, (0, 2)):
+            if torch.isfinite(point).all():
+                x, y = (int(v) for v in point)
+                assert hidden.pictures[channel, y, x] > 150
+    assert 0.05 < lost / 6 < 0.9
+
+
+def test_a_whole_picture_may_be_shown_small(sticks, tiny):
+    whole, small = (samples(sticks, tiny, whole=1.0, whole_scale=s)[None, 0] for s in ((1, 1), (0.5, 0.5)))
+    assert float(small.sides) == pytest.approx(float(whole.sides) / 2, rel=1e-3)
+    with pytest.raises(UserError, match="whole_scale is a range"):
+        samples(sticks, tiny, whole_scale=(0.5, 0.2))
 
 
 def test_a_small_cache_decodes_each_time_and_gives_the_same(sticks, tiny):

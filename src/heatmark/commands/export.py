@@ -27,7 +27,7 @@ from ..geometry import Frame
 from ..imaging import decode
 from ..metrics.pck import apart, matching, pck
 from ..runtime.engines import INPUT, Engine, network, opened, outputs_of
-from ..runtime.predictor import network_input
+from ..runtime.predictor import network_input, shown_part
 from ..runtime.sources import pictures_in
 from ..types import Poses
 from . import crowd
@@ -400,7 +400,8 @@ def _labelled(path: Path, card: Card) -> list[View]:
     for record, n in _spread(with_box):
         frame = Frame.around(record.poses.boxes[n], card.size, enlarge=card.enlarge)
         picture = decode(read_bytes(record.path), str(record.path))
-        views.append(View(record.name, network_input(picture, frame), frame, record.poses[n]))
+        part = shown_part(record.poses.boxes[n], card)
+        views.append(View(record.name, network_input(picture, frame, part), frame, record.poses[n]))
     return views
 
 

@@ -73,6 +73,16 @@ def crop(picture: np.ndarray, frame: Frame, border: str = "constant", value: Col
     return warp(picture, frame.matrix, frame.size, border, value)
 
 
+def within(picture: np.ndarray, box: np.ndarray) -> tuple[np.ndarray, tuple[int, int]]:
+    """The part of a picture inside a box x1 y1 x2 y2, in whole pixels, and the x y of its corner; all of it
+    where the box does not meet the picture.
+    """
+    h, w = picture.shape[:2]
+    x1, y1 = np.clip(np.floor(box[:2]), 0, [w, h]).astype(int).tolist()
+    x2, y2 = np.clip(np.ceil(box[2:]), 0, [w, h]).astype(int).tolist()
+    return (picture[y1:y2, x1:x2], (x1, y1)) if x2 > x1 and y2 > y1 else (picture, (0, 0))
+
+
 def resized(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Stretched to (h, w); areas are averaged where it shrinks."""
     h, w = picture.shape[:2]

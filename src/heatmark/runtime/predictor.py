@@ -16,15 +16,16 @@ import numpy as np
 from .. import zoo
 from ..card import Card
 from ..errors import UserError, unknown
-from ..geometry import Frame, boxes_around
+from ..geometry import Frame, boxes_around, enlarged, translation
 from ..imaging import decode, msra
-from ..imaging.transforms import crop
+from ..imaging.transforms import crop, within
 from ..types import ABSENT, HIDDEN, SEEN, Poses, Sample, Skeleton
 from .engines import Engine, opened
 from .sources import read
 
 if TYPE_CHECKING:
     from .crowd import CrowdPredictor
+    from .dense import DensePredictor
 
 # Visibility guessed from a score, the height of the map's maximum: a landmark in sight draws a bump near 1, a
 # hidden one a low and wide bump, an absent one hardly any.
@@ -139,7 +140,8 @@ class Predictor:
         for at in range(0, len(windows), BATCH):
             start = time.perf_counter()
             some = windows[at : at + BATCH]
-            answers = self.engine(np.stack([network_input(pictures[w.picture], w.frame) for w in some]))
+            inputs = [network_input(pictures[w.picture], w.frame, shown_part(w.box, self.card)) for w in some]
+            answers = self.engine(np.stack(inputs))
             seconds += time.perf_counter() - start
             for j, window in enumerate(some):
                 found = answers["points"][j].astype(np.float64)
@@ -172,7 +174,7 @@ class Predictor:
 
 def load(
     name: str | Path, engine: str = "auto", threads: int | None = None, flip: bool | None = None
-) -> "Predictor | CrowdPredictor":
+) -> "Predictor | CrowdPredictor | DensePredictor":
     """A shipped detector by name ("hammer"), or a model file.
 
     Args:
@@ -196,6 +198,10 @@ def load(
         from .crowd import CrowdPredictor  # which builds on this file
 
         return CrowdPredictor(run, card, name=str(name))
+    if card.task == "dense":
+        from .dense import DensePredictor
+
+        return DensePredictor(run, card, name=str(name))
     return Predictor(run, card, name=str(name))
 
 
@@ -207,14 +213,31 @@ def window(box: np.ndarray, card: Card, enlarge: float | None = None) -> Window:
     return Frame.around(box, card.size, enlarge)
 
 
-def seen(picture: np.ndarray, frame: Window) -> np.ndarray:
-    """What a window shows of a picture (H, W, 3) uint8: (h, w, 3) uint8, outside black."""
-    return frame.cut(picture) if isinstance(frame, msra.Window) else crop(picture, frame)
+def seen(picture: np.ndarray, frame: Window, box: np.ndarray | None = None) -> np.ndarray:
+    """What a window shows of a picture (H, W, 3) uint8: (h, w, 3) uint8, outside black.
+
+    Args:
+        box: (4,) only this part is shown, and its mean colour around it.
+    """
+    if isinstance(frame, msra.Window):
+        return frame.cut(picture)
+    if box is None:
+        return crop(picture, frame)
+    part, corner = within(picture, box)
+    colour = part.mean((0, 1)).tolist()
+    return crop(part, Frame(frame.matrix @ translation(*corner), frame.size), value=colour)
 
 
-def network_input(picture: np.ndarray, frame: Window) -> np.ndarray:
-    """What the network sees of a picture (H, W, 3) uint8: (3, *frame.size) float32 in [0, 1]."""
-    return seen(picture, frame).transpose(2, 0, 1).astype(np.float32) / 255
+def network_input(picture: np.ndarray, frame: Window, box: np.ndarray | None = None) -> np.ndarray:
+    """What the network sees of a picture (H, W, 3) uint8: (3, *frame.size) float32 in [0, 1]. `box` as in
+    `seen`.
+    """
+    return seen(picture, frame, box).transpose(2, 0, 1).astype(np.float32) / 255
+
+
+def shown_part(box: np.ndarray, card: Card) -> np.ndarray | None:
+    """The only part that the network sees of a picture when it is given a box; None: all of it."""
+    return None if card.context or not np.isfinite(box).all() else enlarged(box, card.enlarge)
 
 
 def visibility(points: np.ndarray, scores: np.ndarray) -> np.ndarray:

@@ -17,15 +17,17 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from .. import data
 from ..errors import DataError
-from ..geometry import Frame, about, boxes_around, enlarged, rotation
+from ..geometry import Frame, about, boxes_around, enlarged, rotation, scaling, translation
 from ..imaging import msra
 from ..imaging.augment import framed, recoloured, varied
 from ..imaging.occlude import occluded, part_of
+from ..imaging.transforms import within
 from ..imaging.windows import Windows, drawn
 from ..types import ABSENT, Poses, Sample, Skeleton
 from .recipe import Recipe
 from .task import TENSORS, Batch
 
+INEXACT = 0.9, 1.15  # how much smaller or larger than its box the part is that is seen
 SPLIT, ORDER, SAMPLE = 1, 2, 3  # the streams of chance, so that one does not shift another
 
 
@@ -109,11 +111,11 @@ class Samples(Dataset):
         )
         sample = Sample(self.picture(entry), poses, entry.record.name)
         if epoch is None:
-            frame = self.window(entry, rng, None)
+            sample, frame = self.shown(sample, entry, *self.window(entry, rng, None), rng)
             seen = framed(sample, frame, averaged=not self.as_published, outside=self.as_published)
             lost = np.zeros(len(self.skeleton), bool)
         else:
-            frame = self.window(entry, rng, self.recipe.windows)
+            sample, frame = self.shown(sample, entry, *self.window(entry, rng, self.recipe.windows), rng)
             seen, lost = self.varied(sample, frame, rng)
         x1, y1, x2, y2 = seen.poses.boxes[0]
         return Batch(
@@ -129,11 +131,12 @@ class Samples(Dataset):
         """Pictures and points are those that HRNet's authors would have had: their crops (imaging.msra)."""
         return self.recipe.head == "msra"
 
-    def window(self, entry: Entry, rng: np.random.Generator, windows: Windows | None) -> Frame:
-        """Where to look for one object: the whole picture, or its box, which may vary."""
+    def window(self, entry: Entry, rng: np.random.Generator, windows: Windows | None) -> tuple[Frame, bool]:
+        """Where to look for one object: its box, which may vary (True), or the whole picture (False)."""
         recipe, size = self.recipe, self.recipe.size
         if entry.alone and rng.random() < recipe.whole:
-            return Frame.whole(entry.record.size, size)
+            by, middle = rng.uniform(*recipe.whole_scale), (size[1] / 2, size[0] / 2)
+            return Frame.whole(entry.record.size, size).then(about(scaling(by, by), middle)), False
         box = msra.labelled(entry.box, entry.record.size)[0] if self.as_published else entry.box
         if windows is None:
             box, turn = enlarged(box, recipe.enlarge), 0.0
@@ -141,8 +144,21 @@ class Samples(Dataset):
             box, turn = drawn(box, entry.points, self.skeleton, size, recipe.enlarge, windows, rng)
         if self.as_published:
             window = msra.Window.around(box, size, enlarge=1.0)
-            return msra.frame(window.centre, window.scale, size, turn)
-        return Frame.around(box, size).then(about(rotation(turn), (size[1] / 2, size[0] / 2)))
+            return msra.frame(window.centre, window.scale, size, turn), True
+        return Frame.around(box, size).then(about(rotation(turn), (size[1] / 2, size[0] / 2))), True
+
+    def shown(
+        self, sample: Sample, entry: Entry, frame: Frame, boxed: bool, rng: np.random.Generator
+    ) -> tuple[Sample, Frame]:
+        """The sample and its frame; of a box now and then only the part inside it, its size inexact."""
+        context = self.recipe.context
+        if not boxed or context == 1 or rng.random() < context:
+            return sample, frame
+        around = enlarged(entry.box, self.recipe.enlarge * rng.uniform(*INEXACT))
+        part, corner = within(sample.picture, around)
+        poses = sample.poses.moved(sample.poses.points - corner, sample.poses.boxes - np.tile(corner, 2))
+        moved = Frame(frame.matrix @ translation(*corner), frame.size)
+        return replace(sample, picture=part, poses=poses), moved
 
     def varied(self, sample: Sample, frame: Frame, rng: np.random.Generator) -> tuple[Sample, np.ndarray]:
         """Moved, recoloured and occluded by chance; and (K,) bool, labels that the occlusion took away."""
