@@ -52,7 +52,7 @@ def test_resolution_measures_what_is_asked_for_and_goes_on_from_there(tmp_path, 
     assert "| DSNT, js | 2 | not measured |" not in text and "| argmax | 4 | not measured |" in text
     assert "32: " in text and "16: not measured" in text
     assert "and by most at the lowest | not measured | -" in text  # there is nothing lower than one alone
-    assert "on MPII DSNT beats heatmap matching (PCKh@0.5) | not measured | -" in text
+    assert "on MPII DSNT beats heatmap matching (points of PCKh@0.5) | not measured | -" in text
     assert out.with_suffix(".png").stat().st_size > 1000
 
     kept = json.loads(out.with_suffix(".json").read_text())
