@@ -6,7 +6,7 @@ ratios.
 """
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -19,7 +19,7 @@ import numpy as np
 from .. import zoo
 from ..card import Card
 from ..errors import UserError, require, unknown
-from ..runtime import Latency, Predictor, load
+from ..runtime import Latency, load
 from ..skeletons import COCO17
 from ..types import Skeleton
 from .console import size_of
@@ -143,8 +143,8 @@ def bench(
     return Bench(tuple(rows), frames, threads, _machine({row.engine.split()[0] for row in rows}))
 
 
-def measured(name: str, ways: dict[Way, Predictor], frames: int) -> list[Row]:
-    """A row for each way, the ways taking turns of TURN frames at the shipped photographs."""
+def measured(name: str, ways: Mapping[Way, Any], frames: int) -> list[Row]:
+    """A row for each way, whose predictors take turns of TURN frames at the shipped photographs."""
     photographs = [path.read_bytes() for path in zoo.photographs()]
     took: dict[Way, list[Latency]] = {way: [] for way in ways}
 
