@@ -192,7 +192,8 @@ def verdict(all_lines: Sequence[Line]) -> str:
 def document(results: Results, tools: Sequence[str], budget: Budget) -> str:
     found = lines(results, tools)
     missing = [x.change.name for x in found if x.change and not x.both and _run(x.change, tools, budget)]
-    options = "".join(f" --{n} {n.upper()}" for n in ("environments", "backgrounds") if getattr(budget, n))
+    folders = [n for n in ("environments", "backgrounds") if getattr(budget, n)]
+    options = "".join(f" --{n} {n.upper()}" for n in folders) + " --reuse TOOL=SET" * len(budget.reuse)
     command = f"python -m benchmarks.gap PHOTOGRAPHS --work WORK --tools {','.join(tools)}{options}"
     made = runs.made(results)
     command += f" --scenes {budget.scenes} --epochs {budget.epochs} --row ROW"
