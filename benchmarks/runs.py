@@ -395,8 +395,10 @@ def half_width(ours: Sequence[Score], base: Sequence[Score] = (), alpha: float =
 
 def made(results: Results) -> str:
     """What made a table, in a sentence."""
-    commits = ", ".join(results.commits()) or commit()
-    return f"Measured at commit {commits}, {results.machine}."
+    told = results.commits() or [commit()]
+    plain = ", ".join(sorted({name.split()[0] for name in told}))
+    beside = " (and changes beside)" if any(" " in name for name in told) else ""
+    return f"Measured at commit {plain}{beside}, {results.machine}."
 
 
 def ended(main: Callable[[], None]) -> None:

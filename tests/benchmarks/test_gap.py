@@ -111,7 +111,7 @@ def test_the_page_says_what_mattered_and_what_was_not_measured(tmp_path):
     results.put(("draws-1", "hammer", 0), score(*[[0.2, 0.2]] * 38, *[[0.05, 0.2]] * 2))
     results.put(("copies-0", "hammer", 0), score(*many[:39], [0.2, 0.2]))
     text = gap.document(results, ["hammer"], SMALL)
-    assert "worse than the base beyond its interval: `draws-1` (-47.5)" in text
+    assert "worse than what they are compared with: `draws-1` (-47.5)" in text
     assert "Not told apart from it: `copies-0` (-1.2)." in text
     assert "| `base` | nothing | 50.0 |" in text and "| `draws-5` | 5 objects | not measured |" in text
     assert "`maps-apart`" not in text  # it does not apply to hammers
