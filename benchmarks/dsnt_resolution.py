@@ -216,7 +216,7 @@ def plot(rows: runs.Rows, path: Path) -> None:
         if points:
             style = "--" if strategy in runs.HEATMAPS else ":" if strategy == "fully connected" else "-"
             axes.plot(*zip(*points), style, marker="o", ms=4, label=strategy)
-    axes.set(xscale="log", xlabel="milliseconds a picture", ylabel="PCK@0.1, per cent")
+    axes.set(xlabel="milliseconds a picture", ylabel="PCK@0.1, per cent")
     axes.grid(alpha=0.3)
     axes.legend(fontsize=7)
     path.parent.mkdir(parents=True, exist_ok=True)
