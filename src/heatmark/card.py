@@ -129,6 +129,8 @@ class Card(BaseModel):
         """Which landmarks each of the network's maps shows: one where a map has one mean, or where there are
         no maps but points; else an interchangeable group shares one.
         """
+        if self.decoding.method == "boxes":  # things of one class
+            return (tuple(range(len(self.skeleton_of()))),)
         skeleton, alone = self.skeleton_of(), self.decoding.method in ("expectation", "coordinates", "tags")
         return skeleton.alone if alone else skeleton.channels
 

@@ -185,6 +185,7 @@ def detect(
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Stop after so many pictures or frames.")] = None,
     threshold: Annotated[float, typer.Option(min=0, max=1, help="Leave out points that score less.")] = 0.0,
+    tiles: Annotated[bool, typer.Option(help="Boxes: look at large pictures part by part, too.")] = False,
     json: Json = False,
 ) -> None:
     """Find the points in a picture, a folder, a video or a camera.
@@ -205,6 +206,7 @@ def detect(
             out=out,
             limit=limit,
             threshold=threshold,
+            tiles=tiles,
         ):
             show(found, json)
 
@@ -393,7 +395,7 @@ def evaluate(
             flip=flip,
             nms=nms,  # type: ignore[arg-type]
         )
-        if json:
+        if json or result.task == "dense":
             return show(result, json)
         for rows in result.tables.values():
             table(rows)
@@ -472,6 +474,7 @@ def export(
     gate_pck: Annotated[
         float, typer.Option(min=0, help="Refuse if PCK changes by more, in per cent points.")
     ] = 0.2,
+    settings: Set = None,
     json: Json = False,
 ) -> None:
     """Write the one file that runs anywhere: picture in, points and scores out.
@@ -491,6 +494,7 @@ def export(
             pictures=pictures,
             gate_px=gate_px,
             gate_pck=gate_pck,
+            decoding=settings_of(settings) or None,
         )
         change = (
             "" if result.metric_change is None else f", PCK@0.1 changed by {result.metric_change:+.2f} points"

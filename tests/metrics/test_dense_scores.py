@@ -109,5 +109,5 @@ def test_neighbours_with_peaks_of_their_own_survive_what_nms_would_merge():
     scores, peaks = np.array([0.9, 0.8, 0.7, 0.6]), np.array([4, 4, 9, 9])
     assert kept(boxes, scores).tolist() == [0]
     assert separated(boxes, scores, peaks).tolist() == [0, 2]
-    assert separated(boxes, scores, np.full(4, -1)).tolist() == [0]  # who has no peak competes with all
+    assert separated(boxes, scores, np.full(4, -1)).tolist() == [0]  # those without a peak share none
     assert separated(boxes, scores, peaks, other=0.5).tolist() == [0]

@@ -12,8 +12,9 @@ import numpy as np
 
 from ..errors import DataError, UserError
 from ..imaging import encode_jpeg
-from ..runtime import Latency, Predictor, Shot, load, overlay, people, shots
+from ..runtime import Latency, Predictor, Shot, boxed, load, overlay, people, shots
 from ..runtime.crowd import CrowdPredictor
+from ..runtime.dense import DensePredictor
 from ..runtime.sources import pictures_in
 from ..types import ABSENT, Poses
 from . import person_detector
@@ -64,14 +65,16 @@ class Detection:
 
     def __str__(self) -> str:
         place = f"{self.source} frame {self.frame}" if self.frame else self.source
-        found = "; ".join(_words(self.poses, i) for i in range(len(self.poses))) or "nothing found"
+        boxes = len(self.poses) and not np.isfinite(self.poses.points).any()  # a model of boxes has no points
+        words = (_words(self.poses, i) for i in range(len(self.poses)))
+        found = f"{len(self.poses)} boxes" if boxes else "; ".join(words) or "nothing found"
         ms = self.latency
         return f"{place}: {found}  ({ms.decode:.1f} + {ms.network:.1f} + {ms.points:.1f} ms)"
 
 
 def detect(
     source: str | Path | bytes,
-    model: str | Path | Predictor | CrowdPredictor,
+    model: str | Path | Predictor | CrowdPredictor | DensePredictor,
     *,
     boxes: str | Path | None = None,
     second_look: bool = False,
@@ -79,6 +82,7 @@ def detect(
     out: str | Path | None = None,
     limit: int | None = None,
     threshold: float = 0.0,
+    tiles: bool = False,
 ) -> Iterator[Detection]:
     """Find the points in every picture of a source, one Detection at a time, as they come.
 
@@ -92,7 +96,8 @@ def detect(
         second_look: look again around what the first look found.
         out: a folder for overlays: NAME.jpg for a picture, NAME.mp4 for a video or camera.
         limit: stop after so many pictures or frames.
-        threshold: points that score less are left out (NaN, in JSON null).
+        threshold: points that score less are left out (NaN, in JSON null); of a model of boxes: boxes.
+        tiles: of a model of boxes: look at large pictures part by part, too.
 
     Raises:
         UserError, DataError: a model, source or box file that cannot be used. A picture of a folder that
@@ -109,30 +114,46 @@ def detect(
 
     incoming = shots(source, report)
     folder = None if out is None else _folder(Path(out), source)
-    return _detections(incoming, predictor, given, second_look, folder, limit, threshold, faults)
+    return _detections(incoming, predictor, given, second_look, folder, limit, threshold, faults, tiles)
 
 
 def _detections(
     incoming: Iterator[Shot],
-    predictor: Predictor | CrowdPredictor,
+    predictor: Predictor | CrowdPredictor | DensePredictor,
     given: Callable[[Shot], np.ndarray] | None,
     second_look: bool,
     out: Path | None,
     limit: int | None,
     threshold: float,
     faults: list[DataError],
+    tiles: bool,
 ) -> Iterator[Detection]:
     pictures, overlays = 0, Overlays(out) if out else None
     try:
         for shot in incoming:
             where = None if given is None else given(shot)
-            poses = predictor(shot.picture, where, second_look)
+            dense = isinstance(predictor, DensePredictor)
+            found = (
+                predictor.look(shot.picture, tiles)
+                if dense and not (where is not None or second_look)
+                else None
+            )
+            poses = (
+                predictor.poses(found.boxes)
+                if dense and found
+                else predictor(shot.picture, where, second_look)
+            )
+            if found is not None and found.full:
+                note(f"{shot.name}: {len(poses)} boxes, as many as the model keeps: there may be more")
             latency = replace(predictor.latency, decode=shot.decode_ms)
             if threshold > 0:
-                poses = _above(poses, threshold)
+                poses = poses[poses.score >= threshold] if dense else _above(poses, threshold)
             if overlays:
-                draw = people if predictor.card.task == "crowd" else overlay
-                overlays.add(shot, draw(shot.picture, poses))
+                if found is not None:
+                    drawn = boxed(shot.picture, poses, found.map)
+                else:
+                    drawn = (people if predictor.card.task == "crowd" else overlay)(shot.picture, poses)
+                overlays.add(shot, drawn)
             size = (shot.picture.shape[0], shot.picture.shape[1])
             pictures += 1
             yield Detection(shot.name, shot.frame, size, predictor.name, poses, latency)

@@ -23,8 +23,10 @@ from ..metrics.oks import AveragePrecision
 from ..metrics.pck import ALPHAS, PCK, Policy, pck
 from ..metrics.pckh import PCKh
 from ..metrics.posetrack import PoseTrackAP
+from ..runtime.dense import DensePredictor
 from ..types import ABSENT, HIDDEN, SEEN, Boxes, Poses, Sample, Skeleton
-from . import crowd, progress, topdown
+from . import crowd, dense, progress, topdown
+from .dense import DenseEvaluation
 from .looks import Looks, answering, looks, only
 
 TOGETHER = 8  # pictures decoded and shown to the network at once
@@ -121,7 +123,7 @@ def evaluate(
     threads: int | None = None,
     flip: bool | None = None,
     nms: topdown.Suppression = "hard",
-) -> Evaluation:
+) -> "Evaluation | DenseEvaluation":
     """Score a model on labelled pictures.
 
     Args:
@@ -149,6 +151,10 @@ def evaluate(
         DataError: a damaged model, dataset or picture; every unreadable picture is named.
     """
     predictor = _predictor(model, engine, threads, flip)
+    if isinstance(predictor, DensePredictor):
+        opened_ = opened(dataset, category, predictor.card)
+        names = _name(dataset), _name(model)
+        return dense.evaluated(predictor, opened_, names, None if out is None else Path(out), skip_bad)
     whole, crowds = opened(dataset, category, predictor.card), predictor.card.task == "crowd"
     people = crowds or predictor.card.task == "top_down"
     if crowds:

@@ -10,7 +10,7 @@ import os
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +30,7 @@ from ..runtime.engines import INPUT, Engine, network, opened, outputs_of
 from ..runtime.predictor import network_input, shown_part
 from ..runtime.sources import pictures_in
 from ..types import Poses
-from . import crowd
+from . import crowd, dense
 from .progress import track
 
 if TYPE_CHECKING:
@@ -101,6 +101,7 @@ def export(
     pictures: str | Path | None = None,
     gate_px: float = 0.5,
     gate_pck: float = 0.2,
+    decoding: Mapping[str, Any] | None = None,
 ) -> Exported:
     """Write a model as one file that runs without torch.
 
@@ -118,6 +119,8 @@ def export(
         gate_px: the farthest a landmark may move, network pixels. Of an interchangeable group the places
             count, not who holds them.
         gate_pck: the most that PCK@0.1 may change, in points of 100, where `pictures` have labels.
+        decoding: values of the card's decoding that the file shall have instead. Of boxes: `kept`, `overlap`,
+            `threshold`; `map: true` makes the map an output; `apart: 0.7` tells neighbours apart by it.
 
     Raises:
         GateError: the file would be farther from the model than the gate allows; nothing was written.
@@ -133,11 +136,11 @@ def export(
         require("openvino", to="write an OpenVINO model")
     source = _source(model)
     target = _target(source, out, to)
-    reference, card = opened(source)
+    reference, card = opened(source, decoding=decoding)
     if card.precision != "fp32":
         raise UserError(f"{source}: stored in {card.precision}; export from the fp32 model")
     views = shown(pictures, card)
-    graph, card = _graph_of(source), card.model_copy(update={"precision": precision})
+    graph, card = _graph_of(source, decoding), card.model_copy(update={"precision": precision})
     if precision == "fp16":
         graph = half_weights(graph)
     elif precision == "int8":
@@ -146,7 +149,8 @@ def export(
     with tempfile.TemporaryDirectory(prefix=".heatmark-", dir=target.parent) as aside:
         written = write(graph, card, Path(aside) / target.name, to)
         engine, _ = opened(written[0])
-        compared = (_persons if card.task == "crowd" else _compared)(reference, engine, views, card)
+        alike = {"crowd": _persons, "dense": _boxes}.get(card.task, _compared)
+        compared = alike(reference, engine, views, card)
         _gate(target.name, compared, gate_px, gate_pck)
         size = sum(file.stat().st_size for file in written)
         for file in reversed(written):  # the one that is opened comes last
@@ -206,9 +210,9 @@ def _target(source: Path, out: str | Path | None, to: str) -> Path:
     return target
 
 
-def _graph_of(source: Path) -> "onnx.ModelProto":
-    """The model as it is, as a graph."""
-    return onnx_of(source) if source.suffix == ".onnx" else to_onnx(*network(source))
+def _graph_of(source: Path, decoding: Mapping[str, Any] | None = None) -> "onnx.ModelProto":
+    """The model as it is, or with another decoding, as a graph."""
+    return onnx_of(source) if source.suffix == ".onnx" else to_onnx(*network(source, None, decoding))
 
 
 def onnx_of(path: Path) -> "onnx.ModelProto":
@@ -223,14 +227,15 @@ def to_onnx(net: "nn.Module", card: Card) -> "onnx.ModelProto":
     inside."""
     import torch
 
-    pictures = torch.rand(2, 3, *card.size)
+    boxes = card.task == "dense"  # as many as there are: one picture at a time
+    pictures = torch.rand(1 if boxes else 2, 3, *card.size)
     with _hushed():
         program = torch.onnx.export(
             net.eval(),
             (pictures,),
             input_names=[INPUT],
             output_names=list(outputs_of(card)),
-            dynamic_shapes=({0: torch.export.Dim("batch")},),
+            dynamic_shapes=None if boxes else ({0: torch.export.Dim("batch")},),
             dynamo=True,
             external_data=False,
             verbose=False,
@@ -363,7 +368,7 @@ def shown(pictures: str | Path | None, card: Card) -> list[View]:
         return [_whole(path, card) for path in zoo.photographs(kind if kind in zoo.DETECTORS else None)]
     path = Path(pictures)
     if path.suffix == ".json" or (path / "annotations.json").is_file():
-        if card.task == "crowd":
+        if card.task in ("crowd", "dense"):
             return [_whole(record.path, card) for record in _spread(list(open_dataset(path)))]
         return _labelled(path, card)
     if path.is_file():
@@ -416,6 +421,20 @@ def _persons(reference: Engine, candidate: Engine, views: list[View], card: Card
     away, pictures = crowd.shifts(before, after, card)
     said = crowd.worst(away, pictures, [view.name for view in views], card.skeleton_of())
     return Compared(away, said, None)
+
+
+def _boxes(reference: Engine, candidate: Engine, views: list[View], card: Card) -> Compared:
+    """The boxes of both, each beside the nearest of the other; one that only one finds has moved infinitely
+    far, unless it scores as good as nothing."""
+    rows, names = [], []
+    for view in track(views, len(views), "comparing", "pictures"):
+        before, after = reference(view.pixels[None]), candidate(view.pixels[None])
+        rows.append(dense.moves(before, after, card.decoding.threshold))
+        names += [view.name] * len(rows[-1])
+    away = np.concatenate([np.zeros((0, 1)), *rows])
+    if not len(away):
+        return Compared(np.zeros((1, 1)), "no box in any picture", None)
+    return Compared(away, f"a box in {names[int(away.argmax())]}", None)
 
 
 def _compared(reference: Engine, candidate: Engine, views: list[View], card: Card) -> Compared:

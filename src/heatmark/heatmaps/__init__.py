@@ -7,6 +7,7 @@ from .boxes import box_maps as box_maps
 from .boxes import bump_std as bump_std
 from .boxes import climbed as climbed
 from .boxes import quad_map as quad_map
+from .boxes import smoothed as smoothed
 from .dsnt import RECTIFICATIONS as RECTIFICATIONS
 from .dsnt import REGULARISERS as REGULARISERS
 from .dsnt import calibrated as calibrated

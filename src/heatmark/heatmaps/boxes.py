@@ -140,6 +140,11 @@ def _into_unit_squares(quads: Tensor) -> tuple[Tensor, Tensor]:
     return torch.linalg.inv(h), solvable
 
 
+def smoothed(map: Tensor) -> Tensor:
+    """A map (H, W) averaged over 3 x 3 cells, so that a ripple is no peak."""
+    return F.avg_pool2d(map[None, None], 3, 1, 1, count_include_pad=False)[0, 0]
+
+
 def climbed(map: Tensor, floor: float = 0.1, steps: int = 10) -> Tensor:
     """Whose each cell is: the peak that one comes to who climbs from it, always to the highest neighbour.
 

@@ -61,14 +61,15 @@ def softened(
 
 
 def separated(
-    boxes: np.ndarray, scores: np.ndarray, peaks: np.ndarray, same: float = 0.3, other: float = 0.7
+    boxes: np.ndarray, scores: np.ndarray, peaks: np.ndarray, same: float = 0.5, other: float = 0.7
 ) -> np.ndarray:
-    """Suppression that asks a map whose each box is: boxes whose centres share a peak compete, boxes with
-    peaks of their own survive.
+    """Suppression that asks a map whose each box is: boxes whose centres share a peak compete first, as in
+    `kept`; those that are left, with peaks of their own, survive unless they overlap much more.
 
     Args:
         boxes: (N, 4). scores: (N,).
-        peaks: (N,) int, the peak that each box's centre climbs to; below 0: none, which all others share.
+        peaks: (N,) int, the peak that each box's centre climbs to (heatmaps.climbed); those without one share
+            -1.
         same: boxes of one peak that overlap by more are one thing.
         other: and so are boxes of two peaks that overlap by more than this.
 
@@ -81,10 +82,7 @@ def separated(
     >>> separated(two, np.array([0.8, 0.9]), np.array([3, 4])).tolist()
     [1, 0]
     """
-    left, chosen = np.argsort(-scores, kind="stable"), []
-    while len(left):
-        best, left = left[0], left[1:]
-        chosen.append(best)
-        limit = np.where((peaks[left] == peaks[best]) | (peaks[left] < 0) | (peaks[best] < 0), same, other)
-        left = left[overlaps(boxes[best : best + 1], boxes[left])[0] <= limit]
-    return np.array(chosen, np.int64)
+    groups = (np.flatnonzero(peaks == peak) for peak in np.unique(peaks))
+    alone = [mine[kept(boxes[mine], scores[mine], same)] for mine in groups]
+    left = np.sort(np.concatenate([np.empty(0, np.int64), *alone]))
+    return left[kept(boxes[left], scores[left], other)]

@@ -1,6 +1,7 @@
 """Model files to points, live: engines, the predictor, picture sources and overlays. No torch at import
 time."""
 
+from .draw import boxed as boxed
 from .draw import contact_sheet as contact_sheet
 from .draw import overlay as overlay
 from .draw import people as people

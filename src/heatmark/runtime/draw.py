@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from ..imaging.persons import coloured
+from ..imaging.persons import coloured, glowing
 from ..types import ABSENT, SEEN, Poses
 
 # Told apart by most colour-blind eyes, and bright enough for dark and light benches (after Okabe and Ito).
@@ -57,6 +57,29 @@ def people(picture: np.ndarray, poses: Poses, smallest: int = SMALLEST) -> np.nd
     size = (round(picture.shape[1] * scale), round(picture.shape[0] * scale))
     canvas = cv2.resize(picture, size, interpolation=cv2.INTER_CUBIC) if scale > 1 else picture
     return coloured(canvas, poses.points * scale, poses.skeleton, 2.0 * max(canvas.shape[:2]) / SMALLEST)
+
+
+def boxed(
+    picture: np.ndarray, poses: Poses, map: np.ndarray | None = None, smallest: int = SMALLEST
+) -> np.ndarray:
+    """A copy with every instance's box, the surer the brighter; over a map, where there is one, the same
+    again: (H, W, 3), or with a map (2 H, W, 3).
+
+    Args:
+        map: (h, w) in [0, 1], of the whole picture.
+        smallest: as in `overlay`.
+    """
+    scale = max(smallest / max(picture.shape[:2]), 1.0)
+    size = (round(picture.shape[1] * scale), round(picture.shape[0] * scale))
+    canvas = cv2.resize(picture, size, interpolation=cv2.INTER_CUBIC) if scale > 1 else picture.copy()
+    below = None if map is None else glowing(canvas, map[None])
+    wide = max(round(2 * max(canvas.shape[:2]) / SMALLEST), 1)
+    order = np.argsort(poses.score)  # the surest on top
+    for (x1, y1, x2, y2), score in zip(poses.boxes[order] * scale, poses.score[order]):
+        colour = tuple(int(60 + (c - 60) * min(float(score) * 1.2, 1.0)) for c in COLOURS[0])
+        corners = _fine(np.array([x1, y1])), _fine(np.array([x2, y2]))
+        cv2.rectangle(canvas, *corners, colour, wide, cv2.LINE_AA, FINE)
+    return canvas if below is None else np.concatenate([canvas, below])
 
 
 def contact_sheet(pictures: Sequence[np.ndarray], columns: int = 4, cell: int = 400) -> np.ndarray:

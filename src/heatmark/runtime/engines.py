@@ -5,7 +5,7 @@ card.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -19,11 +19,17 @@ if TYPE_CHECKING:
 
 READS = {"onnxruntime": ".onnx", "openvino": ".onnx or .xml", "torch": ".safetensors"}
 INPUT, OUTPUTS = "pictures", ("points", "scores")  # what an ONNX file calls them
+BOXES = ("boxes", "scores", "candidates")  # what a dense file answers of one picture; and "map" if it has it
 CANDIDATES = ("values", "places", "tags")  # what a crowd's file answers: peaks, which `grouping` reads
+
+
+LOOKED_AT = 2000  # candidates of a dense picture that suppression sees
 
 
 def outputs_of(card: Card) -> tuple[str, ...]:
     """What a file with this card answers."""
+    if card.task == "dense":
+        return (*BOXES, "map") if card.decoding.map else BOXES
     return CANDIDATES if card.task == "crowd" else OUTPUTS
 
 
@@ -106,11 +112,16 @@ def with_openvino(path: Path, threads: int | None = None) -> tuple[Engine, Card]
     return run, card
 
 
-def with_torch(path: Path, threads: int | None = None, flip: bool | None = None) -> tuple[Engine, Card]:
+def with_torch(
+    path: Path,
+    threads: int | None = None,
+    flip: bool | None = None,
+    decoding: Mapping[str, Any] | None = None,
+) -> tuple[Engine, Card]:
     """A model.safetensors in torch: on the GPU where there is one, else on the CPU. `threads` is torch's own
     setting, so it holds for all of it."""
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read by torch: threads that spin disturb each other
-    net, card = network(path, flip)
+    net, card = network(path, flip, decoding)
     import torch
 
     torch.set_num_threads(threads or cores())
@@ -133,10 +144,15 @@ ENGINES: dict[str, Callable[[Path, int | None], tuple[Engine, Card]]] = {
 
 
 def opened(
-    path: Path, engine: str = "auto", threads: int | None = None, flip: bool | None = None
+    path: Path,
+    engine: str = "auto",
+    threads: int | None = None,
+    flip: bool | None = None,
+    decoding: Mapping[str, Any] | None = None,
 ) -> tuple[Engine, Card]:
     """A model file's engine and card. "auto": ONNX Runtime for .onnx, OpenVINO for .xml, torch for
-    .safetensors. `flip` asks for the flip test, or for none, where the card says otherwise; only torch can.
+    .safetensors. `flip` asks for the flip test, or for none, where the card says otherwise, `decoding` for
+    other values of the card's decoding; only torch can.
 
     Raises:
         UserError: no such file, an unknown engine, one that does not read this kind of file, or a missing
@@ -158,7 +174,11 @@ def opened(
         hint = f"; heatmark export {path} writes one" if path.suffix == ".safetensors" else ""
         raise UserError(f"{path}: the engine {engine!r} reads {READS[engine]} files{hint}")
     if engine == "torch":
-        return with_torch(path, threads, flip)
+        return with_torch(path, threads, flip, decoding)
+    if decoding:
+        raise UserError(
+            f"{path}: reads its maps itself; {', '.join(decoding)} can be chosen for .safetensors"
+        )
     run, card = ENGINES[engine](path, threads)
     if flip is not None and flip != card.decoding.flip:
         reads = "with" if card.decoding.flip else "without"
@@ -168,7 +188,9 @@ def opened(
     return run, card
 
 
-def network(path: Path, flip: bool | None = None) -> "tuple[nn.Module, Card]":
+def network(
+    path: Path, flip: bool | None = None, decoding: Mapping[str, Any] | None = None
+) -> "tuple[nn.Module, Card]":
     """A model.safetensors as a torch module, pictures -> (points, scores), in eval mode; and its card, where
     `flip` says whether the mirror image is looked at, too.
     """
@@ -186,9 +208,9 @@ def network(path: Path, flip: bool | None = None) -> "tuple[nn.Module, Card]":
     except SafetensorError as error:
         raise DataError(f"{path}: not a safetensors file, or a truncated one ({_line(error)})") from error
     card = _card(path, header.get(KEY))
-    if flip is not None:
-        decoding = card.decoding.model_dump() | {"flip": flip}
-        card = Card.model_validate(card.model_dump() | {"decoding": decoding})
+    asked = dict(decoding or {}) | ({} if flip is None else {"flip": flip})
+    if asked:
+        card = Card.model_validate(card.model_dump() | {"decoding": card.decoding.model_dump() | asked})
     models.check_options(card.model, card.options)
     options = models.unfetched(card.model, card.options)  # the file has all weights
     net = models.create(card.model, points=len(card.channels), **options)
@@ -196,7 +218,8 @@ def network(path: Path, flip: bool | None = None) -> "tuple[nn.Module, Card]":
         net.load_state_dict(weights)
     except RuntimeError as error:
         raise DataError(f"{path}: its weights are not those of {card.model} ({_line(error, 300)})") from error
-    return (with_candidates if card.task == "crowd" else with_points)(net, card), card
+    whole = {"crowd": with_candidates, "dense": with_boxes}.get(card.task, with_points)
+    return whole(net, card), card
 
 
 def with_points(net: "nn.Module", card: Card) -> "nn.Module":
@@ -265,6 +288,66 @@ def with_candidates(net: "nn.Module", card: Card) -> "nn.Module":
             return heatmaps.crowd.tagged_maxima(heat, tags, d.peaks, d.floor, card.stride, d.refine)
 
     return Everybody().eval()
+
+
+def with_boxes(net: "nn.Module", card: Card) -> "nn.Module":
+    """A network with `anchors` followed by suppression: one picture (1, 3, H, W) -> boxes (n, 4) in network
+    pixels, scores (n,), the surest first, how many candidates there were, and the map (h, w) if the card says
+    so. Without the map's use its branch is left out.
+
+    `decoding.overlap` is the suppression's; with `decoding.apart` boxes whose middles climb to peaks of their
+    own compete only from that overlap on (as `metrics.boxes.separated`).
+    """
+    import torch
+    from torch import Tensor, nn
+
+    from .. import heatmaps
+    from ..heatmaps import anchors as boxed
+
+    require("torchvision", to="find boxes with torch")
+    import torchvision
+
+    d, (h, w), parts = card.decoding, card.size, cast(Any, net)
+    nms = torchvision.ops.nms
+    if not (d.map or d.apart):
+        parts.without_map()
+    elif parts.branch is None:
+        raise UserError(f"{card.name}: {card.model} draws no map to keep or to tell neighbours apart by")
+
+    class Boxes(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.net = net
+            places = parts.anchors.boxes(card.size, torch.zeros(1))
+            self.places: Tensor
+            self.register_buffer("places", places, persistent=False)
+
+        def forward(self, pictures: Tensor) -> tuple[Tensor, ...]:
+            logits, shifts, *drawn = self.net(pictures)
+            chances = logits[0].sigmoid().amax(-1)  # (A,)
+            scores, which = chances.topk(min(LOOKED_AT, len(chances)))
+            limit = scores.new_tensor([w, h, w, h])
+            boxes = boxed.decoded(shifts[0, which], self.places[which]).clamp_min(0).minimum(limit)
+            if d.apart:
+                kept = self.separated(boxes, scores, drawn[0][0, 0])
+            else:
+                kept = nms(boxes, scores, d.overlap)
+            kept = kept[scores[kept] > d.threshold][: d.kept]
+            answer = boxes[kept], scores[kept], (chances > d.threshold).sum()
+            return (*answer, drawn[0][0, 0].clamp(0, 1)) if d.map else answer
+
+        def separated(self, boxes: Tensor, scores: Tensor, drawn: Tensor) -> Tensor:
+            peaks = heatmaps.climbed(heatmaps.smoothed(drawn)).flatten()
+            middle = (boxes[:, :2] + boxes[:, 2:]) / 4  # cells of half the size
+            x, y = middle[:, 0].long().clamp(0, w // 2 - 1), middle[:, 1].long().clamp(0, h // 2 - 1)
+            mine = peaks[y * (w // 2) + x] + 1
+            # those of other peaks are moved so far away that they do not meet
+            away = torch.stack([mine % (w // 2 + 1), mine // (w // 2 + 1)], -1) * 2.0
+            shares = boxes / boxes.new_tensor([w, h, w, h]) + torch.cat([away, away], -1)
+            alone = nms(shares, scores, d.overlap)
+            return alone[nms(boxes[alone], scores[alone], d.apart or 1.0)]
+
+    return Boxes().eval()
 
 
 def _check_start(path: Path, suffix: str) -> None:

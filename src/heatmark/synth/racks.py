@@ -173,7 +173,7 @@ def _plane(rng: Rng, kinds: tuple[str, ...]) -> Surface:
 
 def _standing(rng: Rng, piece: Design, source: Source, there: np.ndarray) -> np.ndarray:
     """(4, 4): turned a little, and a little out of line."""
-    loose = {"carton": 1.5, "bag": 4.0, "tube": 4.0}.get(piece.kind, 14.0)
+    loose = {"carton": 1.5, "bag": 4.0, "tube": 4.0}.get(piece.kind, 7.0)
     matrix = np.eye(4)
     matrix[:3, :3] = placing.turn([0, 0, 1], float(rng.normal(0, loose)))
     if piece.kind == "bag":

@@ -236,12 +236,13 @@ def read(
             order, scores = softened(boxes, scores, least=how.least)
             found.append(Boxes(boxes[order], scores)[: how.kept])
             continue
-        order = kept(boxes, scores, how.overlap)
         if by == "map":
-            peaks = heatmaps.climbed(smoothed(drawn[0][b, 0])).cpu().numpy()
+            peaks = heatmaps.climbed(heatmaps.smoothed(drawn[0][b, 0])).cpu().numpy()
             middle = (boxes[:, :2] + boxes[:, 2:]) / 4  # cells of half the size
             x, y = np.clip(middle, 0, np.array(peaks.shape[::-1]) - 1).astype(int).T
-            order = separated(boxes, scores, peaks[y, x], how.overlap)
+            order = separated(boxes, scores, peaks[y, x], how.overlap, how.apart)
+        else:
+            order = kept(boxes, scores, how.overlap)
         found.append(Boxes(boxes[order], scores[order])[: how.kept])
     return found
 
@@ -250,11 +251,6 @@ def clipped(boxes: Tensor, size: tuple[int, int]) -> Tensor:
     """Boxes (N, 4) inside a picture (H, W)."""
     limit = boxes.new_tensor([size[1], size[0], size[1], size[0]])
     return boxes.clamp_min(0).minimum(limit)
-
-
-def smoothed(map: Tensor) -> Tensor:
-    """A map (h, w) averaged over 3 x 3 cells, so that a ripple is no peak."""
-    return nn.functional.avg_pool2d(map[None, None], 3, 1, 1, count_include_pad=False)[0, 0]
 
 
 @torch.no_grad()

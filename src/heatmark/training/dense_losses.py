@@ -34,6 +34,7 @@ class Dense:
     hard: float = 3.0  # cells of none that count, for each that belongs to a thing
     least: float = 0.05  # score a box must exceed
     overlap: float = 0.5  # suppression
+    apart: float = 0.7  # the same of boxes that have peaks of their own, where the map is asked
     kept: int = 300  # boxes of a picture at the most
 
 

@@ -1,0 +1,149 @@
+"""A picture in, boxes out: what `heatmark.load` gives for a model of many things side by side.
+
+Its file suppresses what is found twice, one picture at a time. A picture larger than the network's input is
+seen whole, shrunk, or in tiles that overlap, whose boxes are merged.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from ..card import Card
+from ..errors import UserError
+from ..geometry import Frame, translation
+from ..metrics.boxes import kept
+from ..types import Boxes, Poses, Skeleton
+from .engines import LOOKED_AT, Engine
+from .predictor import Latency, Picture, decoded, network_input
+
+OVERLAP = 0.3  # of a tile that the next shows again: more than the largest thing, one hopes
+MARGIN = 3.0  # pixels; a box so near to a tile's inner edge is cut off there
+
+
+@dataclass(frozen=True)
+class Found:
+    """Everything that one look at a picture gave."""
+
+    boxes: Boxes  # picture pixels, the surest first
+    map: np.ndarray | None  # (h, w) float32 in [0, 1], half as large as the picture, where the file draws it
+    full: bool  # as many boxes as may be kept were found, or candidates were left out: there may be more
+    latency: Latency
+
+
+class DensePredictor:
+    """Finds many things by their boxes.
+
+    `card` says what the model knows of itself, `latency` where the time of the last call went.
+    """
+
+    def __init__(self, engine: Engine, card: Card, name: str = ""):
+        self.engine, self.card, self.name = engine, card, name or card.name
+        self.skeleton: Skeleton = card.skeleton_of()
+        self.latency = Latency()
+
+    def __call__(
+        self, source: Picture, boxes: np.ndarray | None = None, second_look: bool = False, tiles: bool = False
+    ) -> Poses:
+        """One picture's things: Poses with their boxes and scores, and no points.
+
+        Raises:
+            UserError: no such file, or boxes to look into, which this model finds itself. DataError: the
+            picture cannot be read.
+        """
+        if boxes is not None or second_look:
+            raise UserError(f"{self.name} finds boxes itself: it takes none, and no second look")
+        return self.poses(self.look(source, tiles).boxes)
+
+    def many(
+        self, sources: Sequence[Picture], boxes: Sequence[np.ndarray | None] | None = None,
+        second_look: bool = False,
+    ) -> list[Poses]:  # fmt: skip
+        """The Poses of several pictures; see the call."""
+        given = [None] * len(sources) if boxes is None else boxes
+        return [self(source, box, second_look) for source, box in zip(sources, given)]
+
+    def poses(self, boxes: Boxes) -> Poses:
+        """Boxes as instances without points."""
+        nothing = np.full((len(boxes), len(self.skeleton), 2), np.nan)
+        return Poses(self.skeleton, nothing, boxes=boxes.boxes, score=np.clip(boxes.scores, 0, 1))
+
+    def look(self, source: Picture, tiles: bool = False) -> Found:
+        """Boxes and, where the file draws it, the map.
+
+        Args:
+            tiles: see the picture at its own resolution, part by part, and as a whole too; parts are as large
+                as the network's input.
+        """
+        start = time.perf_counter()
+        picture = decoded(source)
+        ready, network = time.perf_counter(), 0.0
+        size = (picture.shape[0], picture.shape[1])
+        drawn = (
+            np.zeros((max(size[0] // 2, 1), max(size[1] // 2, 1)), np.float32)
+            if self.card.decoding.map
+            else None
+        )
+        parts, scores, full = [np.empty((0, 4))], [np.empty(0)], False
+        for frame, corners in looks(size, self.card.size, tiles):
+            before = time.perf_counter()
+            answer = self.engine(network_input(picture, frame)[None])
+            network += time.perf_counter() - before
+            found, sure = answer["boxes"].astype(np.float64), answer["scores"].astype(np.float64)
+            there = np.isfinite(found).all(-1) & np.isfinite(sure)
+            corner_pairs = frame.back(found[there].reshape(-1, 2, 2))
+            back = np.clip(corner_pairs.reshape(-1, 4), 0, [size[1], size[0], size[1], size[0]])
+            whole = (back[:, 2:] > back[:, :2]).all(-1) & ~cut_off(back, corners, size)
+            parts.append(back[whole])
+            scores.append(sure[there][whole])
+            full |= len(found) >= self.card.decoding.kept or int(answer["candidates"]) > LOOKED_AT
+            if drawn is not None:
+                np.maximum(drawn, carried(answer["map"], frame, drawn.shape), out=drawn)
+        boxes, sure = np.concatenate(parts), np.concatenate(scores)
+        order = kept(boxes, sure, self.card.decoding.overlap) if len(parts) > 2 else np.arange(len(boxes))
+        done = time.perf_counter()
+        rest = max(done - ready - network, 0.0)
+        self.latency = Latency((ready - start) * 1e3, network * 1e3, rest * 1e3)
+        return Found(Boxes(boxes[order], sure[order]), drawn, full, self.latency)
+
+
+def looks(size: tuple[int, int], seen: tuple[int, int], tiles: bool) -> Iterator[tuple[Frame, np.ndarray]]:
+    """Frames through which a network of input `seen` (H, W) looks at a picture (H, W), and the part (4,) of
+    the picture that each shows: all of it, and tiles where it is larger.
+    """
+    yield Frame.whole(size, seen), np.array([0.0, 0, size[1], size[0]])
+    if not tiles or (size[0] <= seen[0] and size[1] <= seen[1]):
+        return
+    for top in starts(size[0], seen[0]):
+        for left in starts(size[1], seen[1]):
+            part = np.array([left, top, left + seen[1], top + seen[0]], float)
+            yield Frame(translation(-left, -top), seen), part
+
+
+def starts(length: int, tile: int) -> list[int]:
+    """Where tiles begin along a side, so that neighbours overlap and the last ends with it.
+
+    >>> starts(1000, 400), starts(300, 400)
+    ([0, 200, 400, 600], [0])
+    """
+    if length <= tile:
+        return [0]
+    count = int(np.ceil((length - tile) / (tile * (1 - OVERLAP)))) + 1
+    return [round(v) for v in np.linspace(0, length - tile, count)]
+
+
+def cut_off(boxes: np.ndarray, part: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """(N,) which boxes end at an edge of a tile that is no edge of the picture: another tile shows them."""
+    inner = np.array([part[0] > 0, part[1] > 0, part[2] < size[1], part[3] < size[0]])
+    return np.asarray(((np.abs(boxes - part) < MARGIN) & inner).any(-1))
+
+
+def carried(map: np.ndarray, frame: Frame, size: tuple[int, int]) -> np.ndarray:
+    """A map (h, w) of half the network's size on half the picture (H, W)."""
+    half = np.diag([0.5, 0.5, 1.0])
+    # cells' middles lie at 0.5, OpenCV's at 0
+    shift = translation(-0.5, -0.5)
+    back = shift @ half @ np.linalg.inv(frame.matrix) @ np.linalg.inv(half) @ np.linalg.inv(shift)
+    return cv2.warpPerspective(map.astype(np.float32), back, size[::-1], flags=cv2.INTER_LINEAR)

@@ -1,0 +1,164 @@
+"""A model of boxes goes the whole way: one file with suppression inside, detected with, scored, told apart by
+its map, tiled.
+"""
+
+import json
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from heatmark import data
+from heatmark.card import Card
+from heatmark.commands.dense import moves, peaks_of
+from heatmark.commands.detect import detect
+from heatmark.commands.evaluate import evaluate
+from heatmark.commands.export import export
+from heatmark.data.records import Record
+from heatmark.errors import UserError
+from heatmark.heatmaps import box_maps
+from heatmark.models import create
+from heatmark.runtime import load
+from heatmark.runtime.dense import DensePredictor, cut_off, looks, starts
+from heatmark.skeletons import PRODUCT
+from heatmark.training import state
+from heatmark.types import Poses
+
+SMALL = {"backbone": "tiny", "weights": None, "width": 8, "depth": 1, "anchor": 2.0}
+SIZE = (64, 96)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """A network that learnt nothing: boxes all over, which is what suppression is for."""
+    torch.manual_seed(3)
+    net: Any = create("gaussian_layer", 1, **SMALL)
+    torch.nn.init.normal_(net.classes.last.weight, std=30.0)
+    torch.nn.init.normal_(net.shifts.last.weight, std=10.0)
+    card = Card(
+        name="shelf", task="dense", skeleton=PRODUCT.to_dict(), size=SIZE, model="gaussian_layer",
+        options=SMALL, strides=net.strides, decoding={"method": "boxes", "threshold": 0.02},  # type: ignore
+    )  # fmt: skip
+    path = tmp_path_factory.mktemp("model") / "shelf.safetensors"
+    state.write_model(path, net.eval(), card)
+    return path
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    """Two labelled pictures of a few boxes."""
+    folder, rng, records = tmp_path_factory.mktemp("pictures"), np.random.default_rng(0), []
+    (folder / "images").mkdir()
+    for n in range(2):
+        picture = rng.integers(0, 255, (80, 120, 3), np.uint8)
+        cv2.imwrite(str(folder / "images" / f"{n}.png"), cv2.blur(picture, (5, 5)))
+        boxes = np.array([[10.0, 10, 40, 50], [45, 12, 80, 60]]) + n
+        poses = Poses(PRODUCT, np.full((2, 4, 2), np.nan), boxes=boxes)
+        records.append(Record(folder / "images" / f"{n}.png", (80, 120), poses, n + 1))
+    data.coco.write(folder, PRODUCT, records)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def exported(model, pictures):
+    done = export(model, pictures=pictures, decoding={"map": True, "apart": 0.7, "kept": 40})
+    assert done.max_shift_px < 0.01
+    return done.out
+
+
+def test_the_file_answers_as_the_model_with_suppression_inside(model, exported, pictures):
+    picture = pictures / "images" / "0.png"
+    torch_, onnx = load(model), load(exported)
+    assert isinstance(onnx, DensePredictor) and onnx.card.decoding.apart == 0.7
+    assert onnx.look(picture).map is not None
+    assert torch_.look(picture).map is None  # type: ignore[union-attr]  # its card does not ask for one
+    plain = load(export(model, out=exported.with_name("plain.onnx"), pictures=pictures).out)
+    ours, theirs = torch_(picture), plain(picture)
+    assert len(ours) == len(theirs) > 3
+    np.testing.assert_allclose(ours.boxes, theirs.boxes, atol=1e-2)
+    assert (np.diff(ours.score) <= 1e-6).all() and np.isnan(ours.points).all()
+
+
+def test_the_number_kept_is_a_setting_and_hitting_it_is_said(exported, pictures, capsys):
+    found = load(exported).look(pictures / "images" / "0.png")  # type: ignore[union-attr]
+    assert len(found.boxes) == 40 and found.full
+    list(detect(pictures / "images" / "0.png", exported))
+    assert "40 boxes, as many as the model keeps" in capsys.readouterr().err
+
+
+def test_detect_draws_boxes_and_the_map_and_writes_them_as_json(exported, pictures, tmp_path):
+    (found,) = detect(pictures / "images" / "0.png", exported, out=tmp_path, threshold=0.1)
+    line = json.loads(json.dumps(found.to_dict()))
+    assert all(len(i["box"]) == 4 and i["score"] >= 0.1 for i in line["instances"])
+    drawn = cv2.imread(str(tmp_path / "0.jpg"))
+    assert drawn is not None and drawn.shape[0] > drawn.shape[1]  # the map below the picture
+    assert "boxes" in str(found)
+
+
+def test_evaluate_gives_sku110ks_scores(exported, pictures, tmp_path):
+    result = evaluate(exported, pictures, out=tmp_path)
+    raw = result.to_dict()
+    assert set(raw["metrics"]) == {"AP", "AP50", "AP75", "AR300", "AR300@0.5"}
+    assert raw["counts"]["boxes"] == 4 and "peaks of the map" in raw["counting"]
+    assert (tmp_path / "scores.json").is_file() and (tmp_path / "sheet.jpg").is_file()
+
+
+def test_boxes_to_look_into_are_refused(exported, pictures):
+    with pytest.raises(UserError, match="finds boxes itself"):
+        load(exported)(pictures / "images" / "0.png", np.array([[0.0, 0, 5, 5]]))
+    with pytest.raises(UserError, match="can be chosen for .safetensors"):
+        export(exported, out=exported.with_name("other.onnx"), decoding={"kept": 3}, pictures=pictures)
+
+
+def test_a_large_picture_is_seen_whole_and_in_tiles_that_overlap():
+    frames = list(looks((100, 300), SIZE, tiles=True))
+    shown = np.zeros((100, 300), int)
+    for _, (x1, y1, x2, y2) in frames[1:]:
+        shown[int(y1) : int(y2), int(x1) : int(x2)] += 1
+    assert shown.min() >= 1 and len(list(looks((100, 300), SIZE, tiles=False))) == 1
+    assert starts(300, 96)[-1] + 96 == 300 and max(np.diff(starts(300, 96))) <= 96 * 0.7 + 1
+
+
+def test_a_box_at_a_tiles_inner_edge_is_left_to_the_next():
+    part = np.array([0.0, 0, 96, 64])
+    boxes = np.array([[0.5, 10, 30, 40], [70, 10, 95, 40], [20, 20, 40, 63.5]])
+    assert cut_off(boxes, part, (64, 300)).tolist() == [False, True, False]
+
+
+def test_tiles_are_merged_into_one_answer_whatever_the_network_says():
+    """A network that finds the one bright spot, wherever it is shown."""
+
+    def engine(pixels: np.ndarray) -> dict[str, np.ndarray]:
+        ys, xs = np.nonzero(pixels[0, 0] > 0.5)
+        boxes = (
+            np.array([[xs.min(), ys.min(), xs.max() + 1, ys.max() + 1]], float)
+            if len(xs)
+            else np.empty((0, 4))
+        )
+        map_ = box_maps(torch.tensor(boxes), (32, 48)).numpy()
+        return {"boxes": boxes, "scores": np.full(len(boxes), 0.9), "candidates": np.array(1), "map": map_}
+
+    card = Card(
+        name="spot", task="dense", skeleton=PRODUCT.to_dict(), size=SIZE, model="gaussian_layer",
+        strides=(8,), decoding={"method": "boxes", "map": True},  # type: ignore[arg-type]
+    )  # fmt: skip
+    picture = np.zeros((150, 300, 3), np.uint8)
+    picture[60:84, 200:220] = 255
+    found = DensePredictor(engine, card).look(picture, tiles=True)
+    assert len(found.boxes) == 1 and np.abs(found.boxes.boxes[0] - [200, 60, 220, 84]).max() <= 3.2
+    assert found.map is not None and found.map.shape == (75, 150)
+    y, x = np.unravel_index(found.map.argmax(), found.map.shape)
+    assert abs(2 * x + 1 - 210) <= 2 and abs(2 * y + 1 - 72) <= 2
+    assert peaks_of(found.map) == 1
+
+
+def test_a_box_that_only_one_file_finds_has_moved_infinitely_far():
+    one = {"boxes": np.array([[0.0, 0, 10, 10]]), "scores": np.array([0.9])}
+    near = {"boxes": one["boxes"] + 0.25, "scores": np.array([0.9])}
+    none = {"boxes": np.empty((0, 4)), "scores": np.empty(0)}
+    assert moves(one, near, 0.05).max() == 0.25
+    assert np.isinf(moves(one, none, 0.05)).all() and (moves(one, none, 0.89) == 0).all()
+    far = {"boxes": one["boxes"] + 50, "scores": np.array([0.9])}
+    assert np.isinf(moves(one, far, 0.05)).all()
