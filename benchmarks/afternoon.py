@@ -50,7 +50,7 @@ def steps(scenes: int, epochs: int, more: str) -> list[Step]:
         ),
         Step("pictures it never saw", held_out),
         Step("how good is it", "heatmark evaluate run held_out --out report"),
-        Step("one file", "heatmark export run --out opener.onnx --pictures held_out --precision fp16"),
+        Step("one file", "heatmark export run --out opener.onnx --pictures held_out"),
         Step("points", "heatmark detect held_out/images --model opener.onnx --out overlays"),
     ]
 
