@@ -108,7 +108,9 @@ def measured(budget: runs.Budget, photographs: str, models: Path) -> dict[str, A
         name = f"{skeleton.name}_{'dsnt' if strategy in runs.DSNT else 'heatmap'}"
         model = saved(net.cpu(), recipe, skeleton, decoding, models / f"{name}.safetensors")
         exported = export(model, pictures=photographs)
-        rows[said] = on_photographs(evaluate(exported.out, photographs, threads=budget.threads))
+        found = evaluate(exported.out, photographs, threads=budget.threads)
+        assert isinstance(found, Evaluation)
+        rows[said] = on_photographs(found)
         rows[said] |= {"gate px": exported.max_shift_px, "bytes": exported.bytes}
     return rows
 

@@ -15,6 +15,7 @@ def drawn(slope: float, offset: float, count: int = 4000, seed: int = 0):
 def test_the_line_that_made_the_hits_is_found_again():
     line = logistic(*drawn(1.7, -0.8))
     assert line == pytest.approx((1.7, -0.8), abs=0.15)
+    assert line is not None
     scores, right = drawn(1.7, -0.8, seed=1)  # others of the kind
     assert calibration_error(chances(scores, line), right) < 0.03 < calibration_error(scores, right)
 

@@ -107,14 +107,12 @@ def test_ihm_draws_logits_for_a_mean_and_the_same_weights_maps_for_a_peak():
 
 
 def test_interchangeable_points_are_learnt_in_whichever_order_is_nearer():
-    maps = torch.full(
-        (1, 3, 1, 4), -90.0
-    )  # 32 pixels; tip, left and right in the middles of cells 2, 0 and 3
+    maps = torch.full((1, 3, 1, 4), -90.0)  # 32 pixels; tip, left and right in cells 2, 0 and 3
     for channel, cell in enumerate((2, 0, 3)):
         maps[0, channel, 0, cell] = 0
     there = torch.tensor([[[20.0, 4.0], [4.0, 4.0], [28.0, 4.0]]])
     swapped = there[:, [0, 2, 1]]
-    none = dict(regulariser="none")
+    none: Any = {"regulariser": "none"}
     assert coordinate_sum([maps], swapped, [8], **none) == pytest.approx(2 * 1.5 / 3)  # 24 of 16 pixels each
     assert coordinate_sum([maps], swapped, [8], **none, groups=ENDS.groups) == pytest.approx(0, abs=1e-6)
     js = coordinate_sum([maps], swapped, [8], groups=ENDS.groups)
