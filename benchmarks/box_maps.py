@@ -7,13 +7,14 @@ values as the plain definition (tests/heatmaps/test_box_maps.py).
 """
 
 import argparse
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
 
-from benchmarks.grouping import milliseconds
 from benchmarks.rows import commit, machine
 from heatmark import geometry, heatmaps
 
@@ -21,8 +22,8 @@ SIZE = (800, 1333)
 COUNTS = (1, 100, 300, 1000)
 HEAD = """# Speed of Gaussian box maps
 
-A picture of 800 x 1333, its map 400 x 666; one thread, medians of {repeat}, milliseconds. "Boxes": upright
-boxes, drawn as one product of two matrices. "Quadrilaterals": the same boxes turned by a few degrees, each
+A picture of 800 x 1333, its map 400 x 666; one thread, medians of {repeat}, milliseconds of its time.
+"Boxes": upright boxes, drawn as one product of two matrices. "Quadrilaterals": the same boxes turned by a few degrees, each
 carried by its own homography. "One by one": a 120 x 120 bump carried to each box by OpenCV's
 warpPerspective and added, as one would write it down. "Centres": the map's local maxima, all of them.
 
@@ -57,6 +58,16 @@ def one_by_one(quads: np.ndarray) -> np.ndarray:
         matrix = cv2.getPerspectiveTransform(corners, (quad / 2 - 0.5).astype(np.float32))
         drawn += cv2.warpPerspective(bump, matrix, drawn.shape[::-1])
     return np.minimum(drawn, 1)
+
+
+def milliseconds(work: Callable[[], object], repeat: int) -> float:
+    """The median of `repeat` runs, of this process's time: a busy machine counts for nothing."""
+    times = []
+    for _ in range(repeat):
+        start = time.process_time()
+        work()
+        times.append(time.process_time() - start)
+    return float(np.median(times) * 1e3)
 
 
 def rows(repeat: int) -> list[str]:
