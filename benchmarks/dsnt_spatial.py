@@ -30,10 +30,10 @@ class Placed(Samples):
         super().__init__(like.entries, like.skeleton, recipe)
         self.part = part
 
-    def window(self, entry: Entry, rng: np.random.Generator, windows: object) -> Frame:
+    def window(self, entry: Entry, rng: np.random.Generator, windows: object) -> tuple[Frame, bool]:
         h, w = self.recipe.size
         x, y = rng.uniform(*self.part), rng.uniform(*TALL)
-        return Frame.around(entry.box, (h, w), FILLS).then(translation((x - 0.5) * w, (y - 0.5) * h))
+        return Frame.around(entry.box, (h, w), FILLS).then(translation((x - 0.5) * w, (y - 0.5) * h)), True
 
 
 def row(strategy: str, stride: int, seed: int) -> str:
