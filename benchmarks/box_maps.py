@@ -23,8 +23,8 @@ COUNTS = (1, 100, 300, 1000)
 HEAD = """# Speed of Gaussian box maps
 
 A picture of 800 x 1333, its map 400 x 666; one thread, medians of {repeat}, milliseconds of its time.
-"Boxes": upright boxes, drawn as one product of two matrices. "Quadrilaterals": the same boxes turned by a few degrees, each
-carried by its own homography. "One by one": a 120 x 120 bump carried to each box by OpenCV's
+"Boxes": upright boxes, drawn as one product of two matrices. "Quadrilaterals": the same boxes turned by a few
+degrees, each carried by its own homography. "One by one": a 120 x 120 bump carried to each box by OpenCV's
 warpPerspective and added, as one would write it down. "Centres": the map's local maxima, all of them.
 
     python -m benchmarks.box_maps --out docs/box_maps_speed.md
