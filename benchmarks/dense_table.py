@@ -8,8 +8,8 @@
 Every network learns the same pictures for as many epochs from the same seed (RECIPE and SETTINGS), and is
 scored on the same others. A call works for `--minutes`, then saves; the same call goes on. Where SKU-110K
 lies in --sku, its test split is scored too (with networks trained on --data, which should then be its
-training split); WebMarket, Holoselecta, Grocery Products and CAPG-GP are given as --also NAME=DATASET. What was not
-measured says so.
+training split); WebMarket, Holoselecta, Grocery Products and CAPG-GP are given as --also NAME=DATASET. What
+was not measured says so.
 
 Expectation: the paper claims +5 to +6 AP for the map. At our size (a few minutes of a CPU) differences below
 two points are within the spread of seeds.
@@ -211,10 +211,10 @@ def costs(repeat: int = 5) -> dict[str, dict[str, float]]:
 
 HEAD = """# Dense shelves: the paper's tables, and ours
 
-Kant 2019, tables 1 and 2. Ours on built-in shelves: {pictures} rendered pictures to learn from, shown at
-{size[0]} x {size[1]} pixels, {epochs} epochs, {seeds} seed(s), the same for each network; MobileNetV2, a quarter
-of the paper's width. Made by `python -m benchmarks.dense_table`, whose head has the whole command. Costs are ratios
-of one run; those of a network to itself scatter by about a tenth here (the last row should be 1).
+Kant 2019, tables 1 and 2. Ours on built-in shelves: {pictures} rendered pictures to learn and choose from, at
+{size[0]} x {size[1]} pixels, {epochs} epochs, {seeds} seed(s), the same for each network; MobileNetV2, a
+quarter of the paper's width. Made by `python -m benchmarks.dense_table`, whose head has the whole command.
+Costs are ratios of one run and scatter by about a tenth here: the last row's networks are alike.
 
 """
 
