@@ -191,7 +191,7 @@ def _corners(outline: Any) -> np.ndarray:
 
 
 def read_yolo(path: str | Path, category: str | None = None) -> Dataset:
-    """YOLO's boxes (Ultralytics): a line is "class cx cy w h", or "class" and four corners of an oriented box,
+    """YOLO's boxes (Ultralytics): a line is "class cx cy w h", or "class" and an oriented box's four corners,
     in fractions of the picture; a YAML file says where the pictures lie.
 
     Args:
