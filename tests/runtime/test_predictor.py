@@ -97,15 +97,33 @@ def test_a_second_look_that_finds_less_is_forgotten():
     def engine(pictures: np.ndarray) -> dict[str, np.ndarray]:
         score = next(calls)
         points = np.array([[[10.0, 10], [50, 10], [30, 40]]]) * score
-        return {"points": points, "scores": np.full((1, 3), score)}
+        return {"points": np.repeat(points, len(pictures), 0), "scores": np.full((len(pictures), 3), score)}
 
     poses = Predictor(engine, spots_card())(spots((48, 64)), second_look=True)
     np.testing.assert_allclose(poses.points[0], np.array([[10, 10], [50, 10], [30, 40]]) * 0.9)
 
 
+def test_a_second_look_goes_about_the_surest_point_where_only_one_end_was_found():
+    seen = []
+
+    def engine(pictures: np.ndarray) -> dict[str, np.ndarray]:
+        seen.append(len(pictures))
+        if len(pictures) == 1:  # all three in one place, though the object is larger
+            return {"points": np.full((1, 3, 2), 20.0), "scores": np.array([[0.6, 0.3, 0.3]])}
+        around, about = np.full((3, 2), 20.0), np.array([[4.0, 4], [44, 4], [24, 44]])
+        return {"points": np.stack([around, about]), "scores": np.array([[0.5] * 3, [0.9] * 3])}
+
+    poses = Predictor(engine, spots_card())(spots((48, 64)), second_look=True)
+    assert seen == [1, 2] and poses.scores[0].tolist() == [0.9] * 3
+    assert len({tuple(p) for p in poses.points[0].tolist()}) == 3
+
+
 @pytest.mark.parametrize("points", [np.full((1, 3, 2), np.nan), np.full((1, 3, 2), 20.0)])
 def test_a_second_look_survives_points_that_are_nowhere_or_all_in_one_place(points):
-    engine = lambda pictures: {"points": points, "scores": np.full((1, 3), 0.5)}  # noqa: E731
+    def engine(pictures: np.ndarray) -> dict[str, np.ndarray]:
+        n = len(pictures)
+        return {"points": np.repeat(points, n, 0), "scores": np.full((n, 3), 0.5)}
+
     poses = Predictor(engine, spots_card())(spots((48, 64)), second_look=True)
     assert len(poses) == 1 and np.array_equal(np.isnan(poses.points), np.isnan(points))
 

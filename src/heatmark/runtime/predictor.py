@@ -1,7 +1,8 @@
 """A picture in, points out: what `heatmark.load` gives.
 
 The network sees a window of its own size: the whole picture letterboxed, or a given box enlarged by the
-card's factor. A second look takes a new window around the points of the first and keeps the better answer.
+card's factor. A second look takes two new windows, around the points of the first and about the surest
+of them, and keeps the best answer.
 A card that says msra gets the windows of HRNet's authors, to the bit.
 """
 
@@ -100,10 +101,12 @@ class Predictor:
         windows = self._windows(pictures, boxes)
         points, scores, network = self._look(pictures, windows)
         if second_look and windows:
-            closer = [self._closer(w, p, s) for w, p, s in zip(windows, points, scores)]
+            looks = list(zip(windows, points, scores))
+            closer = [self._closer(*look) for look in looks] + [self._about(*look) for look in looks]
             again, again_scores, more = self._look(pictures, closer)
-            better = again_scores.mean(-1) > scores.mean(-1)
-            points[better], scores[better] = again[better], again_scores[better]
+            for part in np.split(np.arange(len(closer)), 2):
+                better = again_scores[part].mean(-1) > scores.mean(-1)
+                points[better], scores[better] = again[part][better], again_scores[part][better]
             network += more
         answers = [self._poses(i, windows, points, scores) for i in range(len(pictures))]
         whole = time.perf_counter() - start
@@ -157,11 +160,19 @@ class Predictor:
         if len(trusted) < 2:
             return look
         x1, y1, x2, y2 = boxes_around(trusted)
-        corners = look.frame.back(np.array([[0.0, 0.0], [look.frame.size[1], look.frame.size[0]]]))
-        widest = (corners[1] - corners[0]).min()
+        widest = _widest(look)
         side = float(np.clip(max(x2 - x1, y2 - y1) * self.card.second_look, 0.1 * widest, widest))
-        x, y = (x1 + x2) / 2, (y1 + y2) / 2
-        square = np.array([x - side / 2, y - side / 2, x + side / 2, y + side / 2])
+        return self._square(look, np.array([x1 + x2, y1 + y2]) / 2, side)
+
+    def _about(self, look: _Window, points: np.ndarray, scores: np.ndarray) -> _Window:
+        """Half of what was seen, about the surest point: of a small object only one end may have been
+        found.
+        """
+        surest = points[int(np.argmax(scores))]
+        return self._square(look, surest, _widest(look) / 2) if np.isfinite(surest).all() else look
+
+    def _square(self, look: _Window, middle: np.ndarray, side: float) -> _Window:
+        square = np.concatenate([middle - side / 2, middle + side / 2])
         return _Window(look.picture, window(square, self.card, enlarge=1.0), look.box)
 
     def _poses(self, picture: int, windows: list[_Window], points: np.ndarray, scores: np.ndarray) -> Poses:
@@ -170,6 +181,12 @@ class Predictor:
         return Poses(
             self.skeleton, points[mine], np.clip(scores[mine], 0, 1), visibility(points, scores)[mine], boxes
         )
+
+
+def _widest(look: _Window) -> float:
+    """The shorter side of what a window shows, picture pixels."""
+    corners = look.frame.back(np.array([[0.0, 0.0], [look.frame.size[1], look.frame.size[0]]]))
+    return float((corners[1] - corners[0]).min())
 
 
 def load(
