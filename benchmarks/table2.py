@@ -7,8 +7,8 @@
 ROOT is PASCAL3D+_release1.1. Learnt from: all of ImageNet's pictures of the class and PASCAL's train list.
 Scored on: PASCAL's val list, the objects that are neither truncated, nor occluded, nor difficult, in their
 boxes, visible keypoints, PCK strictly below 0.1 of the box's longer side. The mean is over all keypoints of
-all classes (micro), as the numbers are that the paper compares itself with; on which objects it scored its own
-the paper is silent. After --minutes the command stops and the same one goes on.
+all classes (micro), as the numbers are that the paper compares itself with; on which objects it scored its
+own the paper is silent. After --minutes the command stops and the same one goes on.
 """
 
 import argparse
