@@ -102,8 +102,8 @@ def worsened(monkeypatch, change) -> None:
     """Let every new file, but not the model it is held against, answer with changed points."""
     real = exporting.opened
 
-    def opened(path, *arguments):
-        engine, card = real(path, *arguments)
+    def opened(path, **arguments):
+        engine, card = real(path, **arguments)
         if not path.parent.name.startswith(".heatmark-"):
             return engine, card
         return lambda pictures: engine(pictures) | {"points": change(engine(pictures)["points"])}, card
@@ -135,7 +135,7 @@ def test_swapped_interchangeable_landmarks_have_not_moved(photo):
     points = np.array([[[1.0, 1], [5, 5], [9, 9]]])
     engines = [lambda pictures, order=order: {"points": points[:, order]} for order in ([0, 1, 2], [2, 1, 0])]
     with quiet():
-        compared = exporting._compared(engines[0], engines[1], views, card.skeleton_of())
+        compared = exporting._compared(engines[0], engines[1], views, card)
     assert compared.shift == 0 and compared.pck_change is None
 
 
@@ -145,8 +145,8 @@ def test_a_landmark_found_by_one_only_has_moved_and_one_found_by_none_has_not(ph
     lost = np.array([[[np.nan, np.nan], [5, 5], [9, 9]]])
     both = np.array([[[1.0, 1], [5, 5], [9, 9]]])
     with quiet():
-        same = exporting._compared(lambda p: {"points": lost}, lambda p: {"points": lost}, views, SPOTS)
-        gone = exporting._compared(lambda p: {"points": both}, lambda p: {"points": lost}, views, SPOTS)
+        same = exporting._compared(lambda p: {"points": lost}, lambda p: {"points": lost}, views, card)
+        gone = exporting._compared(lambda p: {"points": both}, lambda p: {"points": lost}, views, card)
     assert same.shift == 0 and gone.shift == np.inf
     with pytest.raises(GateError, match="found by one and not by the other; .* 1 of 3 landmarks move more"):
         exporting._gate("m.onnx", gone, gate_px=0.5, gate_pck=0.2)
@@ -194,8 +194,10 @@ def test_a_runs_folder_is_exported_from_its_best_weights(tmp_path, spots_onnx, p
     run = tmp_path / "run"
     run.mkdir()
     (run / "best.safetensors").write_bytes(b"x")
-    monkeypatch.setattr(exporting, "_graph_of", lambda source: exporting.onnx_of(spots_onnx))
+    monkeypatch.setattr(exporting, "_graph_of", lambda source, decoding: exporting.onnx_of(spots_onnx))
     real = exporting.opened
-    monkeypatch.setattr(exporting, "opened", lambda p: real(spots_onnx if p.suffix == ".safetensors" else p))
+    monkeypatch.setattr(
+        exporting, "opened", lambda p, **_: real(spots_onnx if p.suffix == ".safetensors" else p)
+    )
     assert export(run, pictures=photo).out == run / "best.onnx"
     assert {p.name for p in run.iterdir()} == {"best.onnx", "best.safetensors"}

@@ -16,6 +16,7 @@ from ..runtime import Latency, Predictor, Shot, boxed, load, overlay, people, sh
 from ..runtime.crowd import CrowdPredictor
 from ..runtime.dense import DensePredictor
 from ..runtime.sources import pictures_in
+from ..skeletons import PRODUCT
 from ..types import ABSENT, Poses
 from . import person_detector
 from .progress import note
@@ -65,7 +66,7 @@ class Detection:
 
     def __str__(self) -> str:
         place = f"{self.source} frame {self.frame}" if self.frame else self.source
-        boxes = len(self.poses) and not np.isfinite(self.poses.points).any()  # a model of boxes has no points
+        boxes = len(self.poses) and self.poses.skeleton == PRODUCT  # a model of boxes has no points
         words = (_words(self.poses, i) for i in range(len(self.poses)))
         found = f"{len(self.poses)} boxes" if boxes else "; ".join(words) or "nothing found"
         ms = self.latency
