@@ -285,7 +285,7 @@ def test_evaluate_prints_a_table_and_says_where_the_report_is(run, monkeypatch, 
     truth = Poses(Skeleton("hammer", ("face", "claw")), np.ones((1, 2, 2)), boxes=np.array([[0.0, 0, 9, 9]]))
 
     class Scored:
-        tables = {"Every landmark": rows(pck([truth], [truth]))}
+        task, tables = "single", {"Every landmark": rows(pck([truth], [truth]))}
 
     monkeypatch.setattr(room, "evaluate", lambda *_, **__: Scored())
     monkeypatch.setenv("COLUMNS", "140")

@@ -106,7 +106,7 @@ def test_the_curve_names_every_landmark_and_ends_where_the_numbers_do():
 
 
 def test_labels_are_moved_apart_and_stay_inside():
-    placed = [label[0] for label in reports._apart([(99.0, "a"), (98.0, "b"), (100.0, "c")], 14, 0, 100)]
+    placed = [label[0] for label in reports.apart([(99.0, "a"), (98.0, "b"), (100.0, "c")], 14, 0, 100)]
     assert np.diff(placed).min() >= 14 and max(placed) <= 100
 
 

@@ -167,7 +167,7 @@ def test_a_tiny_network_learns_to_find_everybody_and_to_tell_them_apart(totems, 
     named = SETTINGS["options"] | {"sparse": [[["left"], ["right"], ["foot"]]]}
     many = [totems] * 16  # so that an epoch is 12 steps, and not all is checking
     out = tmp_path / "run"
-    run = train(settings(epochs=10, options=named), data=many, validation=totems, out=out)
+    run = train(settings(epochs=36, options=named), data=many, validation=totems, out=out)
     finder = load(run.model)
     assert finder.card.task == "crowd" and finder.card.options["sparse"] == [[[0], [1], [2]]]
     for n, feet in ((0, [20, 70]), (1, [48])):
