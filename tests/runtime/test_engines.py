@@ -133,3 +133,30 @@ def test_running_a_model_loads_no_torch(spots_onnx):
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert json.loads(run.stdout) == [list(SPOTS.landmarks), False, False]
+
+
+INTERRUPTED = """
+import gc, signal, sys
+from pathlib import Path
+import numpy as np
+from heatmark.runtime.engines import opened
+
+engines = []
+for _ in range(2):
+    run, card = opened(Path(sys.argv[1]), "openvino", 1)
+    run(np.zeros((1, 3, *card.size), "f"))
+    engines.append(run)
+del run
+while engines:
+    engines.pop(0)
+    gc.collect()
+signal.signal(signal.SIGINT, lambda *_: print("noticed"))
+signal.raise_signal(signal.SIGINT)
+"""
+
+
+def test_a_signal_is_survived_when_openvino_is_no_longer_used(spots_onnx):
+    pytest.importorskip("openvino")
+    command = [sys.executable, "-c", INTERRUPTED, str(spots_onnx)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0 and "noticed" in done.stdout, done.stderr

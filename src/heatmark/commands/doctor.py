@@ -189,9 +189,9 @@ def _onnxruntime() -> str:
 
 
 def _openvino() -> str:
-    import openvino
+    from ..runtime.engines import openvino_core
 
-    return ", ".join(openvino.Core().available_devices)
+    return ", ".join(openvino_core().available_devices)
 
 
 def _torch() -> str:

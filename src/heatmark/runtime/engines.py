@@ -6,6 +6,7 @@ card.
 
 import os
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -75,14 +76,22 @@ def with_onnxruntime(path: Path, threads: int | None = None) -> tuple[Engine, Ca
     return run, card
 
 
-def with_openvino(path: Path, threads: int | None = None) -> tuple[Engine, Card]:
-    """The same .onnx file, or OpenVINO's own .xml + .bin pair, in OpenVINO on the CPU, in float32."""
+@lru_cache
+def openvino_core() -> Any:
+    """The one OpenVINO of this process, which is never given back: its CPU plugin sets up a stack for signals
+    and frees it when it goes, and the next Ctrl-C would then end in a segmentation fault.
+    """
     require("openvino", to="run a model with OpenVINO")
     import openvino
 
+    return openvino.Core()
+
+
+def with_openvino(path: Path, threads: int | None = None) -> tuple[Engine, Card]:
+    """The same .onnx file, or OpenVINO's own .xml + .bin pair, in OpenVINO on the CPU, in float32."""
+    core = openvino_core()
     if path.suffix != ".xml":
         _check_start(path, ".onnx")
-    core = openvino.Core()
     try:
         model = core.read_model(path)
     except Exception as error:
