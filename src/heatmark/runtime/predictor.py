@@ -166,10 +166,12 @@ class Predictor:
 
     def _about(self, look: _Window, points: np.ndarray, scores: np.ndarray) -> _Window:
         """Half of what was seen, about the surest point: of a small object only one end may have been
-        found.
+        found. A given box was not too large.
         """
         surest = points[int(np.argmax(scores))]
-        return self._square(look, surest, _widest(look) / 2) if np.isfinite(surest).all() else look
+        if np.isfinite(look.box).all() or not np.isfinite(surest).all():
+            return look
+        return self._square(look, surest, _widest(look) / 2)
 
     def _square(self, look: _Window, middle: np.ndarray, side: float) -> _Window:
         square = np.concatenate([middle - side / 2, middle + side / 2])

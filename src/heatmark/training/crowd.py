@@ -5,7 +5,7 @@ network sees counts nowhere; crowds and persons without labels are neither learn
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
 
@@ -30,7 +30,7 @@ from .fit import Fitting, forward
 from .loader import SAMPLE, Entry, bank_of, decoded, entries, validation_batches
 from .recipe import Recipe
 from .tags import detection_error, embedding_error
-from .task import Task
+from .task import SideBySide, Task
 
 SHOWN = 4  # pictures on a sheet
 
@@ -45,7 +45,7 @@ class Scene:
 
 
 @dataclass(frozen=True)
-class CrowdBatch:
+class CrowdBatch(SideBySide):
     """Pictures side by side; persons padded with NaN to the most that a picture has."""
 
     pictures: Tensor  # (B, 3, H, W) uint8 RGB
@@ -53,13 +53,6 @@ class CrowdBatch:
     boxes: Tensor  # (B, N, 4) float32 x1 y1 x2 y2, network pixels; NaN for nobody
     masks: Tensor  # (B, H, W) uint8: 1 where errors count
     names: tuple[str, ...]
-
-    def __len__(self) -> int:
-        return len(self.names)
-
-    def to(self, device: torch.device) -> "CrowdBatch":
-        tensors = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "names"}
-        return replace(self, **{n: t.to(device, non_blocking=True) for n, t in tensors.items()})
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ in what the network sees asks for nothing.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
 
@@ -28,7 +28,7 @@ from .dense_losses import Dense, bump_error, focal, smooth_l1
 from .fit import Fitting, forward
 from .loader import SAMPLE, Entry, decoded, validation_batches
 from .recipe import Recipe
-from .task import Task
+from .task import SideBySide, Task
 
 LEFT = 0.3  # of a box's area that must be seen
 SMALLEST = 2.0  # network pixels, of its sides
@@ -45,20 +45,13 @@ class Shelf:
 
 
 @dataclass(frozen=True)
-class DenseBatch:
+class DenseBatch(SideBySide):
     """Pictures side by side; things padded with NaN to the most that a picture has."""
 
     pictures: Tensor  # (B, 3, H, W) uint8 RGB
     boxes: Tensor  # (B, N, 4) float32 x1 y1 x2 y2, network pixels; NaN for nothing
     quads: Tensor  # (B, N, 4, 2) float32 corners, network pixels; NaN where only the box is labelled
     names: tuple[str, ...]
-
-    def __len__(self) -> int:
-        return len(self.names)
-
-    def to(self, device: torch.device) -> "DenseBatch":
-        tensors = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "names"}
-        return replace(self, **{n: t.to(device, non_blocking=True) for n, t in tensors.items()})
 
 
 @dataclass(frozen=True)

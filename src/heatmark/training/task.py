@@ -13,9 +13,9 @@ map out of the loss. A mean, like an answered point, is always somewhere, so it 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -28,8 +28,22 @@ from .losses import coordinate_sum, joints_mse, level_sum, point_error
 from .recipe import Recipe
 
 
+class SideBySide:
+    """What every batch can do, a dataclass of tensors and `names`: it has a length, and goes to a device."""
+
+    names: tuple[str, ...]  # (B,) where each picture came from
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def to(self, device: torch.device) -> Self:
+        given: Any = self
+        tensors = {f.name: getattr(self, f.name) for f in fields(given) if f.name != "names"}
+        return replace(given, **{n: t.to(device, non_blocking=True) for n, t in tensors.items()})
+
+
 @dataclass(frozen=True)
-class Batch:
+class Batch(SideBySide):
     """Samples side by side, as the loader gives them."""
 
     pictures: Tensor  # (B, 3, H, W) uint8 RGB
@@ -37,13 +51,6 @@ class Batch:
     unlabelled: Tensor  # (B, K) bool: labelled absent, so perhaps there but not said
     sides: Tensor  # (B,) float32: the longer side of the object's box, network pixels
     names: tuple[str, ...]  # (B,) where each came from
-
-    def __len__(self) -> int:
-        return len(self.names)
-
-    def to(self, device: torch.device) -> "Batch":
-        moved = {n: getattr(self, n).to(device, non_blocking=True) for n in TENSORS}
-        return Batch(**moved, names=self.names)
 
 
 CELLS = 2.0  # sigma of a published bump, for maps of 64 x 48 and 64 x 64 cells
