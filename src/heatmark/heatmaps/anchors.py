@@ -58,9 +58,12 @@ def cells(size: tuple[int, int], stride: int) -> tuple[int, int]:
 
 def overlaps(a: Tensor, b: Tensor) -> Tensor:
     """IoU of boxes (N, 4) and (M, 4): (N, M)."""
-    low, high = torch.maximum(a[:, None, :2], b[None, :, :2]), torch.minimum(a[:, None, 2:], b[None, :, 2:])
-    both = (high - low).clamp_min(0).prod(-1)
-    either = (a[:, 2:] - a[:, :2]).prod(-1)[:, None] + (b[:, 2:] - b[:, :2]).prod(-1)[None] - both
+    left, top, right, bottom = a[:, None].unbind(-1)  # (N, 1) each
+    x1, y1, x2, y2 = b[None].unbind(-1)  # (1, M) each
+    wide = (torch.minimum(right, x2) - torch.maximum(left, x1)).clamp_min(0)
+    tall = (torch.minimum(bottom, y2) - torch.maximum(top, y1)).clamp_min(0)
+    both = wide * tall
+    either = (right - left) * (bottom - top) + (x2 - x1) * (y2 - y1) - both
     return both / either.clamp_min(1e-12)
 
 

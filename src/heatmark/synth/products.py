@@ -52,7 +52,7 @@ def product(maker: int, variety: int = 0) -> Asset:
     w, h = made.width / 2, made.height
     front = 0.0 if KINDS[made.kind].is_round else -made.depth / 2 * (0.4 if made.kind == "bag" else 1.0)
     corners = np.array([[-w, front, h], [w, front, h], [w, front, 0], [-w, front, 0]])
-    return Asset("shelf", SHELF, corners, parts)
+    return Asset("shelf", SHELF, corners, parts, np.full(len(corners), made.depth))  # never hidden by itself
 
 
 def anything(rng: Rng) -> Asset:
