@@ -56,6 +56,10 @@ def test_a_newer_card_is_refused_with_the_way_to_mend_it():
         ({"skeleton": "hammer"}, "skeleton"),
         ({"version": "one"}, "no version number"),
         ({"name": None}, "name: "),
+        (
+            {"recipe": {"head": "dsnt"}, "decoding": {"refine": "dark"}},
+            "head dsnt learnt to draw are no heatmaps: decoding.method is to be 'expectation', got 'peak'",
+        ),
     ],
 )
 def test_a_faulty_card_is_a_data_error_that_names_file_and_field(change, text):

@@ -114,6 +114,11 @@ class Card(BaseModel):
             raise ValueError("task dense and decoding by boxes belong together")
         if self.decoding.flip and self.decoding.method not in ("peak", "msra", "tags"):
             raise ValueError("the flip test averages maps whose peaks are read, and here there are none")
+        if self.recipe.get("head") == "dsnt" and self.decoding.method != "expectation":
+            raise ValueError(
+                "what head dsnt learnt to draw are no heatmaps: decoding.method is to be 'expectation', "
+                f"got {self.decoding.method!r}"
+            )
         if self.decoding.method == "msra" and not self.context:
             raise ValueError("msra sees what lies around a box")
         if self.decoding.method == "msra" and self.skeleton_of().interchangeable:

@@ -143,6 +143,25 @@ def test_refining_a_found_point_is_the_same_as_finding_it_refined():
     torch.testing.assert_close(heatmaps.refine(maps, cells, 4, "dark"), heatmaps.argmax(maps, 4, "dark")[0])
 
 
+@pytest.mark.parametrize("how", ["parabola", "dark"])
+def test_where_a_cell_beside_the_peak_has_no_logarithm_a_quarter_does(how):
+    point = torch.tensor([5.2, 4.9])
+    whole = heatmaps.gaussians(point, (9, 9), 1.0)
+    torch.testing.assert_close(heatmaps.argmax(whole, 1, how)[0], point, atol=1e-3, rtol=0)
+    sunk = whole - 0.5  # as a network without a sigmoid may draw it, or logits
+    assert heatmaps.argmax(sunk, 1, how)[0].tolist() == heatmaps.argmax(whole, 1, "quarter")[0].tolist()
+    holed = whole.index_put((torch.tensor([0]), torch.tensor([0])), torch.tensor(-1.0))  # far from the peak
+    assert heatmaps.argmax(holed, 1, how)[0].tolist() == heatmaps.argmax(whole, 1, how)[0].tolist()
+
+
+def test_one_map_without_logarithms_spoils_no_other():
+    maps = heatmaps.gaussians(random_points(6, 9, margin=2.5), (9, 9), 1.0)
+    sunk = torch.cat([maps[:3], maps[3:] - 0.9])
+    found = heatmaps.argmax(sunk, 1, "dark")[0]
+    torch.testing.assert_close(found[:3], heatmaps.argmax(maps, 1, "dark")[0][:3])
+    torch.testing.assert_close(found[3:], heatmaps.argmax(maps, 1, "quarter")[0][3:])
+
+
 def test_an_unknown_way_names_those_that_exist():
     with pytest.raises(ValueError, match="quarter, parabola, dark"):
         heatmaps.argmax(torch.rand(3, 3), how="half")

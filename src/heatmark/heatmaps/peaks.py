@@ -11,6 +11,8 @@ from torch.nn import functional as F
 
 REFINEMENTS = ("none", "quarter", "parabola", "dark")
 _DARKEST = 1e-30  # logarithms are taken of at least this (DARK's own 1e-10 bends narrow bumps)
+_PLUS = ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1))  # cells (dx, dy) whose logarithms "parabola" takes
+_STAR = (*_PLUS, (-2, 0), (2, 0), (0, -2), (0, 2), (-1, -1), (1, -1), (-1, 1), (1, 1))  # and "dark"
 
 
 def _values(maps: Tensor, x: Tensor, y: Tensor) -> Tensor:
@@ -36,9 +38,11 @@ def _refined(maps: Tensor, x: Tensor, y: Tensor, how: str) -> Tensor:
         return middle + 0.25 * _slope_sign(maps, x, y)
     # A stencil that would stick out of the map is moved inwards: the fit is the same for a true Gaussian.
     cx, cy = x.clamp(reach, w - 1 - reach), y.clamp(reach, h - 1 - reach)
-    step = {"parabola": _parabola_step, "dark": _taylor_step}[how](maps.clamp_min(_DARKEST).log(), cx, cy)
-    found = torch.stack([cx, cy], -1).to(maps.dtype) + 0.5 + step
-    return torch.maximum(torch.minimum(found, middle + 0.5), middle - 0.5)  # a peak lies in its own cell
+    step, stencil = {"parabola": (_parabola_step, _PLUS), "dark": (_taylor_step, _STAR)}[how]
+    found = torch.stack([cx, cy], -1).to(maps.dtype) + 0.5 + step(maps.clamp_min(_DARKEST).log(), cx, cy)
+    found = torch.maximum(torch.minimum(found, middle + 0.5), middle - 0.5)  # a peak lies in its own cell
+    positive = torch.stack([_values(maps, cx + dx, cy + dy) > 0 for dx, dy in stencil]).all(0)
+    return torch.where(positive.unsqueeze(-1), found, middle + 0.25 * _slope_sign(maps, x, y))
 
 
 def _slope_sign(maps: Tensor, x: Tensor, y: Tensor) -> Tensor:
@@ -112,7 +116,8 @@ def refine(maps: Tensor, points: Tensor, stride: float = 1, how: str = "dark") -
 
     "quarter": a quarter cell towards the higher neighbour (Newell et al. 2016); "parabola": the top of a
     parabola through the logarithm of three cells, per axis; "dark": a Taylor step of the logarithm (Zhang et
-    al. 2020). The last two are exact for a Gaussian; all keep the point in its own cell.
+    al. 2020). The last two are exact for a Gaussian, and take a quarter where one of their cells has no
+    logarithm, as a network without a sigmoid may draw it. All keep the point in its own cell.
 
     Args:
         maps: (..., H, W).
@@ -120,6 +125,10 @@ def refine(maps: Tensor, points: Tensor, stride: float = 1, how: str = "dark") -
 
     Returns:
         (..., 2), x y in picture pixels.
+
+    >>> maps, point = torch.tensor([0.1, 0.4, 0.8, 0.2, 0.1]).expand(5, 5), torch.tensor([2.5, 0.5])
+    >>> refine(maps, point, how="parabola")[0], refine(maps - 0.3, point, how="parabola")[0]
+    (tensor(2.3333), tensor(2.2500))
     """
     h, w = maps.shape[-2:]
     cell = torch.floor(points / stride).long()
