@@ -54,7 +54,7 @@ class Subnet(nn.Module):
         self.layers = nn.Sequential(*(part for conv in layers for part in (conv, nn.ReLU(inplace=True))))
         self.last = nn.Conv2d(width, anchors * outputs, 3, padding=1)
         for conv in (*layers, self.last):
-            nn.init.normal_(conv.weight, std=0.01)
+            nn.init.normal_(conv.weight, std=0.16 / math.sqrt(width))  # the paper's 0.01 at its width of 256
             nn.init.zeros_(conv.bias)  # type: ignore[arg-type]
         nn.init.constant_(self.last.bias, bias)  # type: ignore[arg-type]
 
