@@ -26,3 +26,15 @@ def spots_safetensors(tmp_path, monkeypatch) -> Path:
 
     monkeypatch.setitem(models.MODELS, "spots", toys.Spots)
     return toys.write_safetensors(tmp_path / "spots.safetensors")
+
+
+@pytest.fixture
+def one_thread(monkeypatch):
+    """Sums in one order, here and in processes begun here: a short training ends alike on every machine."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    yield
+    torch.set_num_threads(before)

@@ -1,7 +1,6 @@
 """`train`: from a recipe's name and a dataset to a model file, and what it says when something is wrong."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -90,6 +89,28 @@ def test_a_run_goes_on_where_it_ended_and_another_does_not_overwrite_it(tmp_path
     assert train("ihm56", data=wrenches, out=tmp_path / "run", settings=TINY, resume=True).epochs == 2
 
 
+def test_training_begins_where_a_finished_model_ended(tmp_path, wrenches):
+    first = train("ihm56", data=wrenches, out=tmp_path / "a", settings=TINY)
+    still = TINY | {"start": str(first.model), "lr": 1e-12, "epochs": 1}
+    second = train("ihm56", data=wrenches, out=tmp_path / "b", settings=still)
+    before, after = (state.read(run.model)[0] for run in (first, second))
+    learnt = [name for name in before if "running" not in name and "num_batches" not in name]
+    assert all(torch.allclose(before[name], after[name], atol=1e-6) for name in learnt)
+    assert Card.from_json(state.read(second.model)[1]["heatmark"]).recipe["start"] == "best.safetensors"
+
+
+def test_a_model_of_another_network_is_no_start(tmp_path, wrenches):
+    first = train("ihm56", data=wrenches, out=tmp_path / "a", settings=TINY | {"epochs": 1})
+    wider = TINY | {"start": str(first.model), "options": {"backbone": "tiny", "width": 0.1}}
+    with pytest.raises(
+        DataError, match=r"best.safetensors: of another network: \d+ of \d+ layers differ, .*\(here"
+    ):
+        train("ihm56", data=wrenches, out=tmp_path / "b", settings=wider)
+    with pytest.raises(DataError, match="nowhere.safetensors"):
+        train("ihm56", data=wrenches, out=tmp_path / "b", settings=TINY | {"start": "nowhere.safetensors"})
+    assert not (tmp_path / "b").exists()
+
+
 def test_without_a_folder_a_run_gets_a_dated_one_and_resume_finds_it(tmp_path, wrenches, monkeypatch):
     monkeypatch.chdir(tmp_path)
     run = train("ihm56", data=wrenches, settings=TINY | {"epochs": 1})
@@ -135,10 +156,11 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.usefixtures("one_thread")
 def test_a_killed_run_resumes_and_ends_as_one_that_was_not(tmp_path, wrenches):
     settings = TINY | {"epochs": 500, "early_stop": 500, "save_minutes": 1e-9, "augmentation": "none"}
     command = [sys.executable, "-c", KILLED, str(wrenches), str(tmp_path / "killed"), repr(settings)]
-    running = subprocess.Popen(command, stderr=subprocess.DEVNULL, env=os.environ | {"OMP_NUM_THREADS": "2"})
+    running = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     saved = tmp_path / "killed" / "last" / "before.safetensors"
     deadline = time.monotonic() + 120
     while not saved.exists() and running.poll() is None and time.monotonic() < deadline:

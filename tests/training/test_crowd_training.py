@@ -163,15 +163,6 @@ def test_recipes_that_mix_tasks_are_told():
         settings(zoom={"side": "wide"})
 
 
-@pytest.fixture
-def one_thread():
-    """Sums in one order, so that a short training ends alike on every machine."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.mark.usefixtures("one_thread")
 def test_a_tiny_network_learns_to_find_everybody_and_to_tell_them_apart(totems, tmp_path):
     named = SETTINGS["options"] | {"sparse": [[["left"], ["right"], ["foot"]]]}

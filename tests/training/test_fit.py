@@ -48,6 +48,7 @@ def weights(path):
     return state.read(path)[0]
 
 
+@pytest.mark.usefixtures("one_thread")
 def test_it_learns_a_few_pictures_by_heart(tmp_path, tiny):
     data = write_sticks(tmp_path / "few", 6)
     easy = {
@@ -73,6 +74,7 @@ def test_a_run_leaves_a_log_pictures_and_a_model(tmp_path, sticks, tiny):
     assert any((tmp_path / "run" / "tensorboard").iterdir())
 
 
+@pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize("name", ["ihm56", "hm"])
 def test_an_interrupted_run_goes_on_exactly(tmp_path, sticks, tiny, name):
     settings = tiny | {"model": name, "epochs": 2, "schedule": "cosine"}

@@ -87,6 +87,8 @@ def train(
     net = create(resolved.model, len(recipes.channels_for(resolved, skeleton)), **resolved.options)
     if resolved.head == "dsnt":  # a ReLU of maps that are negative everywhere would not learn
         draw_logits(net, start=None if resolved.rectification in ("softmax", "sigmoid") else 0.0)
+    if resolved.start:
+        _begin_with(Path(resolved.start), net)
     card = _card(resolved, skeleton, net, sources, len(learn), len(check))
     if leads:
         _begin(folder, resolved, resume)
@@ -170,6 +172,25 @@ def _begin(folder: Path, recipe: "Recipe", resume: bool) -> None:
         raise DataError(f"{folder}: cannot be written ({error.strerror})") from error
 
 
+def _begin_with(path: Path, net: Any) -> None:
+    """Put a finished model's weights into `net`. Raises a DataError for a file of other maps or layers."""
+    from ..training import state
+
+    weights, _ = state.read(path)
+    wanted = net.state_dict()
+    odd = sorted(n for n in wanted.keys() | weights.keys() if _shape(wanted, n) != _shape(weights, n))
+    if odd:
+        raise DataError(
+            f"start: {path.name}: of another network: {len(odd)} of {len(wanted)} layers differ, "
+            f"the first is {odd[0]} (here {_shape(wanted, odd[0])}, there {_shape(weights, odd[0])})"
+        )
+    net.load_state_dict(weights)
+
+
+def _shape(tensors: Mapping[str, Any], name: str) -> tuple[int, ...] | None:
+    return tuple(tensors[name].shape) if name in tensors else None
+
+
 def _card(
     recipe: "Recipe", skeleton: "Skeleton", net: Any, sources: Sequence[str | Path], learn: int, check: int
 ):
@@ -182,6 +203,8 @@ def _card(
     plain = recipe.model_dump(mode="json")
     if "weights" in plain["options"]:
         plain["options"]["weights"] = Path(str(plain["options"]["weights"])).name
+    if recipe.start:
+        plain["start"] = Path(recipe.start).name
     said = dict(
         name=recipe.name,
         task=recipe.task,

@@ -135,6 +135,7 @@ class Recipe(BaseModel, extra="forbid", frozen=True):
         None  # what is hidden on purpose
     )
 
+    start: str | None = None  # a finished model of the same network, whose weights training begins with
     optimiser: Literal["adam", "adamw", "rmsprop"] = "adam"
     lr: float = Field(1.5e-5, gt=0)
     backbone_lr: float = Field(1.0, gt=0, le=1)  # of that, what a backbone learns with that is not all frozen
