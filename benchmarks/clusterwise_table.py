@@ -30,7 +30,9 @@ from heatmark.commands.train import train
 from heatmark.data import open_dataset
 from heatmark.data.records import write_whole
 from heatmark.errors import UserError, unknown
+from heatmark.models.clusterwise import PLANS
 from heatmark.training import recipe as recipes
+from heatmark.training.recipe import Recipe
 
 METRICS = ("AP", "AP50", "AP75", "APM", "APL", "AR", "AR50", "AR75", "ARM", "ARL")
 PAPER = {  # row of the recipe sheet -> table 1, COCO test-dev
@@ -57,7 +59,9 @@ class Budget:
     steps: int = 2000
     batch: int = 8
     side: int = 256
+    stacks: int = 4  # the paper's; fewer: its last ones
     width: int = 32
+    backbone: str = ""  # a frozen one in place of the first convolutions; "": none, as in the paper
     lr: float = 2e-3
     weight: float = 0.01  # of pull and push; the paper's 1e-3
     margin: float = 1.0  # of the push; with the paper's 4 tags hardly begin to part within a small budget
@@ -65,11 +69,24 @@ class Budget:
 
     @property
     def words(self) -> str:
+        start = f"over a frozen {self.backbone}" if self.backbone else "from random weights"
         return (
             f"{self.pictures} pictures, {self.steps} steps of {self.batch}, {self.side} x {self.side} px, "
-            f"width {self.width}, learning rate {self.lr:g}, pull and push {self.weight:g}, "
-            f"margin {self.margin:g}, from random weights"
+            f"{self.stacks} stacks of width {self.width}, learning rate {self.lr:g}, "
+            f"pull and push {self.weight:g}, margin {self.margin:g}, {start}"
         )
+
+    def options(self, row: str, recipe: Recipe) -> dict[str, Any]:
+        """Of a row's network."""
+        found = dict(recipe.options) | {"width": self.width, "normed": True}
+        if self.backbone:
+            found |= {"backbone": self.backbone, "weights": "hub"}
+        if row == "pose_ae":
+            return found | {"stacks": self.stacks}
+        plan = PLANS[found["plan"]]
+        if not 1 <= self.stacks <= len(plan.dense):
+            raise UserError(f"stacks must be 1 to {len(plan.dense)}, got {self.stacks}")
+        return found | {"dense": plan.dense[-self.stacks :], "sparse": plan.sparse[-self.stacks :]}
 
     def settings(self, row: str, seed: int) -> dict[str, Any]:
         """What a row's recipe is changed to."""
@@ -79,7 +96,7 @@ class Budget:
             "name": f"{row}-{seed}",
             "seed": seed,
             "size": [self.side, self.side],
-            "options": dict(recipe.options) | {"width": self.width, "normed": True},
+            "options": self.options(row, recipe),
             "embedding": {
                 "kind": recipe.embedding.kind,
                 "pull": self.weight,
@@ -94,7 +111,7 @@ class Budget:
             "batch": self.batch,
             "epochs": max(round(self.steps * self.batch / learnt), 1),
             "validation": 0.1,
-            "workers": 1,
+            "workers": 0,
         }
 
 

@@ -29,6 +29,17 @@ def test_every_row_is_a_recipe_with_the_same_number_of_steps():
             create(recipe.model, 17, **recipe.options)
 
 
+def test_fewer_stacks_are_the_last_ones_and_a_backbone_is_every_rows():
+    budget = Budget(pictures=100, stacks=2, backbone="efficientnet_lite0")
+    rows = {row: recipes.read(f"clusterwise_coco/{row}", budget.settings(row, 0)).options for row in PAPER}
+    assert rows["cluster_1"]["dense"] == (1, 3) and rows["cluster_1"]["sparse"] == (5, 17)
+    assert rows["in_cross"]["dense"] == (1, 1) and rows["pose_ae"]["stacks"] == 2
+    assert {(o["backbone"], o["weights"]) for o in rows.values()} == {("efficientnet_lite0", "hub")}
+    assert "2 stacks" in budget.words and "over a frozen efficientnet_lite0" in budget.words
+    with pytest.raises(UserError, match="stacks must be 1 to 4, got 5"):
+        Budget(pictures=9, stacks=5).settings("cluster_1", 0)
+
+
 def test_what_was_not_run_says_so_and_seeds_are_averaged(tmp_path):
     table = Table.opened(tmp_path / "t.json", "small")
     assert bench.page(table, "x").count("not measured") == 2 * len(PAPER) + len(bench.POSETRACK)

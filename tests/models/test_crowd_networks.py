@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import save_file
 
 from heatmark.errors import DataError, UserError
-from heatmark.models import CROWDS, create, origin, published, unfetched
+from heatmark.models import CROWDS, backbones, create, origin, published, unfetched
 from heatmark.models.clusterwise import (
     IN_FIVE,
     IN_THREE,
@@ -20,7 +20,7 @@ from heatmark.models.clusterwise import (
 )
 from heatmark.models.higher_hrnet import HigherHRNet
 from heatmark.models.layout import Drawn, each, readable
-from heatmark.models.pose_ae import PoseAE
+from heatmark.models.pose_ae import PoseAE, Pyramid
 from heatmark.skeletons import COCO17
 
 LIGHT = {
@@ -203,3 +203,31 @@ def test_a_trained_model_can_go_on_learning(name, options, tmp_path):
     assert unfetched(name, {"width": 8}) == {"width": 8, "weights": None}
     assert origin(name, {"weights": "a/m.safetensors"})[1] == "a trained model, m.safetensors"
     assert origin(name, {})[1] == "random weights"
+
+
+@pytest.mark.parametrize(
+    ("name", "options"), [("pose_ae", {"stacks": 1}), ("clusterwise", {"dense": [1], "sparse": [2]})]
+)
+def test_a_frozen_backbone_stands_in_for_the_first_convolutions(name, options):
+    torch.manual_seed(0)
+    net = create(name, 2, width=8, backbone="tiny", **options)
+    sum(m.mean() for m in net(torch.rand(1, 3, 64, 64))).backward()
+    assert all(p.grad is None for p in net.pre.backbone.parameters())
+    assert all(p.grad is not None for key, p in net.named_parameters() if ".backbone." not in f".{key}")
+    assert origin(name, {"backbone": "efficientnet_lite0", "weights": "hub"})[2] == "Apache-2.0"
+    assert origin(name, {"backbone": "efficientnet_lite0"}) == (
+        "efficientnet_lite0", "random weights", "Apache-2.0",
+    )  # fmt: skip
+
+
+def test_a_pyramid_adds_what_every_stride_says_at_stride_4():
+    pyramid = Pyramid(backbones.backbone("tiny"), 8, normed=False)
+    with torch.no_grad():
+        for bring, told in zip(pyramid.bring, (1.0, 10.0, 100.0, 1000.0)):  # strides 4, 8, 16, 32
+            bring.weight.zero_()
+            bring.bias.fill_(told)
+        pyramid.smooth.conv.weight.zero_()
+        pyramid.smooth.conv.weight[:, 0, 1, 1] = 1.0
+        pyramid.smooth.conv.bias.zero_()
+    assert (pyramid(torch.rand(1, 3, 64, 96)) == 1111).all()
+    assert pyramid(torch.rand(1, 3, 64, 96)).shape == (1, 8, 16, 24)

@@ -97,10 +97,12 @@ def origin(name: str, options: dict[str, Any]) -> tuple[str, str, str]:
     """What a model with these options learns from, for its card: the backbone's name, whose weights, their
     licence.
     """
-    if "weights" in options and options["weights"] is None:
-        return options.get("backbone", name), "random weights", "Apache-2.0"
-    if "backbone" in options_of(name):
-        backbone = options.get("backbone", "resnet50")
+    parameters = inspect.signature(function_of(name)).parameters
+    given = {option: options.get(option, parameters[option].default) for option in options_of(name)}
+    backbone = given.get("backbone")
+    if "weights" in given and given["weights"] is None:
+        return backbone or name, "random weights", "Apache-2.0"
+    if backbone is not None:
         known = BACKBONES.get(backbone)
         return (
             (backbone, known.origin, known.licence) if known else (backbone, f"timm {backbone}", "see timm")

@@ -25,10 +25,12 @@ from torch import Tensor, nn
 
 from ..errors import UserError, unknown
 from ..types import Skeleton
+from . import backbones
+from .backbones import Backbone
 from .blocks import in_float32
 from .hourglass import Merge
 from .layout import Clusters, Drawn, each
-from .pose_ae import checked, front, stack
+from .pose_ae import Pyramid, checked, front, stack
 from .weights import load_all
 
 Wanted = (
@@ -114,6 +116,7 @@ class Clusterwise(nn.Module):
         in_branch: bool,
         cross_branch: bool,
         normed: bool = False,
+        seen_by: Backbone | None = None,
     ):
         super().__init__()
         stacks, channels = len(dense), 2 * points
@@ -123,7 +126,7 @@ class Clusterwise(nn.Module):
             for n in range(stacks)
             for branch, clusters in enumerate((dense[n], sparse[n]))
         )
-        self.pre = front(width, normed)
+        self.pre = front(width, normed) if seen_by is None else Pyramid(seen_by, width, normed)
         between = range(stacks - 1)
         self.features = nn.ModuleList(stack(width, normed) for _ in dense)
         self.dense = nn.ModuleList(Branch(width, channels) for _ in dense)
@@ -165,6 +168,7 @@ def clusterwise(
     in_branch: bool | None = None,
     cross_branch: bool | None = None,
     normed: bool = False,
+    backbone: str | None = None,
     weights: str | None = None,
 ) -> Clusterwise:
     """A row of the paper's Table 1, or another setting.
@@ -176,7 +180,8 @@ def clusterwise(
         dense, sparse: of each stack, as many as there are stacks: how many clusters (1; 3 or 5 for the 17 of
             COCO; `points`), or the clusters, each a list of landmarks by number (by `numbered` from names).
         in_branch, cross_branch: whether tags are aggregated into detections, and sparse into dense ones.
-        normed, weights: batch norm, and a trained model to go on from, as in `pose_ae`.
+        normed, backbone, weights: batch norm, a frozen backbone in place of the first convolutions, and its
+            weights or a trained model to go on from, as in `pose_ae`.
     """
     if plan not in PLANS:
         raise unknown("plan of clusterwise", plan, PLANS)
@@ -201,8 +206,10 @@ def clusterwise(
         chosen.in_branch if in_branch is None else in_branch,
         chosen.cross_branch if cross_branch is None else cross_branch,
         normed,
+        None if backbone is None else backbones.backbone(backbone, weights),
     )
-    load_all(net, weights)
+    if backbone is None:
+        load_all(net, weights)
     return net
 
 

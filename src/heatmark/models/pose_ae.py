@@ -5,13 +5,16 @@
 activation. Each stack sees what the one before it drew.
 
 Hourglasses of plain 3x3 convolutions, wider the deeper. Names and shapes of the weights are those of the
-authors' PyTorch code.
+authors' PyTorch code. Ours beside it: a frozen backbone in place of the first convolutions (`Pyramid`), for
+whoever has an hour of one core and not weeks of GPUs.
 """
 
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..errors import UserError
+from . import backbones
+from .backbones import STRIDES, Backbone
 from .blocks import in_float32
 from .hourglass import DEPTH, Conv, Merge, enlarged
 from .layout import Drawn, each
@@ -50,6 +53,32 @@ class PlainGlass(nn.Module):
         return self.up1(x) + enlarged(low, x)
 
 
+class Pyramid(nn.Module):
+    """A frozen backbone's features, from stride 32 up to stride 4 added to each other: (B, width, H/4, W/4).
+
+    A 1x1 convolution brings each stride to `width` channels, a 3x3 one smooths the sum, as in a feature
+    pyramid (Lin et al. 2017).
+    """
+
+    def __init__(self, seen_by: Backbone, width: int, normed: bool):
+        super().__init__()
+        self.backbone = seen_by
+        used = [n for n, stride in enumerate(STRIDES) if stride >= 4 and seen_by.channels[n]]
+        if STRIDES[used[0]] != 4:
+            raise UserError(f"a backbone must offer features at stride 4, this one has {seen_by.found}")
+        self.used = tuple(used)
+        self.bring = nn.ModuleList(nn.Conv2d(seen_by.channels[n], width, 1) for n in used)
+        self.smooth = Plain(width, width, normed=normed)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        features = self.backbone(pictures)
+        brought = [bring(features[n]) for bring, n in zip(self.bring, self.used)]  # fine to coarse
+        x = brought[-1]
+        for finer in reversed(brought[:-1]):
+            x = finer + enlarged(x, finer)
+        return self.smooth(x)
+
+
 def front(width: int, normed: bool = False) -> nn.Sequential:
     """Pictures to `width` channels at stride 4; narrower ones on the way in proportion (256: 64 and 128)."""
     quarter, half = width // 4, width // 2
@@ -69,14 +98,21 @@ def stack(width: int, normed: bool = False) -> nn.Sequential:
 
 
 class PoseAE(nn.Module):
-    """`stacks` hourglasses of `width` channels."""
+    """`stacks` hourglasses of `width` channels, after the authors' front or a Pyramid."""
 
-    def __init__(self, points: int, stacks: int = 4, width: int = 256, normed: bool = False):
+    def __init__(
+        self,
+        points: int,
+        stacks: int = 4,
+        width: int = 256,
+        normed: bool = False,
+        seen_by: Backbone | None = None,
+    ):
         super().__init__()
         self.strides = (4,) * stacks
         alone = each(points)
         self.layout = tuple(Drawn(alone, tags_from=points, read=n == stacks - 1) for n in range(stacks))
-        self.pre = front(width, normed)
+        self.pre = front(width, normed) if seen_by is None else Pyramid(seen_by, width, normed)
         numbers = range(stacks)
         self.features = nn.ModuleList(stack(width, normed) for _ in numbers)
         self.outs = nn.ModuleList(Conv(width, 4 * points) for _ in numbers)
@@ -105,7 +141,12 @@ def checked(stacks: int, width: int) -> tuple[int, int]:
 
 
 def pose_ae(
-    points: int, stacks: int = 4, width: int = 256, normed: bool = False, weights: str | None = None
+    points: int,
+    stacks: int = 4,
+    width: int = 256,
+    normed: bool = False,
+    backbone: str | None = None,
+    weights: str | None = None,
 ) -> PoseAE:
     """138.9 million parameters for 17 points.
 
@@ -114,8 +155,13 @@ def pose_ae(
         stacks: how many hourglasses. width: channels at stride 4; the others are in proportion.
         normed: batch norm in the hourglasses and before them, which the authors' code can have and their
             results do not; short trainings need it.
-        weights: a trained model of the same shape (.safetensors, .pth) to go on from; None: random ones.
+        backbone: a name of `backbones.BACKBONES`, or any of timm's, frozen in place of the first
+            convolutions; None: those, as published.
+        weights: of the backbone: "hub" or a file. Without one, a trained model of the same shape
+            (.safetensors, .pth) to go on from. None: random ones.
     """
-    net = PoseAE(points, *checked(stacks, width), normed)
-    load_all(net, weights)
+    seen_by = None if backbone is None else backbones.backbone(backbone, weights)
+    net = PoseAE(points, *checked(stacks, width), normed, seen_by)
+    if backbone is None:
+        load_all(net, weights)
     return net
