@@ -1,30 +1,42 @@
 """What the tables and figures of "Tilting at windmills" share: rows trained and scored once, in pieces.
 
-A row is a recipe of windmills_coco.yaml or windmills_mpii.yaml. Its run lies in the work folder under the row
-and a digest of what it depends on; a command that was killed, or whose minutes are over, goes on from there.
-Scores lie in one JSON file beside the tables, with the data, budget, commit and machine that they hold for.
+A row is a recipe of windmills_coco.yaml or windmills_mpii.yaml, or only what such a row hides and moves, laid
+over a smaller recipe and begun with given weights (`--recipe`, `--from`). Its run lies in the work folder
+under the row and a digest of what it depends on; a command that was killed, or whose minutes are over, goes
+on from there. Scores lie in one JSON file beside the tables, with the data, budget, commit and machine that
+they hold for.
 """
 
 import argparse
 import json
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from heatmark.commands.attack import Result, attack
 from heatmark.commands.console import settings_of
-from heatmark.commands.evaluate import evaluate
+from heatmark.commands.evaluate import BEST, evaluate
 from heatmark.commands.render import render
 from heatmark.commands.train import train
 from heatmark.data import open_dataset
 from heatmark.data.records import write_whole
 from heatmark.errors import UserError
+from heatmark.imaging.occlude import HOWS, RADIUS
+from heatmark.runtime import load
+from heatmark.training import recipe as recipes
 
 from .rows import commit, machine
 from .runs import digest
 
 PEOPLE = {"seed": 0, "size": (256, 256)}  # of built-in people, where no dataset is given
 SHEETS = {"I": "windmills_coco", "II": "windmills_mpii"}
+HIGH = 256  # pixels of the study's windows: a disc of RADIUS hides as large a share of any other
+VARIED = ("windows", "augmentation", "occlusion")  # what a row is about
+KINDS = (("landmarks", False), ("parts", True))
 
 
 @dataclass(frozen=True)
@@ -36,14 +48,25 @@ class Study:
     work: Path
     out: Path
     settings: Mapping[str, Any] = field(default_factory=dict)  # of every recipe
+    base: str | None = None  # a recipe that the rows are laid over; None: the sheet's own
+    start: Path | None = None  # a model that every row begins with
 
     @property
     def words(self) -> str:
-        """Data and budget in a sentence; no path is in it."""
-        sizes = {p.name: len(open_dataset(p)) for p in (self.data, self.validation)}
-        said = " and ".join(f"{name} ({n} pictures)" for name, n in sizes.items())
+        """Data and budget in a sentence or two; no path is in it."""
+        opened = {p.name: open_dataset(p) for p in (self.data, self.validation)}
+        sizes = {name: (len(found), sum(len(r.poses) for r in found)) for name, found in opened.items()}
+        said = " and ".join(f"{name} ({n} pictures, {m} people)" for name, (n, m) in sizes.items())
         changed = json.dumps(dict(self.settings)) if self.settings else "nothing"
-        return f"Learnt from and scored on {said}; changed of the recipes: {changed}."
+        over = f" The rows are laid over the recipe {Path(self.base).stem}." if self.base else ""
+        begun = f" Every row begins with the same model, {self._begun}." if self.start else ""
+        return f"Learnt from and scored on {said}; changed of the recipes: {changed}.{over}{begun}"
+
+    @property
+    def _begun(self) -> str:
+        """Which model rows begin with: its run's name and its weights' checksum."""
+        assert self.start is not None
+        return f"{self.start.parent.name} ({zlib.crc32(self.start.read_bytes()):08x})"
 
     @property
     def scores(self) -> Path:
@@ -63,30 +86,64 @@ class Study:
         )
 
 
-def trained(study: Study, recipe: str) -> Path:
-    """The run of a recipe, gone on with where it was begun: its best model."""
-    key = digest(recipe, study.settings, study.data.name, study.validation.name)
-    folder = study.work / f"{recipe.replace('/', '-')}-{key}"
+def recipe_of(study: Study, row: str) -> recipes.Recipe:
+    """What a row trains; laid over another recipe, its discs hide as large a share of a window as there."""
+    begun = {} if study.start is None else {"start": str(study.start)}
+    if study.base is None:
+        return recipes.read(row, begun | dict(study.settings))
+    base, said = recipes.read(study.base, study.settings), recipes.read(row).model_dump()
+    varied = {name: said[name] for name in VARIED}
+    if varied["occlusion"]:
+        varied["occlusion"]["radius"] = RADIUS * base.size[0] / HIGH
+    name = row.rpartition("/")[2]
+    return recipes.validated(base.model_dump() | varied | begun | {"name": name}, row)
+
+
+def trained(study: Study, row: str) -> Path:
+    """The run of a row, gone on with where it was begun: its best model."""
+    recipe = recipe_of(study, row)
+    begun = "" if study.start is None else study._begun
+    key = digest(recipe.model_dump(mode="json", exclude={"start"}), begun, study.words)
+    folder = study.work / f"{row.replace('/', '-')}-{key}"
     there = (folder / "recipe.yaml").is_file()
-    run = train(
-        recipe,
-        data=study.data,
-        validation=study.validation,
-        out=folder,
-        resume=there,
-        settings=dict(study.settings),
-    )
-    return run.model
+    return train(recipe, data=study.data, validation=study.validation, out=folder, resume=there).model
 
 
-def measured(study: Study, recipe: str) -> Mapping[str, Any]:
-    """A recipe's metrics with the flip test in labelled boxes; trained and scored if they are not known."""
-    known = study.known()
-    if recipe not in known:
-        model = trained(study, recipe)
-        study.keep(recipe, evaluate(model, study.validation, flip=True).metrics)
-        known = study.known()
-    return known[recipe]["metrics"]
+def measured(study: Study, row: str, hide: bool = False) -> Mapping[str, Any]:
+    """A row's metrics with the flip test in labelled boxes; trained and scored if they are not known.
+
+    Args:
+        hide: its score under attacks, too, as `attack.WAY of KIND`: the mean over all landmarks or parts.
+    """
+    known = study.known().get(row, {}).get("metrics", {})
+    if not known or (hide and not any(name.startswith("attack.") for name in known)):
+        model = trained(study, row)
+        if not known:
+            known = dict(evaluate(model, study.validation, flip=True).metrics)
+            study.keep(row, known)
+        if hide:
+            known = {**known, **attacked(study, model)}
+            study.keep(row, known)
+    return known
+
+
+def attacked(study: Study, model: Path) -> dict[str, float | None]:
+    """A model's score under each way of hiding landmarks and parts, and untouched (figure 11): fractions."""
+    radius = RADIUS * load(model).card.size[0] / HIGH
+    done = attack(model, study.validation, radii=[radius], out=model.parent / "attack", batch=64)
+    left = under_attack(done.results[0], radius)
+    return {name: value if np.isfinite(value) else None for name, value in left.items()}
+
+
+def under_attack(result: Result, radius: float) -> dict[str, float]:
+    """The score left, the mean over all landmarks or all parts: way and kind -> fraction."""
+    clean = result.clean.total
+    left = {
+        f"attack.{how} of {kind}": clean - result.mean_loss(how, part, 0.0 if part else radius) / 100
+        for kind, part in KINDS
+        for how in HOWS
+    }
+    return {"attack.untouched": clean} | left
 
 
 def arguments(description: str | None, out: str) -> argparse.ArgumentParser:
@@ -103,6 +160,10 @@ def arguments(description: str | None, out: str) -> argparse.ArgumentParser:
     found.add_argument(
         "--work", type=Path, default=Path(".cache/windmills"), help="pictures and runs lie here"
     )
+    found.add_argument(
+        "--recipe", help="that the rows are laid over, people_lite0 say; the sheet's if left out"
+    )
+    found.add_argument("--from", dest="start", type=Path, help="a model that every row begins with")
     found.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE", help="of every recipe")
     found.add_argument("--minutes", type=float, default=9.5, help="then stop; the same command goes on")
     found.add_argument("--out", type=Path, default=Path(out))
@@ -112,16 +173,24 @@ def arguments(description: str | None, out: str) -> argparse.ArgumentParser:
 def study_of(given: argparse.Namespace) -> Study:
     """What was asked for; built-in people are rendered where no data is given."""
     settings = settings_of(given.set)
+    begun = (settings, given.recipe, _model(given.start))
     if given.data:
         if not given.validation:
             raise UserError("with --data, say --validation too")
-        return Study(given.data, given.validation, given.work, given.out, settings)
+        return Study(given.data, given.validation, given.work, given.out, *begun)
     folders = {"people": given.people, "people-validation": max(given.people // 10, 1)}
     for n, (name, count) in enumerate(folders.items()):
         seed = {"seed": PEOPLE["seed"] + n}
         render("people", count=count, out=given.work / name, variant=given.variant, **(PEOPLE | seed))
     learn, score = (given.work / name for name in folders)
-    return Study(learn, score, given.work, given.out, settings)
+    return Study(learn, score, given.work, given.out, *begun)
+
+
+def _model(start: Path | None) -> Path | None:
+    """A model file, or that of a run's folder."""
+    if start is not None and not (start := start / BEST if start.is_dir() else start).is_file():
+        raise UserError(f"--from: there is no model at {start}")
+    return start
 
 
 def points(value: Any) -> float | None:

@@ -1,6 +1,7 @@
 """The occlusion study: every row and claim of the paper, its value, and ours only where measured."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -46,12 +47,12 @@ def test_every_row_of_the_tables_is_a_recipe_that_does_what_the_row_says():
 def test_a_row_that_was_not_run_says_so_and_one_that_was_stands_below_the_papers(tmp_path):
     here = study(tmp_path)
     here.keep("windmills_coco/half_body", {"AP": 0.4125, "AP50": None, "AR": 0.5})
-    text = occlusion_tables.written(here, "I").read_text()
+    text = occlusion_tables.written(here, "I", "python -m x").read_text()
     lines = text.splitlines()
     at = next(i for i, line in enumerate(lines) if line.startswith("| half_body | paper"))
     assert lines[at].startswith("| half_body | paper | 74.3 | 90.6 |") and lines[at].endswith("| 78.8 |")
     assert lines[at + 1].replace(" ", "") in [f"||ours|{ap}|-|-|-|-|50.0|" for ap in ("41.2", "41.3")]
-    assert text.count("not measured") == 20 and "data (1 pictures)" in text
+    assert text.count("not measured") == 20 and "data (1 pictures, 1 people)" in text
     assert str(tmp_path) not in text
 
 
@@ -61,6 +62,31 @@ def test_what_holds_for_other_data_or_budgets_is_not_shown(tmp_path):
     other = occlusion_runs.Study(here.data, here.validation, here.work, here.out, {"epochs": 2})
     assert here.known() and not other.known()
     assert json.loads(here.scores.read_text())["windmills_coco/half_body"]["commit"]
+
+
+def test_a_row_laid_over_a_small_recipe_keeps_what_it_hides_and_nothing_else_of_its_sheet(tmp_path):
+    here = replace(study(tmp_path), base="people_lite0", settings={"epochs": 3}, start=tmp_path / "start.st")
+    small = recipe.read("people_lite0")
+    row = occlusion_runs.recipe_of(here, "windmills_coco/cutout_p_0.5")
+    assert (row.model, row.size, row.epochs, row.lr) == (small.model, small.size, 3, small.lr)
+    assert row.occlusion.level == "part" and row.occlusion.cutout == 0.5
+    assert row.occlusion.radius == 6 * small.size[0] / 256  # as large a share of the window
+    assert row.augmentation == recipe.read("windmills_coco/cutout_p_0.5").augmentation
+    assert row.start == str(tmp_path / "start.st") and row.name == "cutout_p_0.5"
+    plain = occlusion_runs.recipe_of(here, "windmills_coco/no_augments")
+    assert plain.windows is None and plain.occlusion is None
+
+
+def test_what_a_row_is_left_with_under_attack_stands_in_a_table_of_its_own(tmp_path):
+    here = study(tmp_path)
+    each = dict.fromkeys(COCO17.landmarks, 0.8)
+    hits = {Hit("nose", "blur", 3.0): Score(0.7, each), Hit("hip", "blur"): Score(0.55, each)}
+    left = occlusion_runs.under_attack(Result("net", Score(0.75, each), hits), 3.0)
+    assert left["attack.untouched"] == 0.75 and left["attack.blur of landmarks"] == pytest.approx(0.7)
+    assert left["attack.blur of parts"] == pytest.approx(0.55)
+    assert not occlusion_tables.figure_11(here, "I")
+    here.keep("windmills_coco/half_body", {name: None if v != v else v for name, v in left.items()})
+    assert "| half_body | 75.0 | 70.0 | - | - | 55.0 | - | - |" in occlusion_tables.figure_11(here, "I")
 
 
 def test_the_papers_claims_stand_beside_ours(tmp_path):
