@@ -7,6 +7,7 @@ Where the paper is silent we follow Keras, its framework: the leaky ReLU's slope
 torch's momentum (0.1) and eps (1e-5), where Keras has 0.01 and 1e-3.
 """
 
+from collections.abc import Sequence
 from typing import Literal
 
 from torch import Tensor, nn
@@ -41,11 +42,19 @@ class IHM(nn.Module):
         self.heads = nn.ModuleDict({str(k): MapHead(filters[k], points, prior) for k in drawing})
         self.strides = tuple(STRIDES[-1] // 2 ** (k + 1) for k in drawing)
 
-    def forward(self, pictures: Tensor) -> tuple[Tensor, ...]:
-        """(B, 3, H, W) -> maps (B, points, H / stride, W / stride), one for each of `strides`, coarse to
-        fine.
+    @property
+    def frozen(self) -> bool:
+        """Whether `features` has nothing to learn."""
+        return self.backbone.frozen
+
+    def features(self, pictures: Tensor) -> list[Tensor | None]:
+        """(B, 3, H, W) -> what the blocks see, (B, C, H / s, W / s) each, fine to coarse: s = 4, 8, 16, 32
+        for three blocks.
         """
-        *skips, x = self.backbone(pictures)  # at strides 2, 4, 8, 16; x: (B, C, H/32, W/32)
+        return self.backbone(pictures)[-1 - len(self.ups) :]
+
+    def answer(self, features: Sequence[Tensor | None]) -> tuple[Tensor, ...]:
+        *skips, x = features
         skips = [*reversed(skips), None]
         maps = []
         for k, up in enumerate(self.ups):
@@ -53,6 +62,12 @@ class IHM(nn.Module):
             if str(k) in self.heads:
                 maps.append(self.heads[str(k)](x))
         return tuple(maps)
+
+    def forward(self, pictures: Tensor) -> tuple[Tensor, ...]:
+        """(B, 3, H, W) -> maps (B, points, H / stride, W / stride), one for each of `strides`, coarse to
+        fine.
+        """
+        return self.answer(self.features(pictures))
 
 
 def ihm224(
