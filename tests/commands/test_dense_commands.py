@@ -13,6 +13,7 @@ import torch
 from heatmark import data
 from heatmark.card import Card
 from heatmark.commands.dense import moves, peaks_of
+from heatmark.commands.dense_page import agreement, picture_svg
 from heatmark.commands.detect import detect
 from heatmark.commands.evaluate import evaluate
 from heatmark.commands.export import export
@@ -24,7 +25,7 @@ from heatmark.runtime import load
 from heatmark.runtime.dense import DensePredictor, cut_off, looks, starts
 from heatmark.skeletons import PRODUCT
 from heatmark.training import state
-from heatmark.types import Poses
+from heatmark.types import Boxes, Poses
 
 SMALL = {"backbone": "tiny", "weights": None, "width": 8, "depth": 1, "anchor": 2.0}
 SIZE = (64, 96)
@@ -35,8 +36,8 @@ def model(tmp_path_factory):
     """A network that learnt nothing: boxes all over, which is what suppression is for."""
     torch.manual_seed(3)
     net: Any = create("gaussian_layer", 1, **SMALL)
-    torch.nn.init.normal_(net.classes.last.weight, std=30.0)
-    torch.nn.init.normal_(net.shifts.last.weight, std=10.0)
+    torch.nn.init.normal_(net.classes.last.weight, std=5.0)
+    torch.nn.init.normal_(net.shifts.last.weight, std=2.0)
     card = Card(
         name="shelf", task="dense", skeleton=PRODUCT.to_dict(), size=SIZE, model="gaussian_layer",
         options=SMALL, strides=net.strides, decoding={"method": "boxes", "threshold": 0.02},  # type: ignore
@@ -102,7 +103,31 @@ def test_evaluate_gives_sku110ks_scores(exported, pictures, tmp_path):
     raw = result.to_dict()
     assert set(raw["metrics"]) == {"AP", "AP50", "AP75", "AR300", "AR300@0.5"}
     assert raw["counts"]["boxes"] == 4 and "peaks of the map" in raw["counting"]
-    assert (tmp_path / "scores.json").is_file() and (tmp_path / "sheet.jpg").is_file()
+    files = {file.name for file in tmp_path.iterdir()}
+    assert files == {"metrics.json", "predictions.json", "table.md", "table.csv", "report.html"}
+    answers = json.loads((tmp_path / "predictions.json").read_text())
+    assert len(answers) == raw["counts"]["predicted"] and len(answers[0]["bbox"]) == 4
+
+
+def test_the_page_shows_curves_counts_and_what_was_missed(exported, pictures, tmp_path):
+    result = evaluate(exported, pictures, out=tmp_path)
+    text = (tmp_path / "report.html").read_text()
+    for words in ("Precision over recall", "How many are there", "The worst pictures", "missed", "AR300@0.5"):
+        assert words in text
+    assert "http" not in text.replace("http://www.w3.org", "") and "<script" not in text
+    assert result.scores.precision.mean() == pytest.approx(result.scores.ap)  # type: ignore[union-attr]
+    assert result.out == tmp_path
+
+
+def test_a_picture_counts_as_found_by_what_is_right_false_and_missed():
+    truth = Boxes(np.array([[0.0, 0, 10, 10], [20, 0, 30, 10]]))
+    found = Boxes(np.array([[0.0, 0, 10, 9], [50, 0, 60, 10]]), np.array([0.9, 0.8]))
+    assert agreement(found, truth) == 0.5  # 2 * 1 / (2 + 2)
+    nothing = Boxes(np.empty((0, 4)))
+    assert agreement(nothing, nothing) == 1 and agreement(nothing, truth) == 0
+    drawn = picture_svg(np.zeros((40, 60, 3), np.uint8), found, truth)
+    assert 'class=right d="M0.0,0.0H10.0V9.0H0.0Z"' in drawn
+    assert 'class=false d="M50.0,' in drawn and 'class=missed d="M20.0,' in drawn
 
 
 def test_boxes_to_look_into_are_refused(exported, pictures):

@@ -2,7 +2,6 @@
 boxes as the model it was made of.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,33 +11,41 @@ import numpy as np
 
 from .. import data
 from ..card import Card
-from ..data.records import write_whole
-from ..errors import DataError, UserError
-from ..imaging import encode_jpeg
+from ..errors import DataError, UserError, require
 from ..metrics.boxes import overlaps
-from ..metrics.dense import DenseScores, counting_error, dense_scores
-from ..runtime.dense import DensePredictor, Found
-from ..runtime.draw import boxed, contact_sheet
+from ..metrics.dense import DenseScores, counting_error, dense_scores, surest
+from ..runtime.dense import DensePredictor
 from ..types import Boxes
 from . import progress
 
 EDGE = 0.02  # a score as near as this to the threshold may fall on either side
 SURE = 0.3  # score from which a box is counted as a thing
-SHOWN = 12  # pictures on the sheet
 
 
 @dataclass(frozen=True)
 class DenseEvaluation:
-    """What came out, and how."""
+    """What came out, and how. The lists have one entry a scored picture."""
 
     dataset: str
     model: str
     scores: DenseScores
-    counting: Mapping[str, Mapping[str, float]]
+    counted: Mapping[str, list[int]]  # by what -> how many things there are
+    records: tuple[data.Record, ...]
+    truth: tuple[Boxes, ...]
+    found: tuple[Boxes, ...]
+    sure: float  # the score at which found and labelled boxes agree best
     seconds: float
     card: Card
     notes: tuple[str, ...] = ()
+    out: Path | None = None  # the folder of the report, where one was asked for
     task: str = "dense"
+
+    @property
+    def counting(self) -> dict[str, Mapping[str, float]]:
+        """By what was counted -> how far it is off."""
+        return {
+            by: counting_error(numbers, [len(t) for t in self.truth]) for by, numbers in self.counted.items()
+        }
 
     def __str__(self) -> str:
         said = ", ".join(
@@ -54,7 +61,16 @@ class DenseEvaluation:
     def tables(self) -> dict[str, list[list[str]]]:
         """Heading -> rows, the head first."""
         named = self.scores.metrics()
-        return {"Boxes": [list(named), ["-" if v is None else f"{v:.3f}" for v in named.values()]]}
+        head = ["counted by", "off by, mean", "root of mean square", "bias", "share of all"]
+        rows = [
+            [by, f"{e['MAE']:.1f}", f"{e['RMSE']:.1f}", f"{e['bias']:+.1f}", f"{e['share']:.3f}"]
+            for by, e in self.counting.items()
+        ]
+        numbers = ["-" if v is None else f"{v:.3f}" for v in named.values()]
+        return {
+            "Boxes": [["data", *named], [Path(self.dataset).name, *numbers]],
+            "Counting": [head, *rows],
+        }
 
     def to_dict(self) -> dict[str, Any]:
         """The `--json` form."""
@@ -78,15 +94,16 @@ def evaluated(
 
     Args:
         names: of dataset and model.
-        out: a folder for scores.json and a sheet of what was found.
+        out: a folder for the page, the tables and the answers (see dense_page).
         skip_bad: pictures that cannot be read are passed over, and said.
 
     Raises:
         DataError: a picture cannot be read. UserError: nothing to score, or faster-coco-eval is missing.
     """
-    answers: list[Boxes] = []
-    truth: list[Boxes] = []
-    peaks, sheet, milliseconds, notes, full = [], [], 0.0, list(dataset.info.get("left_out", ())), 0
+    require("faster_coco_eval", to="score boxes")
+    records, truth, found = [], [], []
+    notes = list(dataset.info.get("left_out", ()))
+    peaks, milliseconds, full = [], 0.0, 0
     for record in progress.track(dataset, total=len(dataset), label="evaluating"):
         try:
             sample = data.sample(record)
@@ -95,36 +112,31 @@ def evaluated(
                 raise
             notes.append(str(error))
             continue
-        found = predictor.look(sample)
-        milliseconds, full = milliseconds + found.latency.network, full + found.full
-        answers.append(found.boxes)
+        seen = predictor.look(sample)
+        milliseconds, full = milliseconds + seen.latency.network, full + seen.full
+        records.append(record)
         truth.append(Boxes(sample.poses.boxes))
-        if found.map is not None:
-            peaks.append(peaks_of(found.map))
-        if out is not None and len(sheet) < SHOWN:
-            sheet.append(boxed(sample.picture, predictor.poses(_sure(found)), found.map))
+        found.append(seen.boxes)
+        if seen.map is not None:
+            peaks.append(peaks_of(seen.map))
     if not truth:
         raise UserError(f"{names[0]}: there is nothing to score")
     if full:
         notes.append(f"{full} pictures gave as many boxes as the model keeps: there may be more")
-    counts = [len(t) for t in truth]
-    counting = {
-        f"boxes above {SURE}": counting_error([int((a.scores > SURE).sum()) for a in answers], counts)
-    }
+    counted = {f"boxes above {SURE}": [int((f.scores > SURE).sum()) for f in found]}
     if peaks:
-        counting["peaks of the map"] = counting_error(peaks, counts)
-    scores = dense_scores(answers, truth)
+        counted["peaks of the map"] = peaks
     for line in notes:
         progress.note(line)
-    made = DenseEvaluation(*names, scores, counting, milliseconds / 1e3, predictor.card, tuple(notes))
+    made = DenseEvaluation(
+        *names, dense_scores(found, truth), counted, tuple(records), tuple(truth), tuple(found),
+        surest(found, truth), milliseconds / 1e3, predictor.card, tuple(notes), out,
+    )  # fmt: skip
     if out is not None:
-        write_whole(out / "scores.json", (json.dumps(made.to_dict(), indent=1) + "\n").encode())
-        write_whole(out / "sheet.jpg", encode_jpeg(contact_sheet(sheet)))
+        from . import dense_page
+
+        dense_page.write(made, out)
     return made
-
-
-def _sure(found: Found) -> Boxes:
-    return found.boxes[found.boxes.scores > SURE]
 
 
 def peaks_of(map: np.ndarray, threshold: float = SURE) -> int:

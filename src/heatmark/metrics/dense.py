@@ -9,7 +9,7 @@ is not finite comes last. A labelled box without an area asks for nothing, and i
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,8 @@ from .boxes import overlaps
 
 MOST = 300  # boxes a picture that count
 NOWHERE = (-1e6, -1e6, 1.0, 1.0)  # x y w h of a box that overlaps none
+OVERLAPS = tuple(round(0.5 + 0.05 * i, 2) for i in range(10))
+RECALLS = 101  # 0, 0.01 ... 1: where precision is read
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class DenseScores:
     nonfinite: int  # predicted boxes that are not finite or have no area
     arealess: int  # labelled boxes that were left out
     beyond: int  # predicted boxes that did not count, as their picture has MOST surer ones
+    precision: np.ndarray = field(repr=False, compare=False)  # (OVERLAPS, RECALLS): what AP is the mean of
 
     def metrics(self) -> dict[str, float | None]:
         """Every number by its name; None where there is none (JSON knows no NaN)."""
@@ -77,8 +80,12 @@ def dense_scores(predicted: Sequence[Boxes], truth: Sequence[Boxes]) -> DenseSco
     }
     asked = [_rows(t.boxes[w], np.ones(w.sum())) for t, w in zip(truth, whole)]
     given = [_rows(*_best(p, g)) for p, g in zip(predicted, good)]
-    nothing = (np.nan, np.nan, np.nan, np.nan, np.nan)
-    return DenseScores(*(_scored(asked, given) if counts["boxes"] else nothing), **counts)
+    precision, recall = np.full((len(OVERLAPS), RECALLS), np.nan), np.full(len(OVERLAPS), np.nan)
+    if counts["boxes"]:
+        precision, recall = _scored(asked, given)
+    ap, (half, three_quarters) = precision.mean(1), (OVERLAPS.index(t) for t in (0.5, 0.75))
+    numbers = ap.mean(), ap[half], ap[three_quarters], recall.mean(), recall[half]
+    return DenseScores(*map(float, numbers), **counts, precision=precision)
 
 
 def _with_area(boxes: np.ndarray) -> np.ndarray:
@@ -103,7 +110,8 @@ def _rows(boxes: np.ndarray, scores: np.ndarray) -> list[dict]:
     ]
 
 
-def _scored(asked: list[list[dict]], given: list[list[dict]]) -> tuple[float, float, float, float, float]:
+def _scored(asked: list[list[dict]], given: list[list[dict]]) -> tuple[np.ndarray, np.ndarray]:
+    """Precision (OVERLAPS, RECALLS) and recall (OVERLAPS,)."""
     from faster_coco_eval import COCO, COCOeval_faster
 
     def indexed(pictures: list[list[dict]]) -> Any:
@@ -120,15 +128,8 @@ def _scored(asked: list[list[dict]], given: list[list[dict]]) -> tuple[float, fl
     run.params.areaRng, run.params.areaRngLbl = [[0.0, 1e10]], ["all"]
     run.evaluate()
     run.accumulate()
-    thresholds = np.asarray(run.params.iouThrs)
-    precision = _only(run.eval["precision"], 5).reshape(len(thresholds), -1)  # (T, recalls)
-    recall = _only(run.eval["recall"], 4).reshape(len(thresholds))
-    half, three_quarters = (int(np.abs(thresholds - t).argmin()) for t in (0.5, 0.75))
-    ap = precision.mean(1)
-    return (
-        float(ap.mean()), float(ap[half]), float(ap[three_quarters]), float(recall.mean()),
-        float(recall[half]),
-    )  # fmt: skip
+    precision, recall = _only(run.eval["precision"], 5), _only(run.eval["recall"], 4)
+    return precision.reshape(len(OVERLAPS), RECALLS), recall.reshape(len(OVERLAPS))
 
 
 def _only(values: Any, axes: int) -> np.ndarray:
@@ -139,25 +140,46 @@ def _only(values: Any, axes: int) -> np.ndarray:
     return np.maximum(values, 0.0)
 
 
-def found_at(predicted: Boxes, truth: Boxes, overlap: float = 0.5) -> np.ndarray:
-    """Which labelled boxes are found: (M,) bool. COCO's matching: the surest first, each takes the free box
-    it overlaps most, if by `overlap` or more; the best 300 answer.
+def answered(predicted: Boxes, truth: Boxes, overlap: float = 0.5) -> np.ndarray:
+    """Which label each predicted box stands for: (N,) int, an index into truth, or -1 for a false one.
 
-    For asking what is found where: by density, by how much neighbours overlap.
+    COCO's matching: the surest first, each takes the free label it overlaps most, if by `overlap` or more;
+    the best 300 answer.
     """
-    found = np.zeros(len(truth), bool)
-    good = _with_area(predicted.boxes)
-    boxes, _ = _best(predicted, good)
-    boxes = boxes[np.isfinite(boxes).all(-1)]
-    if not len(boxes) or not len(truth):
-        return found
-    shared = np.nan_to_num(overlaps(boxes, truth.boxes))
-    for row in shared:
-        free = np.where(found, -1.0, row)
-        best = int(free.argmax())
-        if free[best] >= overlap:
-            found[best] = True
-    return found
+    labels = np.full(len(predicted), -1)
+    if not len(predicted) or not len(truth):
+        return labels
+    scores = np.where(np.isfinite(predicted.scores), predicted.scores, -np.inf)
+    shared = np.nan_to_num(overlaps(predicted.boxes, truth.boxes))
+    for n in np.argsort(-scores, kind="stable")[:MOST]:
+        best = int(shared[n].argmax())
+        if shared[n, best] >= overlap:
+            labels[n] = best
+            shared[:, best] = -1.0  # taken
+    return labels
+
+
+def found_at(predicted: Boxes, truth: Boxes, overlap: float = 0.5) -> np.ndarray:
+    """Which labelled boxes are found: (M,) bool. For asking what is found where: by density, by how much
+    neighbours overlap.
+    """
+    return np.isin(np.arange(len(truth)), answered(predicted, truth, overlap))
+
+
+def surest(predicted: Sequence[Boxes], truth: Sequence[Boxes], overlap: float = 0.5) -> float:
+    """The score from which on boxes agree best with the labels, by F1: 2 right / (found + labelled).
+
+    >>> row = Boxes(np.array([[0.0, 0, 4, 4], [9, 0, 13, 4]]), np.array([0.8, 0.3]))
+    >>> surest([row], [Boxes(np.array([[0.0, 0, 4, 4]]))])
+    0.8
+    """
+    scores = np.concatenate([np.empty(0), *(p.scores for p in predicted)])
+    right = np.concatenate([np.empty(0), *(answered(p, t, overlap) >= 0 for p, t in zip(predicted, truth))])
+    if not right.any():
+        return 1.0
+    order = np.argsort(-scores, kind="stable")
+    f1 = 2 * np.cumsum(right[order]) / (np.arange(1, len(order) + 1) + sum(map(len, truth)))
+    return float(scores[order[f1.argmax()]])
 
 
 def counting_error(found: Sequence[float], true: Sequence[float]) -> Mapping[str, float]:
