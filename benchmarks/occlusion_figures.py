@@ -3,43 +3,57 @@
     python -m benchmarks.occlusion_figures MODEL DATASET [--other MODEL] [--name hrnet] [--minutes 9.5]
 
 Attacks a trained network (figures 4 to 8), and a second one beside it (figure 3: HRNet and SimpleBaseline;
-figure 11: with and without augmentation), and sets the numbers that the paper states in its text beside ours.
-Plots are read from no picture: a claim without a number in the text is not listed. A killed command goes on.
+figure 11: with and without augmentation), draws them, and sets the numbers that the paper states in its text
+beside ours. Plots are read from no picture: a claim without a number in the text is not listed. A killed
+command goes on.
+
+The paper's windows are 256 pixels high. --radii are given in their pixels, and hide as large a share of
+another network's window: 6 is a disc of 3 pixels in a window of 128.
 """
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from heatmark.commands.attack import Attack, Hit, Result, attack
+from heatmark.commands.evaluate import BEST
 from heatmark.errors import UserError
-from heatmark.imaging.occlude import HOWS
+from heatmark.imaging.occlude import HIGH, HOWS, RADIUS
+from heatmark.runtime import load
 
+from . import occlusion_plots
 from .rows import Row, commit, machine, markdown
 from .runs import ended, minutes
 
 RADII = (3.0, 6.0, 9.0, 12.0, 15.0, 18.0)
-Measure = Callable[[Result], float]
+LARGE = 18.0  # the largest of figure 4
+Measure = Callable[
+    [Result, float], float
+]  # a network's losses, its window's height over the paper's -> points
 
 
-def hit(target: str, how: str, radius: float = 6.0) -> Measure:
-    return lambda result: result.loss(Hit(target, how, radius))
+def hit(target: str, how: str) -> Measure:
+    return lambda result, share: result.loss(Hit(target, how, RADIUS * share))
 
 
 def part(target: str, how: str, landmark: str | None = None) -> Measure:
-    return lambda result: result.loss(Hit(target, how), landmark)
+    return lambda result, share: result.loss(Hit(target, how), landmark)
 
 
 def own(target: str, landmark: str) -> Measure:
     """A landmark's own loss where another one is hidden, the mean over the ways."""
-    return lambda result: float(np.mean([result.loss(Hit(target, how, 6.0), landmark) for how in HOWS]))
+
+    def mean(result: Result, share: float) -> float:
+        return float(np.mean([result.loss(Hit(target, how, RADIUS * share), landmark) for how in HOWS]))
+
+    return mean
 
 
-def large(result: Result) -> float:
+def large(result: Result, share: float) -> float:
     """The mean loss over all landmarks and ways at 18 pixels."""
-    return float(np.mean([result.mean_loss(how, False, 18.0) for how in HOWS]))
+    return float(np.mean([result.mean_loss(how, False, LARGE * share) for how in HOWS]))
 
 
 CLAIMS: tuple[tuple[str, str, float, Measure, float], ...] = (
@@ -62,37 +76,49 @@ CLAIMS: tuple[tuple[str, str, float, Measure, float], ...] = (
 HEAD = """# Tilting at windmills, figures 3 to 8 and 11: what it costs to hide what
 
 Losses are points of {metric}. The paper's are HRNet-W32's on COCO's val2017 (5,000 pictures), as its text
-states them; ours are those of {model}, {counts} of {data}. With another network or other data a "no" says how
-far the paper's conclusion carries, not that a run failed.
+states them; ours are those of {model}, {counts} of {data}. {radii}With another network or
+other data a "no" says how far the paper's conclusion carries, not that a run failed.
 
 """
 
 
-def claims(result: Result | None) -> list[Row]:
-    """The paper's numbers and ours."""
+def claims(result: Result | None, share: float = 1.0) -> list[Row]:
+    """The paper's numbers and ours; `share` is our window's height over the paper's."""
     rows = []
     for name, metric, paper, measure, within in CLAIMS:
         try:
-            ours = None if result is None else measure(result)
-        except KeyError:  # a skeleton without this landmark or part
+            ours = None if result is None else measure(result, share)
+        except KeyError:  # a skeleton without this landmark or part, or a radius that was not tried
             ours = None
         ours = None if ours is None or np.isnan(ours) else ours
         rows.append(Row(name, metric, paper, ours, within))
     return rows
 
 
-def document(done: Attack, command: str) -> str:
-    """The claims, and every table of the attack."""
+def document(done: Attack, command: str, share: float, pictures: Sequence[tuple[str, Path]] = ()) -> str:
+    """The claims, the pictures, and every table of the attack."""
     counts = f"{len(done.subjects)} objects"
     names = " and ".join(r.name for r in done.results)
-    data = Path(done.dataset).name
-    text = HEAD.format(metric=done.metric, model=names, counts=counts, data=data)
-    text += markdown(claims(done.results[0]), command)
+    radii = "" if share == 1 else (
+        f"Windows are {HIGH * share:g} pixels high, so a disc of {RADIUS * share:g} pixels hides what one of"
+        f" {RADIUS:g} does in the paper.\n"
+    )  # fmt: skip
+    text = HEAD.format(
+        metric=done.metric, model=names, counts=counts, data=Path(done.dataset).name, radii=radii
+    )
+    text += markdown(claims(done.results[0], share), command)
+    text += "".join(f"\n![{caption}]({path.name})\n" for caption, path in pictures)
     for heading, rows in done.tables.items():
         lines = ["| " + " | ".join(row) + " |" for row in rows]
         lines.insert(1, "|---|" + "---:|" * (len(rows[0]) - 1))
         text += f"\n## {heading}\n\n" + "\n".join(lines) + "\n"
     return text + f"\nCommit {commit()}, {machine()}.\n"
+
+
+def share_of(model: str) -> float:
+    """How high a network's window is, of the paper's."""
+    file = Path(model) / BEST
+    return load(file if file.is_file() else model).card.size[0] / HIGH
 
 
 def main() -> None:
@@ -103,7 +129,9 @@ def main() -> None:
     parser.add_argument("dataset")
     parser.add_argument("--other", help="a second network")
     parser.add_argument("--name", default="figures", help="of the document and the report's folder")
-    parser.add_argument("--radii", default=",".join(f"{r:g}" for r in RADII))
+    parser.add_argument(
+        "--radii", default=",".join(f"{r:g}" for r in RADII), help="pixels of the paper's windows"
+    )
     parser.add_argument("--limit", type=int, help="only so many pictures")
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--flip", action="store_true", help="with the flip test, as the paper")
@@ -113,20 +141,23 @@ def main() -> None:
     given = parser.parse_args()
     if given.other == given.model:
         raise UserError("the second network is the first")
+    share = share_of(given.model)
     with minutes(given.minutes):
         done = attack(
             given.model,
             given.dataset,
             other=given.other,
-            radii=[float(r) for r in given.radii.split(",")],
+            radii=[float(r) * share for r in given.radii.split(",")],
             limit=given.limit,
             batch=given.batch,
             flip=True if given.flip else None,
             out=given.work / given.name,
         )
-    other = " --other MODEL" if given.other else ""
-    text = document(done, f"python -m benchmarks.occlusion_figures MODEL DATASET{other}")
     given.out.mkdir(parents=True, exist_ok=True)
+    command = f"python -m benchmarks.occlusion_figures MODEL DATASET{' --other MODEL' if given.other else ''}"
+    command += f" --radii {given.radii}" + (" --flip" if given.flip else "")
+    pictures = occlusion_plots.drawn(done, given.out, given.name)
+    text = document(done, command, share, pictures)
     (given.out / f"{given.name}.md").write_text(text, encoding="utf-8")
     print(f"{given.out / given.name}.md, {given.work / given.name / 'report.html'}")
 

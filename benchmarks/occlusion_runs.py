@@ -25,7 +25,7 @@ from heatmark.commands.train import train
 from heatmark.data import open_dataset
 from heatmark.data.records import write_whole
 from heatmark.errors import UserError
-from heatmark.imaging.occlude import HOWS, RADIUS
+from heatmark.imaging.occlude import HIGH, HOWS, RADIUS
 from heatmark.runtime import load
 from heatmark.training import recipe as recipes
 
@@ -34,7 +34,6 @@ from .runs import digest
 
 PEOPLE = {"seed": 0, "size": (256, 256)}  # of built-in people, where no dataset is given
 SHEETS = {"I": "windmills_coco", "II": "windmills_mpii"}
-HIGH = 256  # pixels of the study's windows: a disc of RADIUS hides as large a share of any other
 VARIED = ("windows", "augmentation", "occlusion")  # what a row is about
 KINDS = (("landmarks", False), ("parts", True))
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import occlusion_figures, occlusion_runs, occlusion_tables, oks_speed
-from heatmark.commands.attack import Hit, Result, Score
+from benchmarks import occlusion_figures, occlusion_plots, occlusion_runs, occlusion_tables, oks_speed
+from heatmark.commands.attack import Attack, Hit, Result, Score
 from heatmark.data import coco
 from heatmark.data.records import Record
 from heatmark.errors import UserError
@@ -100,6 +100,21 @@ def test_the_papers_claims_stand_beside_ours(tmp_path):
     assert rows["figure 6a: nose hidden, of the left eye"].ours == pytest.approx(10.0)
     assert rows["figure 7: upper body, blackout"].ours is None  # not attacked
     assert all(row.ours is None for row in occlusion_figures.claims(None))
+
+
+def test_every_figure_that_has_numbers_is_drawn_small(tmp_path):
+    each = dict.fromkeys(COCO17.landmarks, 0.8)
+    ways = [(target, r) for target in ("nose", "left_eye") for r in (3.0, 6.0)] + [("corpus", 0.0)]
+    hits = {Hit(target, how, r): Score(0.7, each) for target, r in ways for how in ("blur", "blackout")}
+    result = Result("net", Score(0.75, each), hits)
+    attack = Attack("people", "AP", COCO17, (result,), (), (), high=128)
+    found = occlusion_plots.drawn(attack, tmp_path, "net")
+    assert [caption for caption, _ in found] == ["figure 4", "figure 5", "figure 7", "figure 6 and 8"]
+    assert all(1_000 < path.stat().st_size < 150_000 for _, path in found)
+    both = replace(attack, results=(result, replace(result, model="other")))
+    assert occlusion_plots.drawn(both, tmp_path, "two")[0][0] == "figure 3 and 11"
+    text = occlusion_figures.document(replace(both, subjects=()), "python -m x", 0.5, found)
+    assert "![figure 4](net-radius.png)" in text and "a disc of 3 pixels hides what one of 6" in text
 
 
 def test_a_row_that_does_not_exist_is_named():

@@ -202,3 +202,8 @@ def test_the_command_prints_tables_and_json(tmp_path, spots_onnx, capsys):
     (one,) = said["models"][0]["attacks"]
     assert (one["target"], one["how"], one["kind"], one["radius"]) == ("red", "blackout", "landmark", 6.0)
     assert one["loss"] == pytest.approx(said["models"][0]["clean"]["score"] - one["score"])
+
+
+def test_landmarks_are_compared_at_the_radius_that_hides_the_studys_share_of_the_window(tmp_path):
+    done = attacked(predictor(), pictures(tmp_path / "d", count=1), hows=["blackout"], radii=[1, 2, 6])
+    assert done.high == 96 and attack_page.at_radius(done) == 2  # 6 pixels of 256 are 2.25 of 96

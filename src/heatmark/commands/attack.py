@@ -25,7 +25,7 @@ import numpy as np
 from .. import data
 from ..data.records import write_whole
 from ..errors import UserError, unknown
-from ..imaging.occlude import HOWS, RADIUS, hidden, where
+from ..imaging.occlude import HIGH, HOWS, RADIUS, hidden, where
 from ..metrics.pck import pck
 from ..runtime import Predictor, load
 from ..runtime.predictor import Window, seen, window
@@ -116,6 +116,7 @@ class Attack:
     answers: tuple["Answers", ...] = field(repr=False)  # of each network, for pictures of the report
     notes: tuple[str, ...] = ()
     out: Path | None = None
+    high: int = HIGH  # of the first network's window, pixels
 
     @property
     def hits(self) -> list[Hit]:
@@ -215,7 +216,7 @@ def attack(
         name = str(whole.folder if isinstance(dataset, data.Dataset) else dataset)
         done = Attack(
             name, metric, skeleton, tuple(results), tuple(subjects), tuple(found), tuple(notes),
-            None if out is None else Path(out),
+            None if out is None else Path(out), networks[0].card.size[0],
         )  # fmt: skip
         if out is not None:
             from . import attack_page

@@ -14,7 +14,7 @@ import numpy as np
 
 from .. import data, reports
 from ..geometry import boxes_around
-from ..imaging.occlude import RADIUS
+from ..imaging.occlude import HIGH, RADIUS
 from ..runtime import Predictor
 from ..types import Poses, Skeleton
 from .console import plain
@@ -45,8 +45,10 @@ def tables(attack: "Attack") -> dict[str, list[list[str]]]:
 
 
 def at_radius(attack: "Attack") -> float:
-    """The radius that single landmarks are compared at: the study's 6 if it was tried, else the smallest."""
-    return RADIUS if RADIUS in attack.radii else attack.radii[0]
+    """The radius that single landmarks are compared at: of those tried, the nearest to the study's share of
+    the window, 6 pixels of 256.
+    """
+    return min(attack.radii, key=lambda radius: abs(radius - RADIUS * attack.high / HIGH))
 
 
 def by_radius(attack: "Attack", result: "Result") -> list[list[str]]:

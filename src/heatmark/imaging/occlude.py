@@ -26,6 +26,9 @@ from ..errors import UserError, unknown
 from ..types import Skeleton
 
 RADIUS = 6.0  # of a disc, pixels
+HIGH = (
+    256  # pixels of the study's windows: in one of another height, a disc of as large a share hides as much
+)
 PART_KERNEL = 31  # of a part's blur, pixels; OpenCV then takes sigma 5
 LIMBS = ("left_arm", "right_arm", "left_leg", "right_leg")
 TIGHT = ("corpus", "upper_body", "lower_body", "left_side", "right_side")  # the study's, boxed as they are
