@@ -17,7 +17,7 @@ import typer
 
 from . import __version__
 from .commands import progress
-from .commands.console import BROKEN_PIPE, say, settings_of, show, size_of, table
+from .commands.console import BROKEN_PIPE, numbers_of, say, settings_of, show, size_of, table
 from .errors import HeatmarkError
 
 ABOUT = """Finds points in pictures with Gaussian heatmaps, and makes the pictures it learns from.
@@ -373,6 +373,12 @@ def evaluate(
     ] = False,
     flip: Flip = None,
     nms: Annotated[str, typer.Option(help="Answers of the same person: hard, soft or none.")] = "hard",
+    scales: Annotated[
+        str | None, typer.Option(help="Everybody at once: look at several scales, as in 2,1,0.5.")
+    ] = None,
+    protocol: Annotated[
+        str | None, typer.Option(help="Everybody at once: test as higherhrnet or pose_ae does.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """How good a model is on labelled pictures: a table, and a report that opens from disk.
@@ -394,6 +400,8 @@ def evaluate(
             skip_bad=skip_bad,
             flip=flip,
             nms=nms,  # type: ignore[arg-type]
+            scales=None if scales is None else numbers_of(scales, "--scales"),
+            protocol=protocol,
         )
         if json or result.task == "dense":
             return show(result, json)

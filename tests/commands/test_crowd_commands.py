@@ -144,3 +144,18 @@ def test_the_gate_sees_shifts_and_strangers_but_not_what_is_on_the_edge():
     away, _ = shifts([answers((10, 0.9))], [answers((10, 0.9), (50, 0.11))], card)  # threshold 0.1
     assert away.max() == 0
     assert worst(np.empty((0, 3)), np.empty(0, int), [], TRIO) == "nobody is found in any picture"
+
+
+def test_the_published_test_looks_at_several_scales_and_mirrored(model, crowd, tmp_path, capsys):
+    from heatmark.cli import main
+
+    told = evaluate(model, crowd, scales=(2, 1, 0.5), protocol="higherhrnet")
+    assert told.metrics["AP"] > 0.9 and told.settings is not None
+    assert told.settings["scales"] == [2, 1, 0.5] and told.settings["protocol"] == "higherhrnet"
+    assert told.settings["flip test"] == "yes"
+    assert evaluate(model, crowd).settings.get("scales") is None  # type: ignore[union-attr]
+    words = ["evaluate", str(model), str(crowd), "--scales", "2,1,0.5", "--flip", "--json"]
+    assert main(words) == 0
+    assert json.loads(capsys.readouterr().out)["metrics"]["AP"] == pytest.approx(1.0)
+    assert main([*words[:3], "--scales", "2;1"]) == 2
+    assert "--scales takes numbers between commas" in capsys.readouterr().err

@@ -101,6 +101,18 @@ def _number(value: Any) -> Any:
         return value
 
 
+def numbers_of(text: str, option: str) -> tuple[float, ...]:
+    """Numbers between commas, of an option of that name.
+
+    >>> numbers_of("2, 1, 0.5", "--scales")
+    (2.0, 1.0, 0.5)
+    """
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise UserError(f"{option} takes numbers between commas, e.g. 2,1,0.5; got {text!r}") from None
+
+
 def size_of(text: str) -> tuple[int, int]:
     """(H, W) from "224" or "256x192" (height x width).
 

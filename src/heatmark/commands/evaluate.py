@@ -123,6 +123,8 @@ def evaluate(
     threads: int | None = None,
     flip: bool | None = None,
     nms: topdown.Suppression = "hard",
+    scales: Sequence[float] | None = None,
+    protocol: str | None = None,
 ) -> "Evaluation | DenseEvaluation":
     """Score a model on labelled pictures.
 
@@ -145,12 +147,14 @@ def evaluate(
         flip: the flip test; None: as the model's card says.
         nms: people only: of answers of the same person the best stays ("hard"), the others lose score
             ("soft"), or all stay ("none").
+        scales, protocol: everybody at once: look at several scales, as in (2, 1, 0.5), and fit pictures and
+            make persons as a published program does ("higherhrnet", "pose_ae"; see `runtime.views`).
 
     Raises:
         UserError: no such model, dataset or category, no landmark in common, or nothing to score.
         DataError: a damaged model, dataset or picture; every unreadable picture is named.
     """
-    predictor = _predictor(model, engine, threads, flip)
+    predictor = _predictor(model, engine, threads, flip, scales, protocol)
     if isinstance(predictor, DensePredictor):
         opened_ = opened(dataset, category, predictor.card)
         names = _name(dataset), _name(model)
@@ -182,6 +186,8 @@ def evaluate(
         progress.note(text)
     settings = {"boxes": str(boxes), "second look": "yes" if second_look else "no"}
     settings |= {"hidden landmarks": hidden, "flip test": "yes" if predictor.card.decoding.flip else "no"}
+    if scales is not None or protocol is not None:
+        settings |= {"scales": list(scales or (1.0,)), "protocol": protocol or "heatmark"}
     evaluation = Evaluation(
         predictor.card.task, _name(dataset), _name(model), result,
         _counts(seen.records, seen.truth, result, len(seen.bad)),
@@ -225,14 +231,19 @@ def in_common(model: Skeleton, dataset: Skeleton) -> tuple[Skeleton, list[str]]:
 
 
 def _predictor(
-    model: "str | Path | Detector", engine: str, threads: int | None, flip: bool | None
+    model: "str | Path | Detector",
+    engine: str,
+    threads: int | None,
+    flip: bool | None,
+    scales: Sequence[float] | None = None,
+    protocol: str | None = None,
 ) -> Detector:
     if isinstance(model, (str, Path)):
         from ..runtime import load
 
         if (Path(model) / BEST).is_file():  # a run's folder
             model = Path(model) / BEST
-        return load(model, engine=engine, threads=threads, flip=flip)
+        return load(model, engine, threads, flip, scales, protocol)
     return model
 
 

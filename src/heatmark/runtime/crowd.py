@@ -4,7 +4,8 @@ The model file searches the peaks and their tags; persons are made of them here,
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -16,15 +17,19 @@ from ..types import Poses, Skeleton
 from .engines import Engine
 from .predictor import BATCH, Latency, Picture, decoded, network_input, visibility
 
+# Pictures (H, W, 3) uint8 RGB -> the persons in each, in picture pixels, and the seconds the network took.
+Look = Callable[[Sequence[np.ndarray]], tuple[list[Groups], float]]
+
 
 class CrowdPredictor:
     """Finds everybody's landmarks in whole pictures, any number of persons, the surest first.
 
-    `card` says what the model knows of itself, `latency` where the time of the last call went.
+    `look` is how pictures become persons: `letterboxed`, or at several scales (`views`). `card` says what the
+    model knows of itself, `latency` where the time of the last call went.
     """
 
-    def __init__(self, engine: Engine, card: Card, name: str = ""):
-        self.engine, self.card, self.name = engine, card, name or card.name
+    def __init__(self, look: Look, card: Card, name: str = ""):
+        self.look, self.card, self.name = look, card, name or card.name
         self.skeleton: Skeleton = card.skeleton_of()
         self.latency = Latency()
 
@@ -52,24 +57,34 @@ class CrowdPredictor:
         start = time.perf_counter()
         pictures = [decoded(source) for source in sources]
         ready = time.perf_counter()
-        frames = [Frame.whole((p.shape[0], p.shape[1]), self.card.size) for p in pictures]
-        found, network = [], 0.0
-        for at in range(0, len(pictures), BATCH):
-            began = time.perf_counter()
-            pairs = list(zip(pictures, frames))[at : at + BATCH]
-            answers = self.engine(np.stack([network_input(picture, frame) for picture, frame in pairs]))
-            network += time.perf_counter() - began
-            found += [groups_of(answers, n, self.card) for n in range(len(pairs))]
-        people = [self._poses(groups, frame) for groups, frame in zip(found, frames)]
+        found, network = self.look(pictures)
+        people = [self._poses(groups) for groups in found]
         rest = time.perf_counter() - ready - network
         self.latency = Latency((ready - start) * 1e3, network * 1e3, max(rest, 0.0) * 1e3)
         return people
 
-    def _poses(self, groups: Groups, frame: Frame) -> Poses:
-        points, values = frame.back(groups.points), np.clip(groups.values, 0, 1)
-        score = np.clip(groups.score, 0, 1)
-        poses = Poses(self.skeleton, points, values, visibility(points, values), score=score)
+    def _poses(self, groups: Groups) -> Poses:
+        values, score = np.clip(groups.values, 0, 1), np.clip(groups.score, 0, 1)
+        poses = Poses(self.skeleton, groups.points, values, visibility(groups.points, values), score=score)
         return poses[np.argsort(-score, kind="stable")]
+
+
+def letterboxed(engine: Engine, card: Card) -> Look:
+    """Each picture once, fitted into the network's size, BATCH pictures at a time."""
+
+    def look(pictures: Sequence[np.ndarray]) -> tuple[list[Groups], float]:
+        frames = [Frame.whole((p.shape[0], p.shape[1]), card.size) for p in pictures]
+        found, seconds = [], 0.0
+        for at in range(0, len(pictures), BATCH):
+            began = time.perf_counter()
+            pairs = list(zip(pictures, frames))[at : at + BATCH]
+            answers = engine(np.stack([network_input(picture, frame) for picture, frame in pairs]))
+            seconds += time.perf_counter() - began
+            groups = [groups_of(answers, n, card) for n in range(len(pairs))]
+            found += [replace(g, points=frame.back(g.points)) for g, (_, frame) in zip(groups, pairs)]
+        return found, seconds
+
+    return look
 
 
 def groups_of(answers: dict[str, np.ndarray], n: int, card: Card) -> Groups:

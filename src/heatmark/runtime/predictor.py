@@ -192,7 +192,12 @@ def _widest(look: _Window) -> float:
 
 
 def load(
-    name: str | Path, engine: str = "auto", threads: int | None = None, flip: bool | None = None
+    name: str | Path,
+    engine: str = "auto",
+    threads: int | None = None,
+    flip: bool | None = None,
+    scales: Sequence[float] | None = None,
+    protocol: str | None = None,
 ) -> "Predictor | CrowdPredictor | DensePredictor":
     """A shipped detector by name ("hammer"), or a model file.
 
@@ -202,6 +207,8 @@ def load(
         threads: how many the engine uses; None takes every core this process may use.
         flip: the flip test, on or off; None: as the model's card says. Where maps are read inside the file
             (.onnx, .xml) it is what it is.
+        scales, protocol: of everybody at once: look at each picture at several scales, and as a published
+            program does ("higherhrnet", "pose_ae"); for .safetensors models (see `views.in_views`).
 
     Raises:
         UserError: neither a shipped detector nor a file, or an engine that does not read it.
@@ -212,11 +219,15 @@ def load(
         path = zoo.detector(str(name))
     elif not path.suffix and not path.exists():
         raise unknown("shipped detector or model file", str(name), zoo.DETECTORS)
+    if scales is not None or protocol is not None:
+        from .views import in_views
+
+        return in_views(path, scales, flip, protocol, threads)
     run, card = opened(path, engine, threads, flip)
     if card.task == "crowd":
-        from .crowd import CrowdPredictor  # which builds on this file
+        from .crowd import CrowdPredictor, letterboxed  # which build on this file
 
-        return CrowdPredictor(run, card, name=str(name))
+        return CrowdPredictor(letterboxed(run, card), card, name=str(name))
     if card.task == "dense":
         from .dense import DensePredictor
 
