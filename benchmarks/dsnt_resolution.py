@@ -1,6 +1,6 @@
 """Heatmaps, fully connected regression and DSNT at four resolutions of one network: accuracy, and time.
 
-    heatmark render screwdriver --count 1600 --out screwdrivers
+    heatmark render screwdriver --count 2800 --out screwdrivers
     python -m benchmarks.dsnt_resolution --data screwdrivers --minutes 9 [--photographs DATASET]
 
 Run it again until every row is there. Writes a Markdown table, the paper's claims with what was measured of
@@ -9,7 +9,7 @@ with --mpii FOLDER, which holds train.json, valid.json and gt_valid.mat, the sam
 """
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,73 +21,81 @@ from heatmark.training.recipe import skeleton_for
 from heatmark.types import Skeleton
 
 from . import dsnt_runs as runs
-from .rows import machine
+from .dsnt_plan import (
+    CONNECTED,
+    HEATMAPS,
+    STRATEGIES,
+    TRAININGS,
+    Budget,
+    budget_of,
+    network,
+    parser,
+    reading,
+    settings,
+)
+from .dsnt_views import photographs, pictures, views, where
+from .runs import ended
 
-STRIDES, MPII = (32, 16, 8, 4), "MPII, "
-TRAININGS = (
-    "argmax",
-    "DSNT, js",
-    "DSNT, none",
-    "fully connected",
-    "DSNT, variance",
-    "DSNT, kl",
-)  # the other readings of heatmaps cost no training
+STRIDES = (32, 16, 8, 4)
+MPII, REAL = "MPII, ", "photographs "  # begin the names of rows, and of values
+PCKH = "PCKh@0.5"
 
 
-def row(strategy: str, stride: int, seed: int, of: str = "") -> str:
-    return f"{of}{strategy}, stride {stride}, seed {seed}"
+def row(strategy: str, stride: int, of: str = "") -> str:
+    """A row's name without its seed; `of` tells data apart."""
+    return f"{of}{strategy}, stride {stride}"
 
 
 def timed(strategy: str, stride: int) -> str:
-    return f"{strategy}, stride {stride}, time"
+    return f"{row(strategy, stride)}, time"
 
 
 def readings(strategy: str) -> Sequence[str]:
-    return tuple(runs.HEATMAPS) if strategy == "argmax" else (strategy,)
+    """One training of heatmaps is read in three ways."""
+    return tuple(HEATMAPS) if strategy == "argmax" else (strategy,)
 
 
 def measure(
-    budget: runs.Budget,
+    budget: Budget,
     rows: runs.Rows,
     strides: Sequence[int],
     sets: tuple[Samples, Samples, Skeleton],
     of: str = "",
-    photographs: str | None = None,
+    real: str | None = None,
 ) -> None:
-    """Every training's rows, on the samples to test on and on photographs; `of` tells data apart."""
+    """Every training's rows, on the samples to test on and on the photographs in `real`."""
     learn, test, skeleton = sets
-    plan = itertools.product(range(budget.seeds), TRAININGS, strides)
-    for seed, strategy, stride in sorted(plan, key=lambda p: (p[2] == STRIDES[-1], p[0])):  # the dearest last
-        if not rows.missing(row(strategy, stride, seed, of)):
+    for stride, seed, strategy in itertools.product(strides, range(budget.seeds), TRAININGS):
+        if not rows.missing(f"{row(strategy, stride, of)}, seed {seed}"):
             continue
         net, recipe = runs.fitted(strategy, stride, seed, budget, learn, skeleton, f"{of}learn")
-        held, found = runs.views(test, 1, net, budget, f"{of}test"), {}
-        for name in readings(strategy):
-            read = runs.reading(name, recipe)
+        held, found = views(test, runs.SHOWN, net, budget, f"{of}test"), {}
+        for way in readings(strategy):
+            read = reading(way, recipe)
             off = runs.errors(net, read, held, skeleton)
-            found[row(name, stride, seed, of)] = runs.numbers(off) | by_head(off, test)
-            if photographs is not None:
-                real = runs.views(runs.photographs(photographs, test), 0, net, budget, photographs)
-                off = runs.numbers(runs.errors(net, read, real, skeleton))
-                found[row(name, stride, seed, of)] |= {f"photographs {k}": v for k, v in off.items()}
+            numbers = runs.numbers(off) | by_head(off, test)
+            if real is not None:
+                seen = views(photographs(real, test), 0, net, budget, real)
+                numbers |= runs.numbers(runs.errors(net, read, seen, skeleton), REAL)
+            found[f"{row(way, stride, of)}, seed {seed}"] = numbers
         rows.add(found)
 
 
-def measure_times(budget: runs.Budget, rows: runs.Rows, skeleton: Skeleton) -> None:
-    for stride in STRIDES:
-        if rows.missing(timed(runs.STRATEGIES[-1], stride)):
+def measure_times(budget: Budget, rows: runs.Rows, strides: Sequence[int], skeleton: Skeleton) -> None:
+    for stride in strides:
+        if rows.missing(timed(STRATEGIES[-1], stride)):
             ways = {}
-            for strategy in runs.STRATEGIES:
-                recipe = runs.settings(strategy, stride, 0, budget)
-                net = runs.network(recipe, skeleton).to(runs.where()).eval()
-                ways[timed(strategy, stride)] = (net, runs.reading(strategy, recipe))
+            for strategy in STRATEGIES:
+                recipe = settings(strategy, stride, 0, budget)
+                net = network(recipe, skeleton).to(where()).eval()
+                ways[timed(strategy, stride)] = (net, reading(strategy, recipe))
             taken = runs.milliseconds(ways, skeleton, budget.size)
             rows.add({name: {"ms": ms} for name, ms in taken.items()})
 
 
-def mpii(folder: str, budget: runs.Budget) -> tuple[Samples, Samples, Skeleton]:
+def mpii(folder: str, budget: Budget) -> tuple[Samples, Samples, Skeleton]:
     """The samples of MPII's own split."""
-    base = runs.settings("argmax", 32, 0, budget)
+    base = settings("argmax", 32, 0, budget)
     sets = [data.open_dataset(Path(folder) / name) for name in ("train.json", "valid.json")]
     skeleton = skeleton_for(base, sets[0].skeleton)
     learn, test = (entries(s, skeleton) for s in sets)
@@ -96,12 +104,14 @@ def mpii(folder: str, budget: runs.Budget) -> tuple[Samples, Samples, Skeleton]:
 
 
 def by_head(off: np.ndarray, test: Samples) -> dict[str, float]:
-    """PCKh@0.5, of errors (N, K) over the box's longer side; nothing where no person's head has a box."""
+    """PCKh@0.5, of errors (N, K) over the box's longer side, N a multiple of the samples; nothing where no
+    person's head has a box.
+    """
     counted = [k for k, name in enumerate(test.skeleton.landmarks) if name not in UNCOUNTED]
-    shares = np.array([head_size(entry) for entry in test.entries])[:, None]  # of the box's longer side
-    fractions = off[:, counted] / shares
+    heads = np.array([head_size(entry) for entry in test.entries])  # over the box's longer side
+    fractions = off[:, counted] / np.resize(heads, len(off))[:, None]
     fractions = fractions[~np.isnan(fractions)]
-    return {"PCKh@0.5": float((fractions <= 0.5).mean())} if len(fractions) else {}
+    return {PCKH: float((fractions <= 0.5).mean())} if len(fractions) else {}
 
 
 def head_size(entry: Entry) -> float:
@@ -115,153 +125,145 @@ def head_size(entry: Entry) -> float:
     return float("nan")
 
 
-def table(rows: runs.Rows, budget: runs.Budget, real: bool) -> str:
-    heads = ["strategy", "cells", "PCK@0.05", "PCK@0.1", "PCK@0.2", "mean error", "ms"]
-    heads += ["photographs PCK@0.1"] if real else []
+def table(rows: runs.Rows, budget: Budget, columns: Mapping[str, tuple[str, float]], of: str = "") -> str:
+    """A line a strategy and resolution; columns: heading -> (value, what it is multiplied by)."""
+    heads = ["strategy", "cells", *columns, "ms"]
     lines = [f"| {' | '.join(heads)} |", "|---|---:" + "|---:" * (len(heads) - 2) + "|"]
-    for stride in STRIDES:
-        cells = budget.size // stride
-        for strategy in runs.STRATEGIES:
-            name = row(strategy, stride, 0).rpartition(",")[0]
-            values = [rows.cell(name, f"PCK@{a:g}", 100) for a in (0.05, 0.1, 0.2)]
-            values += [rows.cell(name, "mean error"), _time(rows, strategy, stride)]
-            values += [rows.cell(name, "photographs PCK@0.1", 100)] if real else []
-            lines.append(f"| {strategy} | {cells} | {' | '.join(values)} |")
+    for stride, strategy in itertools.product(STRIDES, STRATEGIES):
+        values = [rows.cell(row(strategy, stride, of), value, scale) for value, scale in columns.values()]
+        taken = rows.kept.rows.get(timed(strategy, stride))
+        values.append(f"{taken['ms']:.1f}" if taken else "not measured")
+        lines.append(f"| {strategy} | {budget.size // stride} | {' | '.join(values)} |")
     return "\n".join(lines)
 
 
-def _time(rows: runs.Rows, strategy: str, stride: int) -> str:
-    found = rows.rows.get(timed(strategy, stride))
-    return f"{found['ms']:.1f}" if found else "not measured"
-
-
-def mean(rows: runs.Rows, strategy: str, stride: int, value: str = "PCK@0.1") -> float:
-    found = rows.over_seeds(row(strategy, stride, 0).rpartition(",")[0], value)
-    return float(found.mean()) if len(found) else np.nan
-
-
-def claims(rows: runs.Rows, value: str, scale: float, unit: str) -> str:
+def claims(rows: runs.Rows, value: str, scale: float, unit: str, of: str = "") -> str:
     """The paper's claims, each with the numbers that speak for or against it, where both sides are there.
 
     Args:
         scale: makes `unit` of a value; negative where less is better.
     """
 
-    def score(strategy: str, stride: int) -> float:
-        return scale * mean(rows, strategy, stride, value)
+    def gains(rivals: Sequence[str], finer: int = 1) -> dict[int, np.ndarray]:
+        """JS less the best rival (on the average) at a stride `finer` times smaller, seed by seed."""
+        found = {}
+        for stride in STRIDES[: len(STRIDES) - (finer > 1)]:
+            ours = scale * rows.over_seeds(row("DSNT, js", stride, of), value)
+            others = [scale * rows.over_seeds(row(s, stride // finer, of), value) for s in rivals]
+            best = max(others, key=lambda each: each.mean() if len(each) else -np.inf)
+            both = min(len(ours), len(best))
+            found[stride] = ours[:both] - best[:both]
+        return found
 
-    rivals = {
-        "the best heatmap": tuple(runs.HEATMAPS),
-        "fully connected": ("fully connected",),
-        "none": ("DSNT, none",),
-        "the best other": ("DSNT, kl", "DSNT, variance"),
-    }
-    js = {d: score("DSNT, js", d) for d in STRIDES}
-    best = {
-        who: {d: float(np.max([score(s, d) for s in names])) for d in STRIDES}
-        for who, names in rivals.items()
-    }
-    gains = {who: {d: js[d] - each[d] for d in STRIDES} for who, each in best.items()}
-    twice = {d: js[d] - best["the best heatmap"][finer] for d, finer in zip(STRIDES, STRIDES[1:])}
-    over = {d: gain for d, gain in gains["the best heatmap"].items() if np.isfinite(gain)}
-    near = all(gain > -1 for gain in twice.values() if np.isfinite(gain))
-    lowest = STRIDES[0] in over and over[STRIDES[0]] == max(over.values())
+    over_heatmaps, twice = gains(tuple(HEATMAPS)), gains(tuple(HEATMAPS), finer=2)
+    lowest, *others = [gain for gain in over_heatmaps.values() if len(gain)] or [np.empty(0)]
+    there = len(over_heatmaps[STRIDES[0]]) > 0
+    most = [lowest[: len(gain)] - gain[: len(lowest)] for gain in others] if there else []
     lines = [
-        f"| the paper's claim | DSNT (JS) against the rival, {unit}, by stride | holds where measured |",
+        f"| the paper's claim | DSNT (JS) against the rival, {unit}, by pixels per cell | holds |",
         "|---|---|---|",
-        _claim("DSNT beats heatmap matching at every resolution", gains["the best heatmap"]),
-        _claim("and by most at the lowest", gains["the best heatmap"] if len(over) > 1 else {}, lowest),
-        _claim("DSNT beats fully connected regression", gains["fully connected"]),
-        _claim("the regulariser matters: JS beats none", gains["none"]),
-        _claim("JS is the best regulariser", gains["the best other"]),
-        _claim("DSNT matches heatmaps of twice its resolution, within a point", twice, near),
+        _claim("DSNT beats heatmap matching at every resolution", over_heatmaps),
+        _claim("and by most at the lowest", over_heatmaps, most),
+        _claim("DSNT beats fully connected regression", gains((CONNECTED,))),
+        _claim("the regulariser matters: JS beats none", gains(("DSNT, none",))),
+        _claim("JS is the best regulariser", gains(("DSNT, kl", "DSNT, variance"))),
+        _claim(
+            "DSNT matches heatmaps of twice its resolution, within a point",
+            twice,
+            [gain + 1 for gain in twice.values() if len(gain)],
+        ),
     ]
     return "\n".join(lines)
 
 
-def people(rows: runs.Rows) -> str:
-    gains = {d: 100 * (_pckh(rows, ("DSNT, js",), d) - _pckh(rows, tuple(runs.HEATMAPS), d)) for d in STRIDES}
-    return _claim("on MPII DSNT beats heatmap matching (points of PCKh@0.5)", gains)
-
-
-def _claim(words: str, gains: dict[int, float], holds: bool | None = None) -> str:
-    """A row; it holds if every measured gain is positive, where nothing else is said."""
-    known = {stride: gain for stride, gain in gains.items() if np.isfinite(gain)}
-    if not known:
-        return f"| {words} | not measured | - |"
-    said = ", ".join(
-        f"{stride}: {known[stride]:+.1f}" if stride in known else f"{stride}: not measured"
-        for stride in gains
-    )
-    verdict = all(gain > 0 for gain in known.values()) if holds is None else holds
-    return f"| {words} | {said} | {'yes' if verdict else 'no'} |"
-
-
-def _pckh(rows: runs.Rows, strategies: Sequence[str], stride: int) -> float:
-    return float(np.max([mean(rows, f"{MPII}{s}", stride, "PCKh@0.5") for s in strategies]))
+def _claim(words: str, gains: dict[int, np.ndarray], tried: Sequence[np.ndarray] | None = None) -> str:
+    """A row; it holds if every measured gain is one, or each of `tried`."""
+    tried = [gain for gain in gains.values() if len(gain)] if tried is None else tried
+    shown = ", ".join(f"{stride}: {runs.said(gain, '+')}" for stride, gain in gains.items())
+    known = any(len(gain) for gain in gains.values())
+    return f"| {words} | {shown if known else 'not measured'} | {runs.verdict(tried)} |"
 
 
 def plot(rows: runs.Rows, path: Path) -> None:
-    """Accuracy against time, a line a strategy, a point a resolution."""
+    """Accuracy against time, a line a strategy, a point a resolution, a bar the seeds' standard deviation."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7, 4.2), layout="constrained")
-    axes = figure.subplots()
-    for strategy in runs.STRATEGIES:
-        points = [
-            (rows.rows[timed(strategy, d)]["ms"], 100 * mean(rows, strategy, d))
-            for d in STRIDES
-            if timed(strategy, d) in rows.rows
-        ]
-        if points:
-            style = "--" if strategy in runs.HEATMAPS else ":" if strategy == "fully connected" else "-"
-            axes.plot(*zip(*points), style, marker="o", ms=4, label=strategy)
-    axes.set(xlabel="milliseconds a picture", ylabel="PCK@0.1, per cent")
-    axes.grid(alpha=0.3)
-    axes.legend(fontsize=7)
+    figure = Figure(figsize=(10, 4.2), layout="constrained")
+    shown = {"PCK@0.1, per cent": ("PCK@0.1", 100), "mean error, per cent of the box": ("mean error", 1)}
+    for axes, (label, (value, scale)) in zip(figure.subplots(1, 2), shown.items()):
+        for strategy in STRATEGIES:
+            found = {d: scale * rows.over_seeds(row(strategy, d), value) for d in STRIDES}
+            there = [d for d in STRIDES if len(found[d]) and timed(strategy, d) in rows.kept.rows]
+            ms = [rows.kept.rows[timed(strategy, d)]["ms"] for d in there]
+            means = [found[d].mean() for d in there]
+            spread = [found[d].std(ddof=1) if len(found[d]) > 1 else 0.0 for d in there]
+            style = "--" if strategy in HEATMAPS else ":" if strategy == CONNECTED else "-"
+            axes.errorbar(ms, means, spread, ls=style, marker="o", ms=4, capsize=2, label=strategy)
+        axes.set(xlabel="milliseconds a picture, pixels to points", ylabel=label)
+        axes.grid(alpha=0.3)
+    figure.axes[0].legend(fontsize=7)
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
+    figure.savefig(path, dpi=100)
 
 
-def main() -> None:
-    parser = runs.parser(__doc__, "docs/dsnt/resolution.md")
-    parser.add_argument("--photographs", help="labelled photographs of the same object, to test on too")
-    parser.add_argument("--strides", default="32,16,8,4", help="pixels per cell, of those to measure")
-    parser.add_argument("--mpii", help="MPII's folder")
-    given = parser.parse_args()
-    budget = runs.budget_of(given)
-    rows, strides = runs.Rows(budget), [int(stride) for stride in given.strides.split(",")]
-    if budget.data:
-        sets = runs.pictures(budget)
-        measure(budget, rows, strides, sets, photographs=given.photographs)
-        measure_times(budget, rows, sets[2])
-    if given.mpii:
-        measure(budget, rows, strides, mpii(given.mpii, budget), MPII)
-    real = any("photographs PCK@0.1" in r for r in rows.rows.values())
-    picture = budget.out.with_suffix(".png")
-    plot(rows, picture)
-    text = f"""# DSNT, heatmaps and regression at four resolutions
+def page(budget: Budget, rows: runs.Rows, picture: Path) -> str:
+    columns = {f"PCK@{a:g}": (f"PCK@{a:g}", 100.0) for a in (0.05, 0.1, 0.2)}
+    columns["mean error"] = ("mean error", 1.0)
+    if any(f"{REAL}PCK@0.1" in found for found in rows.kept.rows.values()):
+        columns[f"{REAL}PCK@0.1"] = (f"{REAL}PCK@0.1", 100.0)
+    people = "On MPII: not measured."
+    if any(name.startswith(MPII) for name in rows.kept.rows):
+        people = f"""{table(rows, budget, {"MPII PCKh@0.5": (PCKH, 100.0)}, MPII)}
 
-{budget.words}. Per cent, mean over {rows.seeds} ± their standard deviation. Errors are in per cent of the
-longer side of the object's box. The held-out renderings are seen through windows that vary as when training;
-in exact boxes a tool's ends lie always at the same shares of the frame, where cells of some sizes would hit
-them by luck, as they may in the photographs, whose boxes are exact. ms is the time of one picture, pixels to
-points, on {machine()}, {budget.threads} thread.
+{claims(rows, PCKH, 100, "points of PCKh@0.5 on MPII", MPII)}"""
+    return f"""# DSNT, heatmaps and regression at four resolutions
 
-{table(rows, budget, real)}
+{budget.words}. The features of the views are computed once, and all strategies,
+resolutions and seeds learn on them; a seed draws the new layers and the order of the views. Heatmaps have a
+sigma of one cell, and so have DSNT's bumps; lambda is 1, for the variance 100, as in the paper.
+
+Per cent, mean over {rows.seeds} ± their standard deviation. Errors are in per cent of the longer side of the
+object's box. The held-out renderings are seen through windows that vary as when training, {runs.SHOWN} views
+of each; in exact boxes a tool's ends lie always at the same shares of the frame, where cells of some sizes
+would hit them by luck, as they may in the photographs, whose boxes are exact. ms is the time of one picture,
+pixels to points, on {rows.kept.machine}, {budget.threads} thread; the differences
+between strategies of one resolution are mostly its noise.
+
+{table(rows, budget, columns)}
+
+A claim holds if the difference, seed by seed, is more than twice its standard error everywhere; it does not
+if it is as much the other way anywhere. Of heatmaps the best of the three readings counts.
 
 {claims(rows, "PCK@0.1", 100, "points of PCK@0.1")}
-{people(rows)}
 
 {claims(rows, "mean error", -1, "less mean error")}
 
 ![accuracy against time]({picture.name})
 
+{people}
+
 `python -m benchmarks.dsnt_resolution --data ...`
 """
-    budget.out.write_text(text, encoding="utf-8")
-    print(text)
+
+
+def main() -> None:
+    options = parser(__doc__, "docs/dsnt/resolution.md")
+    options.add_argument("--photographs", help="labelled photographs of the same object, to test on too")
+    options.add_argument("--strides", default="32,16,8,4", help="pixels per cell, of those to measure")
+    options.add_argument("--mpii", help="MPII's folder")
+    given = options.parse_args()
+    budget = budget_of(given)
+    rows, strides = runs.Rows(budget), [int(stride) for stride in given.strides.split(",")]
+    if budget.data:
+        sets = pictures(budget)
+        measure_times(budget, rows, strides, sets[2])
+        measure(budget, rows, strides, sets, real=given.photographs)
+    if given.mpii:
+        measure(budget, rows, strides, mpii(given.mpii, budget), MPII)
+    picture = budget.out.with_suffix(".png")
+    plot(rows, picture)
+    runs.write(budget, page(budget, rows, picture))
 
 
 if __name__ == "__main__":
-    main()
+    ended(main)

@@ -11,6 +11,9 @@ from typing import Any
 import numpy as np
 
 from . import dsnt_runs as runs
+from .dsnt_plan import Budget, reading
+from .dsnt_views import pictures, views
+from .runs import ended
 
 STRIDE = 16
 LAMBDAS, SIGMAS = (0.1, 1.0, 10.0), (0.5, 1.0, 2.0, 4.0)
@@ -21,60 +24,48 @@ def name_of(weight: float, sigma: float) -> str:
     return f"lambda {weight:g}, sigma {sigma:g}"
 
 
-def measure(budget: runs.Budget, rows: runs.Rows) -> None:
-    learn, test, skeleton = runs.pictures(budget)
+def measure(budget: Budget, rows: runs.Rows) -> None:
+    learn, test, skeleton = pictures(budget)
     settings: dict[str, tuple[str, dict[str, Any]]] = {NONE: ("DSNT, none", {})} | {
         name_of(w, s): ("DSNT, js", {"reg_weight": w, "reg_sigma": s})
         for w, s in itertools.product(LAMBDAS, SIGMAS)
     }
     for seed, (name, (strategy, changes)) in itertools.product(range(budget.seeds), settings.items()):
-        if not rows.missing(f"{name}, seed {seed}"):
-            continue
-        net, recipe = runs.fitted(strategy, STRIDE, seed, budget, learn, skeleton, **changes)
-        held = runs.views(test, 1, net, budget, "test")
-        read = runs.reading(strategy, recipe)
-        rows.add({f"{name}, seed {seed}": runs.numbers(runs.errors(net, read, held, skeleton))})
+        if rows.missing(f"{name}, seed {seed}"):
+            net, recipe = runs.fitted(strategy, STRIDE, seed, budget, learn, skeleton, **changes)
+            held = views(test, runs.SHOWN, net, budget, "test")
+            off = runs.errors(net, reading(strategy, recipe), held, skeleton)
+            rows.add({f"{name}, seed {seed}": runs.numbers(off)})
 
 
 def table(rows: runs.Rows, value: str, scale: float) -> str:
-    lines = [
-        f"| {value} | {' | '.join(f'sigma {s:g}' for s in SIGMAS)} |",
-        "|---" + "|---:" * len(SIGMAS) + "|",
-    ]
+    heads = " | ".join(f"sigma {s:g}" for s in SIGMAS)
+    lines = [f"| {value} | {heads} |", "|---" + "|---:" * len(SIGMAS) + "|"]
     for weight in LAMBDAS:
         cells = [rows.cell(name_of(weight, sigma), value, scale) for sigma in SIGMAS]
         lines.append(f"| lambda {weight:g} | {' | '.join(cells)} |")
-    return "\n".join(
-        [*lines, f"| no regulariser | {rows.cell(NONE, value, scale)} |" + " |" * (len(SIGMAS) - 1)]
-    )
+    last = f"| no regulariser | {rows.cell(NONE, value, scale)} |" + " |" * (len(SIGMAS) - 1)
+    return "\n".join([*lines, last])
 
 
 def claims(rows: runs.Rows) -> str:
-    found = {
-        (w, s): float(rows.over_seeds(name_of(w, s), "PCK@0.1").mean())
-        for w, s in itertools.product(LAMBDAS, SIGMAS)
-        if len(rows.over_seeds(name_of(w, s), "PCK@0.1"))
-    }
-    plain = rows.over_seeds(NONE, "PCK@0.1")
+    found = {pair: rows.mean(name_of(*pair), "PCK@0.1") for pair in itertools.product(LAMBDAS, SIGMAS)}
+    plain = rows.mean(NONE, "PCK@0.1")
     head = "| the paper's claim | measured here (PCK@0.1) | holds here |\n|---|---|---|\n| "
     first, second = "lambda 1, sigma 1 is best", "the regulariser matters (more than 2 points)"
-    if len(found) < len(LAMBDAS) * len(SIGMAS) or not len(plain):
+    if not np.isfinite([plain, *found.values()]).all():
         return f"{head}{first} | not measured | - |\n| {second} | not measured | - |"
     best = max(found, key=lambda key: found[key])
     papers = f"{100 * found[1.0, 1.0]:.1f}; best is {name_of(*best)} with {100 * found[best]:.1f}"
-    gains = 100 * (np.array(list(found.values())) - plain.mean())
+    gains = 100 * (np.array(list(found.values())) - plain)
     spread = f"from {gains.min():+.1f} to {gains.max():+.1f} points over none"
     verdicts = ["yes" if holds else "no" for holds in (best == (1.0, 1.0), gains.max() > 2)]
     return f"{head}{first} | {papers} | {verdicts[0]} |\n| {second} | {spread} | {verdicts[1]} |"
 
 
-def main() -> None:
-    budget = runs.budget_of(runs.parser(__doc__, "docs/dsnt/sigma.md").parse_args())
-    rows = runs.Rows(budget)
-    if budget.data:
-        measure(budget, rows)
+def page(budget: Budget, rows: runs.Rows) -> str:
     cells = budget.size // STRIDE
-    text = f"""# How much regulariser, and how wide a bump
+    return f"""# How much regulariser, and how wide a bump
 
 JS, {cells} x {cells} cells; {budget.words}. Mean over {rows.seeds} ± their standard deviation;
 sigma in cells, per cent.
@@ -89,10 +80,7 @@ sigma in cells, per cent.
 
 `python -m benchmarks.dsnt_sigma --data ...`
 """
-    budget.out.parent.mkdir(parents=True, exist_ok=True)
-    budget.out.write_text(text, encoding="utf-8")
-    print(text)
 
 
 if __name__ == "__main__":
-    main()
+    ended(lambda: runs.command(__doc__, "docs/dsnt/sigma.md", measure, page))
