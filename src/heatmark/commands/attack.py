@@ -3,7 +3,8 @@
 As in "Tilting at windmills" (Pytel et al. 2020): in the window that the network is shown, a disc about a
 landmark or a rectangle over a part is blurred, blacked out or filled with the mean colour, and the network is
 scored again; the hidden landmark is still asked for. Any network, any skeleton: people lose AP (or PCKh with
-MPII's landmarks), single objects PCK@0.1.
+MPII's landmarks), single objects PCK@0.1. A network that finds everybody at once is shown the whole picture,
+with the same landmark or part of everybody hidden (attack_crowd; attack_window for all others).
 
 The forward passes of all attacks share batches. What was found is kept in the folder of the report in blocks
 of SUBJECTS, each written whole, so that a run that was killed goes on with the block it was at, and the
@@ -16,7 +17,6 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from io import BytesIO
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -25,17 +25,16 @@ import numpy as np
 from .. import data
 from ..data.records import write_whole
 from ..errors import UserError, unknown
-from ..imaging.occlude import HIGH, HOWS, RADIUS, hidden, where
-from ..metrics.pck import pck
+from ..imaging.occlude import HIGH, HOWS, RADIUS
 from ..runtime import Predictor, load
-from ..runtime.predictor import Window, seen, window
-from ..types import ABSENT, Poses, Skeleton
-from . import progress, topdown
+from ..runtime.crowd import CrowdPredictor
+from ..types import ABSENT, Skeleton
+from . import attack_crowd, attack_window, progress
 from .evaluate import BEST, in_common, opened
-from .looks import labelled_boxes, only, usable
+from .looks import labelled_boxes, usable
 
-SUBJECTS = 32  # objects of a block
-CORRECT_AT = 0.1  # alpha of the PCK that single objects lose
+SUBJECTS = 32  # objects (of a crowd: pictures) of a block
+Network = Predictor | CrowdPredictor
 
 
 @dataclass(frozen=True)
@@ -157,10 +156,10 @@ class Attack:
 
 
 def attack(
-    model: str | Path | Predictor,
+    model: str | Path | Network,
     dataset: str | Path | data.Dataset,
     *,
-    other: str | Path | Predictor | None = None,
+    other: str | Path | Network | None = None,
     targets: Sequence[str] | None = None,
     hows: Sequence[str] = tuple(HOWS),
     radii: Sequence[float] = (RADIUS,),
@@ -205,13 +204,12 @@ def attack(
         raise UserError(f"{whole.folder}: no object with a box and a labelled landmark to attack")
     attacks = hits_of(skeleton, targets, hows, radii)
     with tempfile.TemporaryDirectory() as aside:
-        results, found, metric = [], [], ""
+        results, found, metric = [], [], metric_of(networks, skeleton)
         for n, network in enumerate(networks):
             folder = Path(aside if out is None else out) / f"answers-{n + 1}"
-            begin(folder, network, whole, subjects, attacks, legacy)
+            begin(folder, network, subjects, attacks, legacy)
             found.append(Answers.made(folder, network, subjects, skeleton, attacks, batch, legacy))
-            metric, result = scored(folder, network, subjects, skeleton, attacks, found[-1])
-            results.append(result)
+            results.append(scored(folder, network, subjects, skeleton, attacks, found[-1], metric))
         notes = list(dict.fromkeys(notes))
         name = str(whole.folder if isinstance(dataset, data.Dataset) else dataset)
         done = Attack(
@@ -225,14 +223,27 @@ def attack(
         return done
 
 
-def loaded(model: str | Path | Predictor, engine: str, threads: int | None, flip: bool | None) -> Predictor:
-    """A predictor that looks into windows. Raises UserError for one that does not."""
+def loaded(model: str | Path | Network, engine: str, threads: int | None, flip: bool | None) -> Network:
+    """A predictor of landmarks. Raises UserError for one of boxes."""
     if isinstance(model, (str, Path)):
         file = Path(model) / BEST
         model = load(file if file.is_file() else model, engine, threads, flip)  # type: ignore[assignment]
-    if not isinstance(model, Predictor):
-        raise UserError("only networks that look at one object at a time can be attacked in its window")
+    if not isinstance(model, Network):
+        raise UserError(f"an attack hides landmarks and parts, and {model.card.name} finds boxes")
     return model
+
+
+def sight_of(network: Network) -> Any:
+    """How it is shown hidden things and scored: one of two modules with the same functions."""
+    return attack_crowd if isinstance(network, CrowdPredictor) else attack_window
+
+
+def metric_of(networks: Sequence[Network], skeleton: Skeleton) -> str:
+    """What they lose. Raises UserError for two that are not scored alike."""
+    first, *more = (sight_of(network).metric_of(network, skeleton) for network in networks)
+    if more and more[0] != first:
+        raise UserError(f"the networks are not scored alike: the first by {first}, the other by {more[0]}")
+    return first
 
 
 def hits_of(
@@ -253,7 +264,7 @@ def hits_of(
     return discs + [Hit(t, how) for t in wanted if t not in skeleton.landmarks for how in hows]
 
 
-def subjects_of(records: Sequence[data.Record], network: Predictor) -> list[Subject]:
+def subjects_of(records: Sequence[data.Record], network: Network) -> list[Subject]:
     """Every object with a box that has an area, and something labelled in it."""
     found = []
     for record in records:
@@ -268,8 +279,7 @@ def subjects_of(records: Sequence[data.Record], network: Predictor) -> list[Subj
 
 def begin(
     folder: Path,
-    network: Predictor,
-    dataset: data.Dataset,
+    network: Network,
     subjects: Sequence[Subject],
     hits: Sequence[Hit],
     legacy: bool,
@@ -295,19 +305,21 @@ def begin(
 
 @dataclass(frozen=True)
 class Answers:
-    """What a network found of every subject, untouched (row 0) and under each attack; on disk, in blocks."""
+    """What a network found, untouched (row 0) and under each attack (row n + 1); on disk, in blocks."""
 
     blocks: tuple[Path, ...]
 
     def row(self, n: int) -> np.ndarray:
-        """(subjects, K, 3) x y in picture pixels and score: row 0 untouched, row n + 1 under attack n."""
+        """As `looked_at` of the network's sight gives it: for windows (subjects, K, 3), x y in picture pixels
+        and score.
+        """
         return np.concatenate([np.load(path, mmap_mode="r")[n] for path in self.blocks])
 
     @classmethod
     def made(
         cls,
         folder: Path,
-        network: Predictor,
+        network: Network,
         subjects: Sequence[Subject],
         skeleton: Skeleton,
         hits: Sequence[Hit],
@@ -315,16 +327,18 @@ class Answers:
         legacy: bool,
     ) -> "Answers":
         """Those that are in the folder already, and the rest looked at now."""
-        starts = range(0, len(subjects), SUBJECTS)
+        sight = sight_of(network)
+        units = sight.units(subjects)
+        starts = range(0, len(units), SUBJECTS)
         paths = [folder / f"{at // SUBJECTS:05d}.npy" for at in starts]
         done = sum(path.is_file() for path in paths)
 
         def steps() -> Iterator[int]:
             for path, at in zip(paths, starts):
                 if not path.is_file():
-                    some = subjects[at : at + SUBJECTS]
+                    some = units[at : at + SUBJECTS]
                     text = BytesIO()
-                    np.save(text, looked_at(network, some, skeleton, hits, batch, legacy))
+                    np.save(text, sight.looked_at(network, some, skeleton, hits, batch, legacy))
                     write_whole(path, text.getvalue(), alone=True)
                     yield len(some)
 
@@ -334,83 +348,23 @@ class Answers:
         return cls(tuple(paths))
 
 
-def looked_at(
-    network: Predictor,
-    subjects: Sequence[Subject],
-    skeleton: Skeleton,
-    hits: Sequence[Hit],
-    batch: int,
-    legacy: bool,
-) -> np.ndarray:
-    """(1 + hits, subjects, K, 3): x y in picture pixels and score of every landmark of `skeleton`.
-
-    Where an attack finds nothing to hide, the answer is the untouched picture's.
-    """
-    order = [network.skeleton.index(name) for name in skeleton.landmarks]
-    pictures = {s.record.path: s.record for s in subjects}
-    opened = {path: data.sample(record).picture for path, record in pictures.items()}
-    views = [view(opened[s.record.path], network, s, skeleton) for s in subjects]
-    found = np.full((1 + len(hits), len(subjects), len(skeleton), 3), np.nan)
-    shown = np.zeros(found.shape[:2], bool)
-
-    def jobs() -> Iterator[tuple[int, int, np.ndarray]]:
-        for i, (picture, points, _) in enumerate(views):
-            yield 0, i, picture
-            for row, hit in enumerate(hits, 1):
-                if (touched := struck(picture, points, skeleton, hit, legacy)) is not None:
-                    yield row, i, touched
-
-    left = jobs()
-    while some := list(islice(left, batch)):
-        seen_by = np.stack([picture for _, _, picture in some]).transpose(0, 3, 1, 2)
-        answers = network.engine(np.ascontiguousarray(seen_by).astype(np.float32) / 255)
-        for (row, i, _), points, scores in zip(some, answers["points"], answers["scores"]):
-            points = points[order].astype(np.float64)
-            points[~np.isfinite(points).all(-1)] = np.nan
-            found[row, i, :, :2] = views[i][2].back(points)
-            found[row, i, :, 2] = np.nan_to_num(scores[order], nan=0.0, posinf=0.0, neginf=0.0)
-            shown[row, i] = True
-    return np.where(shown[..., None, None], found, found[:1])
-
-
-def view(
-    picture: np.ndarray, network: Predictor, subject: Subject, skeleton: Skeleton
-) -> tuple[np.ndarray, np.ndarray, Window]:
-    """What the network sees of a subject (h, w, 3) uint8, its points (K, 2) there, NaN where absent, and the
-    window.
-    """
-    frame = window(subject.box, network.card)
-    poses = only(subject.record.poses, skeleton)
-    points = np.where(poses.visibility[..., None] == ABSENT, np.nan, poses.points)[subject.instance]
-    return seen(picture, frame), frame.into(points), frame
-
-
-def struck(
-    picture: np.ndarray, points: np.ndarray, skeleton: Skeleton, hit: Hit, legacy: bool
-) -> np.ndarray | None:
-    """The picture under an attack; None where there is nothing to hide."""
-    size = picture.shape[0], picture.shape[1]
-    area = where(points, skeleton, hit.target, size, hit.radius or RADIUS, legacy)
-    return None if area is None else hidden(picture, area, hit.how)
-
-
 def scored(
     folder: Path,
-    network: Predictor,
+    network: Network,
     subjects: Sequence[Subject],
     skeleton: Skeleton,
     hits: Sequence[Hit],
     answers: Answers,
-) -> tuple[str, Result]:
-    """The metric's name, and every score; those that the folder holds already are not computed again."""
+    metric: str,
+) -> Result:
+    """Every score; those that the folder holds already are not computed again."""
     path = folder / "scores.json"
     known: dict[str, Any] = json.loads(path.read_bytes()) if path.is_file() else {}
     rows = {"untouched": 0} | {str(hit): row for row, hit in enumerate(hits, 1)}
     fresh = [name for name in rows if name not in known]
-    metric = metric_of(network, skeleton)
     for name in progress.track(fresh, len(rows), "scoring", "attacks", done=len(rows) - len(fresh)):
         found = answers.row(rows[name])
-        total, each = score(found, subjects, skeleton, network, metric)
+        total, each = sight_of(network).score(found, subjects, skeleton, network, metric)
         known[name] = {"total": _plain(total), "each": {n: _plain(v) for n, v in each.items()}}
         write_whole(path, json.dumps(known).encode(), alone=True)
     scores = {
@@ -418,43 +372,7 @@ def scored(
         for name, one in known.items()
     }
     by_hit = {hit: scores[str(hit)] for hit in hits}
-    return metric, Result(network.name, scores["untouched"], by_hit)
-
-
-def metric_of(network: Predictor, skeleton: Skeleton) -> str:
-    """What people and single objects are scored by."""
-    if network.card.task != "top_down":
-        return f"PCK@{CORRECT_AT:g}"
-    return "PCKh@0.5" if set(topdown.HEAD) <= set(skeleton.landmarks) else "AP"
-
-
-def score(
-    found: np.ndarray, subjects: Sequence[Subject], skeleton: Skeleton, network: Predictor, metric: str
-) -> tuple[float, dict[str, float]]:
-    """A metric over all and for each landmark, of answers (subjects, K, 3)."""
-    of_picture: dict[int, list[int]] = {}
-    for n, subject in enumerate(subjects):
-        of_picture.setdefault(subject.record.id, []).append(n)
-    records = [subjects[some[0]].record for some in of_picture.values()]
-    truth = [only(record.poses, skeleton) for record in records]
-    answers, aligned = [], []
-    for true, some in zip(truth, of_picture.values()):
-        points, scores = found[some, :, :2], np.clip(found[some, :, 2], 0, 1)
-        boxes = np.stack([subjects[n].box for n in some])
-        answers.append(Poses(skeleton, points, scores, boxes=boxes))
-        every = np.full((len(true), *points.shape[1:]), np.nan)
-        every[[subjects[n].instance for n in some]] = points
-        aligned.append(Poses(skeleton, every, boxes=true.boxes))
-    if metric == "AP":
-        settled = [topdown.settled(one, np.ones(len(one)), network.card) for one in answers]
-        result = topdown.oks_of(settled, truth, records)
-        return result.ap, dict(result.per_landmark)
-    if metric == "PCKh@0.5":
-        heads = topdown.pckh_of(aligned, truth, records)[0]
-        assert heads is not None
-        return heads.at(0.5), {name: heads.landmark(name) for name in skeleton.landmarks}
-    correct = pck(aligned, truth)
-    return correct.at(CORRECT_AT), {n: correct.landmark(n).at(CORRECT_AT) for n in skeleton.landmarks}
+    return Result(network.name, scores["untouched"], by_hit)
 
 
 def _plain(value: float) -> float | None:

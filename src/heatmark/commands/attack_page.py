@@ -12,16 +12,15 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from .. import data, reports
+from .. import reports
 from ..geometry import boxes_around
 from ..imaging.occlude import HIGH, RADIUS
-from ..runtime import Predictor
 from ..types import Poses, Skeleton
 from .console import plain
 from .looks import only
 
 if TYPE_CHECKING:
-    from .attack import Attack, Hit, Result
+    from .attack import Attack, Hit, Network, Result
 
 COLOURS = {"blur": "#2a7de1", "blackout": "#e8622c", "meanout": "#17a673"}
 MOST = 6  # landmarks and parts of which pictures are shown
@@ -101,7 +100,7 @@ def side_by_side(attack: "Attack") -> list[list[str]]:
     return rows
 
 
-def write(attack: "Attack", networks: Sequence[Predictor], folder: Path) -> None:
+def write(attack: "Attack", networks: "Sequence[Network]", folder: Path) -> None:
     """report.html, tables.md and attack.json; the page last."""
     numbers = json.dumps(plain(attack.to_dict()), indent=1, allow_nan=False)
     words = "\n\n".join(f"{heading}\n\n{reports.markdown(rows)}" for heading, rows in attack.tables.items())
@@ -110,7 +109,7 @@ def write(attack: "Attack", networks: Sequence[Predictor], folder: Path) -> None
     reports.write(folder / "report.html", page(attack, networks))
 
 
-def page(attack: "Attack", networks: Sequence[Predictor]) -> str:
+def page(attack: "Attack", networks: "Sequence[Network]") -> str:
     """The whole page."""
     names = " and ".join(result.name for result in attack.results)
     lead = (
@@ -284,9 +283,15 @@ LEGEND = (
 )
 
 
-def _pairs(attack: "Attack", n: int, network: Predictor) -> list[str]:
+def _pairs(attack: "Attack", n: int, network: "Network") -> list[str]:
     """Before and after, for the dearest landmarks and parts."""
-    result, clean = attack.results[n], attack.answers[n].row(0)
+    from .attack import sight_of
+
+    def row(number: int) -> np.ndarray:
+        found = attack.answers[n].row(number)
+        return sight_of(network).aligned(found, attack.subjects, attack.skeleton)
+
+    result, clean = attack.results[n], row(0)
     chosen: list[Hit] = []
     for part in (False, True):
         pool = [h for h in attack.hits if h.part == part and (part or h.radius == at_radius(attack))]
@@ -296,7 +301,7 @@ def _pairs(attack: "Attack", n: int, network: Predictor) -> list[str]:
             chosen.append(max(mine, key=lambda h: float(np.nan_to_num(result.loss(h)))))
     cards = []
     for hit in chosen:
-        after = attack.answers[n].row(1 + attack.hits.index(hit))
+        after = row(1 + attack.hits.index(hit))
         m = most_telling(attack, clean, after)
         if m is not None:
             cards.append(_card(attack, network, hit, m, clean[m], after[m]))
@@ -325,22 +330,22 @@ def _off(attack: "Attack", found: np.ndarray) -> np.ndarray:
 
 
 def _card(
-    attack: "Attack", network: Predictor, hit: "Hit", m: int, clean: np.ndarray, after: np.ndarray
+    attack: "Attack", network: "Network", hit: "Hit", m: int, clean: np.ndarray, after: np.ndarray
 ) -> str:
     """One object untouched and under an attack, side by side."""
-    from .attack import struck, view
+    from .attack import sight_of
 
     subject, skeleton = attack.subjects[m], attack.skeleton
-    picture, points, frame = view(data.sample(subject.record).picture, network, subject, skeleton)
-    touched = struck(picture, points, skeleton, hit, legacy=False)
-    scale = reports.SIDE / max(picture.shape[:2])
-    size = (round(picture.shape[1] * scale), round(picture.shape[0] * scale))
+    pair = sight_of(network).pair(network, subject, skeleton, hit, legacy=False)
+    h, w = pair.before.shape[:2]
+    scale = reports.SIDE / max(h, w)
+    size = (round(w * scale), round(h * scale))
     colours = {name: reports.COLOURS[k % len(reports.COLOURS)] for k, name in enumerate(skeleton.landmarks)}
-    true = Poses(skeleton, points[None] * scale)
+    true = Poses(skeleton, pair.points[None] * scale)
     side = float((subject.box[2:] - subject.box[:2]).max())
     drawn = []
-    for shown, found in ((picture, clean), (picture if touched is None else touched, after)):
-        answer = Poses(skeleton, frame.into(found[None, :, :2]) * scale)
+    for shown, found in ((pair.before, clean), (pair.after, after)):
+        answer = Poses(skeleton, pair.frame.into(found[None, :, :2]) * scale)
         large = cv2.resize(shown, size, interpolation=cv2.INTER_CUBIC)
         original = only(subject.record.poses, skeleton).points[subject.instance]
         away = np.linalg.norm(found[:, :2] - original, axis=-1)
@@ -376,5 +381,6 @@ def _how(attack: "Attack") -> str:
         " or a rectangle over a part is hidden, and everything is looked for and scored again, what is hidden"
         f" too. A loss is the {attack.metric} of the untouched pictures minus that under the attack, times"
         " 100; below 0 the network does better. Where an object does not have what is hidden, its answer"
-        " stays."
+        " stays. A network that finds everybody at once is shown the whole picture, and the same is hidden of"
+        " everybody in it."
     )

@@ -69,6 +69,5 @@ def answering(truth: Poses, looked: Boxes | None, answer: Poses, boxes: str, car
 def only(poses: Poses, skeleton: Skeleton) -> Poses:
     """The landmarks of `skeleton`, by name."""
     which = [poses.skeleton.index(n) for n in skeleton.landmarks]
-    return Poses(
-        skeleton, poses.points[:, which], poses.scores[:, which], poses.visibility[:, which], poses.boxes
-    )
+    points, scores, seen = poses.points[:, which], poses.scores[:, which], poses.visibility[:, which]
+    return Poses(skeleton, points, scores, seen, poses.boxes, poses.score)
