@@ -29,7 +29,8 @@ from heatmark.errors import HeatmarkError, UserError
 from heatmark.models import options_of
 from heatmark.training import recipe as recipes
 
-from .rows import commit, machine
+from .kept import Kept
+from .rows import commit
 
 TOOLS = ("screwdriver", "wrench", "combination_wrench", "hammer")  # in the paper's order
 MISSED = 99.0  # stands for an infinite distance: JSON knows none
@@ -157,43 +158,25 @@ class Score:
 
 
 class Results:
-    """Scores by row, tool and seed, in a JSON file. Each is written as soon as it is there."""
+    """Scores by row, tool and seed, kept in a file."""
 
     def __init__(self, file: Path, budget: str):
-        self.file, self.budget = file, budget
-        raw = json.loads(file.read_text()) if file.exists() else {}
-        if raw and raw["budget"] != budget:
-            raise UserError(f"{file} holds rows of another budget ({raw['budget']}): take another file")
-        self.raw: dict[str, Any] = raw.get("rows", {})
-        self.machine, self.notes = raw.get("machine", machine()), raw.get("notes", {})
+        self.kept = Kept(file, budget)
 
     def __getitem__(self, key: tuple[str, str, int]) -> Score | None:
         """The score of (row, tool, seed); None: not measured."""
-        found = self.raw.get("/".join(map(str, key)))
+        found = self.kept.rows.get("/".join(map(str, key)))
         return None if found is None else Score.from_json(found)
 
     def put(self, key: tuple[str, str, int], score: Score, **more: Any) -> None:
-        self.raw["/".join(map(str, key))] = score.to_json() | more | {"commit": commit()}
-        self._write()
-
-    def note(self, name: str, value: Any) -> None:
-        """Anything else that was measured."""
-        self.notes[name] = value
-        self._write()
-
-    def _write(self) -> None:
-        if self.file.exists():  # another process may have measured rows meanwhile
-            self.raw = json.loads(self.file.read_text())["rows"] | self.raw
-        head = {"budget": self.budget, "machine": self.machine, "notes": self.notes}
-        rows = ",\n".join(f"{json.dumps(key)}: {json.dumps(row)}" for key, row in self.raw.items())
-        write_whole(self.file, f'{json.dumps(head)[:-1]}, "rows": {{\n{rows}\n}}}}\n'.encode())
+        self.kept.put({"/".join(map(str, key)): score.to_json() | more | {"commit": commit()}})
 
     def commits(self) -> list[str]:
-        return sorted({row["commit"] for row in self.raw.values()})
+        return sorted({row["commit"] for row in self.kept.rows.values()})
 
     def seeds(self, row: str, tool: str) -> list[Score]:
         """One score for each seed that was measured."""
-        keys = [key.rsplit("/", 2) for key in self.raw]
+        keys = [key.rsplit("/", 2) for key in self.kept.rows]
         found = (self[r, t, int(s)] for r, t, s in keys if (r, t) == (row, tool))
         return [score for score in found if score is not None]
 
@@ -398,7 +381,7 @@ def made(results: Results) -> str:
     told = results.commits() or [commit()]
     plain = ", ".join(sorted({name.split()[0] for name in told}))
     beside = " (and changes beside)" if any(" " in name for name in told) else ""
-    return f"Measured at commit {plain}{beside}, {results.machine}."
+    return f"Measured at commit {plain}{beside}, {results.kept.machine}."
 
 
 def ended(main: Callable[[], None]) -> None:

@@ -97,7 +97,7 @@ def measure(given: argparse.Namespace, results: Results, budget: Budget) -> None
     with runs.minutes(given.minutes):
         for row in known if given.all else given.row:
             if row == LATENCY:
-                results.note(LATENCY, _latencies(given.frames))
+                results.kept.note(LATENCY, _latencies(given.frames))
                 continue
             for tool in given.tools.split(","):
                 if row == SHIPPED:
@@ -143,7 +143,7 @@ def over_tools(results: Results, row: str, number: Callable[[Score], float]) -> 
 
 def latency(results: Results) -> str:
     """The paper's 0.04 s beside ours, in milliseconds."""
-    noted: Mapping[str, Any] | None = results.notes.get(LATENCY)
+    noted: Mapping[str, Any] | None = results.kept.notes.get(LATENCY)
     lines = ["| network | engine | paper, ms | ours, ms | difference |", "|---|---|---:|---:|---:|"]
     for name in TIMED:
         for engine, ms in (noted["milliseconds"][name] if noted else {"-": None}).items():
