@@ -477,10 +477,10 @@ def export(
         str | None, typer.Option(help="The pictures, or better the dataset, the gate compares on.")
     ] = None,
     gate_px: Annotated[
-        float, typer.Option(min=0, help="Refuse if a point moves further, in network pixels.")
+        float, typer.Option(min=0, help="Refuse if a point or box moves further, network pixels; inf: never.")
     ] = 0.5,
     gate_pck: Annotated[
-        float, typer.Option(min=0, help="Refuse if PCK changes by more, in per cent points.")
+        float, typer.Option(min=0, help="Refuse if PCK, or boxes' AP50, changes by more, in per cent points.")
     ] = 0.2,
     settings: Set = None,
     json: Json = False,
@@ -504,10 +504,10 @@ def export(
             gate_pck=gate_pck,
             decoding=settings_of(settings) or None,
         )
-        change = (
-            "" if result.metric_change is None else f", PCK@0.1 changed by {result.metric_change:+.2f} points"
-        )
-        moved = f"in {result.views} views no point moved more than {result.max_shift_px:.3f} px{change}"
+        far, change = result.max_shift_px, result.metric_change
+        said = "" if change is None else f", {result.metric} changed by {change:+.2f} points"
+        still = "one file alone finds something" if far is None else f"nothing moved more than {far:.3f} px"
+        moved = f"in {result.views} views {still}{said}"
         show(result, json, f"{result.out}: {result.bytes / 1e6:.1f} MB; {moved}")
 
 

@@ -12,13 +12,13 @@ import torch
 
 from heatmark import data
 from heatmark.card import Card
-from heatmark.commands.dense import moves, peaks_of
+from heatmark.commands.dense import change_of, moves, peaks_of
 from heatmark.commands.dense_page import agreement, picture_svg
 from heatmark.commands.detect import detect
 from heatmark.commands.evaluate import evaluate
 from heatmark.commands.export import export
 from heatmark.data.records import Record
-from heatmark.errors import UserError
+from heatmark.errors import GateError, UserError
 from heatmark.heatmaps import box_maps
 from heatmark.models import create
 from heatmark.runtime import load
@@ -187,3 +187,32 @@ def test_a_box_that_only_one_file_finds_has_moved_infinitely_far():
     assert np.isinf(moves(one, none, 0.05)).all() and (moves(one, none, 0.89) == 0).all()
     far = {"boxes": one["boxes"] + 50, "scores": np.array([0.9])}
     assert np.isinf(moves(one, far, 0.05)).all()
+
+
+def test_a_new_file_is_judged_by_the_labels_too():
+    """The second file finds one of the two that the first found: AP50 goes from 1 to a half."""
+    truth = np.array([[0.0, 0, 10, 10], [20, 0, 30, 10]])
+    one = {"boxes": truth, "scores": np.array([0.9, 0.8])}
+    other = {"boxes": truth[:1], "scores": np.array([0.9])}
+    assert change_of([(one, one)], [truth]) == 0
+    assert change_of([(one, other)], [truth]) == pytest.approx(-100 * 50 / 101)  # 51 of COCO's 101 recalls
+
+
+def test_whole_numbers_pass_where_the_labels_say_so_and_nowhere_else(model, pictures, tmp_path):
+    with pytest.raises(GateError, match="boxes move more"):
+        export(model, out=tmp_path / "int8.onnx", precision="int8", pictures=pictures, gate_px=1e-6)
+    done = export(
+        model, out=tmp_path / "int8.onnx", precision="int8", pictures=pictures, gate_px=np.inf, gate_pck=100
+    )
+    assert done.metric == "AP50" and done.metric_change is not None
+    assert len(load(done.out)(pictures / "images" / "0.png")) > 3
+    with pytest.raises(UserError, match="nothing but gate_px judges"):
+        export(model, out=tmp_path / "x.onnx", pictures=pictures / "images", gate_px=np.inf)
+
+
+def test_half_weights_find_the_same_boxes_in_half_the_space(model, pictures, tmp_path):
+    done = export(
+        model, out=tmp_path / "half.onnx", precision="fp16", pictures=pictures, gate_px=np.inf, gate_pck=5
+    )
+    whole = export(model, out=tmp_path / "whole.onnx", pictures=pictures)
+    assert done.bytes < 0.7 * whole.bytes

@@ -136,7 +136,7 @@ def test_swapped_interchangeable_landmarks_have_not_moved(photo):
     engines = [lambda pictures, order=order: {"points": points[:, order]} for order in ([0, 1, 2], [2, 1, 0])]
     with quiet():
         compared = exporting._compared(engines[0], engines[1], views, card)
-    assert compared.shift == 0 and compared.pck_change is None
+    assert compared.shift == 0 and compared.change is None
 
 
 def test_a_landmark_found_by_one_only_has_moved_and_one_found_by_none_has_not(photo):

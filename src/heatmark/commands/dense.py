@@ -2,7 +2,7 @@
 boxes as the model it was made of.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -166,3 +166,19 @@ def moves(before: dict[str, np.ndarray], after: dict[str, np.ndarray], threshold
         lost = np.where(one["scores"] > threshold + EDGE, np.inf, 0.0)
         rows.append(np.where(apart, lost, away))
     return np.concatenate(rows)[:, None]
+
+
+def change_of(
+    answers: Sequence[tuple[Mapping[str, np.ndarray], Mapping[str, np.ndarray]]], truth: Sequence[np.ndarray]
+) -> float:
+    """AP50 of the second file's answers less that of the first one's, in points of 100.
+
+    Args:
+        answers: (first, second) of each picture. truth: (N, 4) labels of each, network pixels.
+    """
+    labels = [Boxes(boxes) for boxes in truth]
+    scores = [
+        dense_scores([Boxes(pair[which]["boxes"], pair[which]["scores"]) for pair in answers], labels).ap50
+        for which in (0, 1)
+    ]
+    return 100 * (scores[1] - scores[0])

@@ -12,7 +12,7 @@ import time
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -53,7 +53,7 @@ class View:
     name: str
     pixels: np.ndarray  # (3, H, W) float32 in [0, 1]
     frame: Frame
-    truth: Poses | None = None  # one instance, picture pixels
+    truth: Poses | None = None  # one instance, or of a whole picture all of them; picture pixels
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,9 @@ class Compared:
 
     shifts: np.ndarray  # (M, K) network px, for M views
     worst: str  # which landmark in which picture moved farthest
-    pck_change: (
-        float | None
-    )  # PCK@0.1 of the file minus that of the model, points of 100; None without labels
+    change: float | None  # of the metric: the file's minus the model's, points of 100; None without labels
+    metric: str = "PCK@0.1"
+    things: str = "landmarks"
 
     @property
     def shift(self) -> float:
@@ -80,11 +80,10 @@ class Exported:
     to: str
     precision: str
     bytes: int
-    max_shift_px: float  # the farthest any landmark moved, network pixels
+    max_shift_px: float | None  # the farthest any landmark moved, network pixels; None: one was lost
     worst: str  # where: picture and landmark
-    metric_change: (
-        float | None
-    )  # PCK@0.1 of the file minus that of the model, in points (0..100); None: no labels
+    metric_change: float | None  # the file's minus the model's, in points (0..100); None: no labels
+    metric: str  # PCK@0.1; of boxes AP50
     views: int  # pictures, or boxes of them, that were compared
     seconds: float
 
@@ -116,9 +115,11 @@ def export(
             one.
         pictures: what the gate looks at: a dataset (its labelled boxes), a folder of pictures, or one
             picture; by default the photographs that heatmark ships, of the model's own kind if there are any.
-        gate_px: the farthest a landmark may move, network pixels. Of an interchangeable group the places
-            count, not who holds them.
-        gate_pck: the most that PCK@0.1 may change, in points of 100, where `pictures` have labels.
+        gate_px: the farthest a landmark, or a box's side, may move, network pixels; infinity lets the other
+            gate decide, as int8 of boxes wants it. Of an interchangeable group the places count, not who
+            holds them.
+        gate_pck: the most that PCK@0.1, or of boxes AP50, may change, in points of 100, where `pictures` have
+            labels.
         decoding: values of the card's decoding that the file shall have instead. Of boxes: `kept`, `overlap`,
             `threshold`; `map: true` makes the map an output; `apart: 0.7` tells neighbours apart by it.
 
@@ -160,9 +161,10 @@ def export(
         to=to,
         precision=precision,
         bytes=size,
-        max_shift_px=compared.shift,
+        max_shift_px=compared.shift if np.isfinite(compared.shift) else None,
         worst=compared.worst,
-        metric_change=compared.pck_change,
+        metric_change=compared.change,
+        metric=compared.metric,
         views=len(views),
         seconds=round(time.perf_counter() - start, 2),
     )
@@ -173,14 +175,20 @@ def _gate(name: str, compared: Compared, gate_px: float, gate_pck: float) -> Non
     if not compared.shift <= gate_px:
         lost = not np.isfinite(compared.shift)
         far = "is found by one and not by the other" if lost else f"moves {compared.shift:.2f} network px"
-        moved = f"{int((~(compared.shifts <= gate_px)).sum())} of {compared.shifts.size} landmarks move more"
+        many = int((~(compared.shifts <= gate_px)).sum())
+        moved = f"{many} of {compared.shifts.size} {compared.things} move more"
         raise GateError(
             f"{name} not written: {compared.worst} {far}; the gate allows {gate_px:g} px, {moved}"
         )
-    change = compared.pck_change
+    change = compared.change
     if change is not None and not abs(change) <= gate_pck:
         raise GateError(
-            f"{name} not written: PCK@0.1 changes by {change:+.2f} points, the gate allows {gate_pck:g}"
+            f"{name} not written: {compared.metric} changes by {change:+.2f} points,"
+            f" the gate allows {gate_pck:g}"
+        )
+    if change is None and np.isinf(gate_px):
+        raise UserError(
+            "without labels nothing but gate_px judges a file: give a number, or labelled pictures"
         )
 
 
@@ -369,7 +377,10 @@ def shown(pictures: str | Path | None, card: Card) -> list[View]:
     path = Path(pictures)
     if path.suffix == ".json" or (path / "annotations.json").is_file():
         if card.task in ("crowd", "dense"):
-            return [_whole(record.path, card) for record in _spread(list(open_dataset(path)))]
+            return [
+                replace(_whole(record.path, card), truth=record.poses)
+                for record in _spread(list(open_dataset(path)))
+            ]
         return _labelled(path, card)
     if path.is_file():
         return [_whole(path, card)]
@@ -424,17 +435,19 @@ def _persons(reference: Engine, candidate: Engine, views: list[View], card: Card
 
 
 def _boxes(reference: Engine, candidate: Engine, views: list[View], card: Card) -> Compared:
-    """The boxes of both, each beside the nearest of the other; one that only one finds has moved infinitely
-    far, unless it scores as good as nothing."""
-    rows, names = [], []
+    """The boxes of both beside each other (see dense.moves), and against the labels where all have some."""
+    rows, answers = [], []
     for view in track(views, len(views), "comparing", "pictures"):
-        before, after = reference(view.pixels[None]), candidate(view.pixels[None])
-        rows.append(dense.moves(before, after, card.decoding.threshold))
-        names += [view.name] * len(rows[-1])
+        pair = reference(view.pixels[None]), candidate(view.pixels[None])
+        rows.append(dense.moves(*pair, card.decoding.threshold))
+        answers.append(pair)
     away = np.concatenate([np.zeros((0, 1)), *rows])
-    if not len(away):
-        return Compared(np.zeros((1, 1)), "no box in any picture", None)
-    return Compared(away, f"a box in {names[int(away.argmax())]}", None)
+    names = np.repeat([view.name for view in views], [len(row) for row in rows])
+    worst = f"a box in {names[int(away.argmax())]}" if len(away) else "no box in any picture"
+    labelled = [(v.frame, v.truth.boxes.reshape(-1, 2, 2)) for v in views if v.truth is not None]
+    truth = [frame.into(corners).reshape(-1, 4) for frame, corners in labelled]
+    change = dense.change_of(answers, truth) if len(truth) == len(views) else None
+    return Compared(away, worst, change, "AP50", "boxes")
 
 
 def _compared(reference: Engine, candidate: Engine, views: list[View], card: Card) -> Compared:
