@@ -225,12 +225,13 @@ def attack(
 
 def loaded(model: str | Path | Network, engine: str, threads: int | None, flip: bool | None) -> Network:
     """A predictor of landmarks. Raises UserError for one of boxes."""
+    found: Any = model
     if isinstance(model, (str, Path)):
         file = Path(model) / BEST
-        model = load(file if file.is_file() else model, engine, threads, flip)  # type: ignore[assignment]
-    if not isinstance(model, Network):
-        raise UserError(f"an attack hides landmarks and parts, and {model.card.name} finds boxes")
-    return model
+        found = load(file if file.is_file() else model, engine, threads, flip)
+    if not isinstance(found, Network):
+        raise UserError(f"an attack hides landmarks and parts, and {found.card.name} finds boxes")
+    return found
 
 
 def sight_of(network: Network) -> Any:
