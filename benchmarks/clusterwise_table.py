@@ -62,6 +62,7 @@ class Budget:
     stacks: int = 4  # the paper's; fewer: its last ones
     width: int = 32
     backbone: str = ""  # a frozen one in place of the first convolutions; "": none, as in the paper
+    sigma: float = 2.0  # of a bump, cells; the paper's, whose persons are twice as large
     lr: float = 2e-3
     weight: float = 0.01  # of pull and push; the paper's 1e-3
     margin: float = 1.0  # of the push; with the paper's 4 tags hardly begin to part within a small budget
@@ -72,7 +73,8 @@ class Budget:
         start = f"over a frozen {self.backbone}" if self.backbone else "from random weights"
         return (
             f"{self.pictures} pictures, {self.steps} steps of {self.batch}, {self.side} x {self.side} px, "
-            f"{self.stacks} stacks of width {self.width}, learning rate {self.lr:g}, "
+            f"{self.stacks} stacks of width {self.width}, bumps of {self.sigma:g} cells, "
+            f"learning rate {self.lr:g}, "
             f"pull and push {self.weight:g}, margin {self.margin:g}, {start}"
         )
 
@@ -102,6 +104,7 @@ class Budget:
                 "pull": self.weight,
                 "push": self.weight,
                 "margin": self.margin,
+                "sigma": self.sigma,
             },
             "foreground": 10.0,
             "lr": self.lr,

@@ -20,7 +20,7 @@ from heatmark.models.clusterwise import (
 )
 from heatmark.models.higher_hrnet import HigherHRNet
 from heatmark.models.layout import Drawn, each, readable
-from heatmark.models.pose_ae import PoseAE, Pyramid
+from heatmark.models.pose_ae import Decoder, PoseAE
 from heatmark.skeletons import COCO17
 
 LIGHT = {
@@ -220,14 +220,8 @@ def test_a_frozen_backbone_stands_in_for_the_first_convolutions(name, options):
     )  # fmt: skip
 
 
-def test_a_pyramid_adds_what_every_stride_says_at_stride_4():
-    pyramid = Pyramid(backbones.backbone("tiny"), 8, normed=False)
-    with torch.no_grad():
-        for bring, told in zip(pyramid.bring, (1.0, 10.0, 100.0, 1000.0)):  # strides 4, 8, 16, 32
-            bring.weight.zero_()
-            bring.bias.fill_(told)
-        pyramid.smooth.conv.weight.zero_()
-        pyramid.smooth.conv.weight[:, 0, 1, 1] = 1.0
-        pyramid.smooth.conv.bias.zero_()
-    assert (pyramid(torch.rand(1, 3, 64, 96)) == 1111).all()
-    assert pyramid(torch.rand(1, 3, 64, 96)).shape == (1, 8, 16, 24)
+def test_a_decoder_sets_the_backbones_features_beside_its_own_up_to_stride_4():
+    decoder = Decoder(backbones.backbone("tiny"), 8)  # 8, 8, 16, 16, 16 channels at strides 2 to 32
+    assert decoder(torch.rand(1, 3, 64, 96)).shape == (1, 8, 16, 24)
+    assert [up.first[0].in_channels for up in decoder.ups] == [16 + 16, 32 + 16, 16 + 8]
+    assert [up.second[0].out_channels for up in decoder.ups] == [32, 16, 8]

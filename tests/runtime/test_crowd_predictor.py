@@ -9,8 +9,9 @@ from heatmark import models
 from heatmark.card import Card, Decoding
 from heatmark.errors import DataError, UserError
 from heatmark.runtime import load
-from heatmark.runtime.crowd import CrowdPredictor
+from heatmark.runtime.crowd import CrowdPredictor, letterboxed
 from heatmark.runtime.engines import with_candidates
+from heatmark.types import Skeleton
 
 
 @pytest.fixture
@@ -76,3 +77,53 @@ def test_a_card_of_a_crowd_holds_together():
         throng_card(decoding=Decoding())
     with pytest.raises(DataError, match="belong together"):
         Card.from_json(throng_card().to_json().replace('"crowd"', '"single"'))
+
+
+# ---- bad input is answered ----
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 200), (200, 1), (3, 2)])
+def test_pictures_smaller_than_a_cell_are_answered(throng, size):
+    assert throng(np.zeros((*size, 3), np.uint8)).points.shape[1:] == (3, 2)
+    assert np.isfinite(throng(np.full((*size, 3), 255, np.uint8)).scores).all()
+
+
+def told(values, places, tags, skeleton=TRIO) -> CrowdPredictor:
+    """A model whose file answers this of every picture."""
+    columns = {"values": values, "places": places, "tags": tags}
+    answer = {name: np.array(column, np.float32)[None] for name, column in columns.items()}
+    return CrowdPredictor(letterboxed(lambda _: answer, card := throng_card(skeleton=skeleton)), card)
+
+
+def test_tags_and_places_that_are_no_numbers_belong_to_nobody():
+    values = np.full((3, 2), 0.9)
+    spots = np.arange(12.0).reshape(3, 2, 2)
+    picture = np.zeros((*SIZE, 3), np.uint8)
+    assert len(told(values, spots, np.full((3, 2, 1), np.nan))(picture)) == 0
+    assert len(told(np.full((3, 2), np.inf), spots, np.zeros((3, 2, 1)))(picture)) == 0
+    half = np.where(np.arange(2)[None, :, None] == 0, 1.0, np.nan) * np.ones((3, 2, 1))
+    alone = told(values, spots, half)(picture)
+    np.testing.assert_allclose(alone.points, spots[None, :, 0])  # the picture is as large as the network's
+
+
+def test_three_hundred_candidates_a_landmark_of_equal_tags_are_three_hundred_persons_at_most():
+    rng = np.random.default_rng(0)
+    values, spots = -np.sort(-rng.uniform(0.2, 1, (3, 300))), rng.uniform(0, 48, (3, 300, 2))
+    poses = told(values, spots, np.full((3, 300, 1), 0.5))(np.zeros((*SIZE, 3), np.uint8))
+    assert len(poses) == 300 and np.isfinite(poses.points).all()
+    assert len(np.unique(poses.points.reshape(-1, 2), axis=0)) == 900  # no candidate is given twice
+
+
+def test_a_skeleton_of_one_landmark_makes_a_person_of_every_peak():
+    one = Skeleton("dot", ("dot",))
+    poses = told([[0.9, 0.8, 0.05]], [[[5, 5], [30, 9], [60, 9]]], [[[0], [0], [0]]], one)(
+        np.zeros((*SIZE, 3), np.uint8)
+    )
+    assert poses.points.tolist() == [[[5, 5]], [[30, 9]]]  # the third is too low to begin a person
+
+
+def test_more_candidates_than_cells_are_as_many_as_there_are_cells():
+    card = throng_card(decoding=Decoding(method="tags", refine="quarter", threshold=0.1, peaks=300))
+    values, places, tags = with_candidates(Throng(), card)(torch.rand(1, 3, 4, 6))
+    assert values.shape == (1, 3, 6) and places.shape == (1, 3, 6, 2) and tags.shape == (1, 3, 6, 1)
+    assert torch.isfinite(values).all()

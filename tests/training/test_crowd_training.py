@@ -1,5 +1,7 @@
 """Whole pictures with all their persons: samples, masks, targets, losses; and one training that learns."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from heatmark.data import coco, open_dataset
 from heatmark.data.records import Record
 from heatmark.errors import UserError
 from heatmark.imaging.decode import encode_jpeg
+from heatmark.imaging.occlude import Occlusion
 from heatmark.models.layout import Drawn
 from heatmark.runtime import load
 from heatmark.training import recipe
@@ -175,3 +178,31 @@ def test_a_tiny_network_learns_to_find_everybody_and_to_tell_them_apart(totems, 
         best = finder(totems / "images" / f"{n}.jpg")[: len(feet)]  # the surest come first
         assert best.score.min() > 0.5
         np.testing.assert_allclose(np.sort(best.points[:, 2, 0]), feet, atol=4)
+
+
+def test_a_person_of_one_labelled_landmark_and_a_picture_without_any_in_sight_are_learnt_from(totems):
+    samples = crowds(totems)
+    batch = samples.collate([samples[None, 0], samples[None, 1]])
+    batch.points[0, 0, 1:] = torch.nan  # one landmark of the first person
+    batch.points[1] = torch.nan  # nobody
+    layout = (Drawn(((0,), (1,), (2,)), 3, read=True),)
+    wanted = draw(batch, (4,), TOTEM, samples.recipe, layout)
+    assert wanted.detections[0][1].max() == 0
+    maps = torch.rand(2, 6, 16, 24, requires_grad=True)
+    loss = compare([maps], wanted, samples.recipe, layout)
+    loss.backward()
+    assert torch.isfinite(loss) and torch.isfinite(maps.grad).all()  # type: ignore[arg-type]
+    assert len(labelled(batch, 1, TOTEM)) == 0
+
+
+@pytest.mark.parametrize("row", ["blur", "cutout", "partmix"])
+def test_the_occlusion_studys_rows_hide_something_of_every_person_and_move_no_label(totems, row):
+    chances = recipe.read(f"higher_hrnet_coco/{row}").occlusion
+    assert chances == Occlusion(**{row: 0.5})
+    armed = replace(TOTEM, parts={"left_arm": ("left", "foot"), "right_arm": ("right", "foot")})
+    shown = scenes(open_dataset(totems), armed)
+    plain, hidden = (Crowds(shown, armed, settings(occlusion=o)) for o in (None, {row: 1.0}))
+    before, after = plain[0, 0], hidden[0, 0]
+    changed = (before.pictures != after.pictures).any(0)
+    assert changed[:, :45].any() and changed[:, 45:].any()  # of both persons
+    torch.testing.assert_close(before.points, after.points)

@@ -30,7 +30,7 @@ from .backbones import Backbone
 from .blocks import in_float32
 from .hourglass import Merge
 from .layout import Clusters, Drawn, each
-from .pose_ae import Pyramid, checked, front, stack
+from .pose_ae import Decoder, checked, front, stack
 from .weights import load_all
 
 Wanted = (
@@ -126,7 +126,7 @@ class Clusterwise(nn.Module):
             for n in range(stacks)
             for branch, clusters in enumerate((dense[n], sparse[n]))
         )
-        self.pre = front(width, normed) if seen_by is None else Pyramid(seen_by, width, normed)
+        self.pre = front(width, normed) if seen_by is None else Decoder(seen_by, width)
         between = range(stacks - 1)
         self.features = nn.ModuleList(stack(width, normed) for _ in dense)
         self.dense = nn.ModuleList(Branch(width, channels) for _ in dense)

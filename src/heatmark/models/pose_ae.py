@@ -5,7 +5,7 @@
 activation. Each stack sees what the one before it drew.
 
 Hourglasses of plain 3x3 convolutions, wider the deeper. Names and shapes of the weights are those of the
-authors' PyTorch code. Ours beside it: a frozen backbone in place of the first convolutions (`Pyramid`), for
+authors' PyTorch code. Ours beside it: a frozen backbone in place of the first convolutions (`Decoder`), for
 whoever has an hour of one core and not weeks of GPUs.
 """
 
@@ -14,8 +14,8 @@ from torch.nn import functional as F
 
 from ..errors import UserError
 from . import backbones
-from .backbones import STRIDES, Backbone
-from .blocks import in_float32
+from .backbones import Backbone
+from .blocks import Up, in_float32
 from .hourglass import DEPTH, Conv, Merge, enlarged
 from .layout import Drawn, each
 from .weights import load_all
@@ -53,30 +53,28 @@ class PlainGlass(nn.Module):
         return self.up1(x) + enlarged(low, x)
 
 
-class Pyramid(nn.Module):
-    """A frozen backbone's features, from stride 32 up to stride 4 added to each other: (B, width, H/4, W/4).
+class Decoder(nn.Module):
+    """A frozen backbone's features, from stride 32 up to stride 4: (B, 3, H, W) -> (B, width, H/4, W/4).
 
-    A 1x1 convolution brings each stride to `width` channels, a 3x3 one smooths the sum, as in a feature
-    pyramid (Lin et al. 2017).
+    IHM's upsampling blocks (`blocks.Up`): at each doubling the backbone's finer features beside it, and two
+    convolutions; 4, 2 and 1 times `width` channels.
     """
 
-    def __init__(self, seen_by: Backbone, width: int, normed: bool):
+    def __init__(self, seen_by: Backbone, width: int):
         super().__init__()
         self.backbone = seen_by
-        used = [n for n, stride in enumerate(STRIDES) if stride >= 4 and seen_by.channels[n]]
-        if STRIDES[used[0]] != 4:
-            raise UserError(f"a backbone must offer features at stride 4, this one has {seen_by.found}")
-        self.used = tuple(used)
-        self.bring = nn.ModuleList(nn.Conv2d(seen_by.channels[n], width, 1) for n in used)
-        self.smooth = Plain(width, width, normed=normed)
+        _, *skips, deepest = seen_by.channels  # strides 4, 8, 16; 32
+        widths = (deepest, 4 * width, 2 * width, width)
+        self.ups = nn.ModuleList(
+            Up(inputs, skip, outputs, dropout=0.0)
+            for inputs, skip, outputs in zip(widths, reversed(skips), widths[1:])
+        )
 
     def forward(self, pictures: Tensor) -> Tensor:
-        features = self.backbone(pictures)
-        brought = [bring(features[n]) for bring, n in zip(self.bring, self.used)]  # fine to coarse
-        x = brought[-1]
-        for finer in reversed(brought[:-1]):
-            x = finer + enlarged(x, finer)
-        return self.smooth(x)
+        _, *skips, x = self.backbone(pictures)
+        for up, skip in zip(self.ups, reversed(skips)):
+            x = up(x, skip)
+        return x
 
 
 def front(width: int, normed: bool = False) -> nn.Sequential:
@@ -98,7 +96,7 @@ def stack(width: int, normed: bool = False) -> nn.Sequential:
 
 
 class PoseAE(nn.Module):
-    """`stacks` hourglasses of `width` channels, after the authors' front or a Pyramid."""
+    """`stacks` hourglasses of `width` channels, after the authors' front or a Decoder."""
 
     def __init__(
         self,
@@ -112,7 +110,7 @@ class PoseAE(nn.Module):
         self.strides = (4,) * stacks
         alone = each(points)
         self.layout = tuple(Drawn(alone, tags_from=points, read=n == stacks - 1) for n in range(stacks))
-        self.pre = front(width, normed) if seen_by is None else Pyramid(seen_by, width, normed)
+        self.pre = front(width, normed) if seen_by is None else Decoder(seen_by, width)
         numbers = range(stacks)
         self.features = nn.ModuleList(stack(width, normed) for _ in numbers)
         self.outs = nn.ModuleList(Conv(width, 4 * points) for _ in numbers)
@@ -156,7 +154,7 @@ def pose_ae(
         normed: batch norm in the hourglasses and before them, which the authors' code can have and their
             results do not; short trainings need it.
         backbone: a name of `backbones.BACKBONES`, or any of timm's, frozen in place of the first
-            convolutions; None: those, as published.
+            convolutions, and a Decoder on it; None: those, as published.
         weights: of the backbone: "hub" or a file. Without one, a trained model of the same shape
             (.safetensors, .pth) to go on from. None: random ones.
     """
