@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip("manifold3d")
 
 from heatmark.skeletons import COCO17, MPII16
-from heatmark.synth import bodies, flesh, placing, postures, wardrobe
+from heatmark.synth import bodies, flesh, placing, postures, puppets, wardrobe
 from heatmark.synth.assets import Asset
 from heatmark.synth.bodies import Build
 from heatmark.synth.bones import BONES, INDEX, SIDES, mirrored, posed, skinned, swing_of, swung
@@ -35,7 +35,7 @@ def drawn(seed: int) -> Asset:
 
 
 @cache
-def puppet(seed: int) -> postures.Puppet:
+def puppet(seed: int) -> puppets.Puppet:
     rng = np.random.default_rng(seed)
     build = bodies.drawn(rng)
     return postures.drawn(rng, bodies.offsets(build), build)
@@ -138,24 +138,24 @@ def test_a_swing_is_read_back():
 
 def test_joints_keep_to_their_ranges():
     for seed in STANCES:
-        for name, angle in postures.angles(puppet(seed)).items():
-            low, high = postures.LIMITS[name.partition("/")[0]]
+        for name, angle in puppets.angles(puppet(seed)).items():
+            low, high = puppets.LIMITS[name.partition("/")[0]]
             assert low - 6 <= angle <= high + 6, (seed, name)
 
 
 def test_no_limb_goes_through_flesh_in_most_stances():
-    depths = [postures.depth(puppet(seed)) / puppet(seed).size for seed in STANCES]
+    depths = [puppets.depth(puppet(seed)) / puppet(seed).size for seed in STANCES]
     assert np.mean(np.array(depths) > 0.01) < 0.1 and max(depths) < 0.03
 
 
 def test_a_hand_comes_where_it_is_sent():
-    p = postures.Puppet(bodies.offsets(GROWN), GROWN)
+    p = puppets.Puppet(bodies.offsets(GROWN), GROWN)
     for side, y in (("left", 1), ("right", -1)):
         goal = p.now().joints[INDEX[f"{side}_arm"]] + [0.3, 0.1 * y, -0.2]
         p.reach(side, goal, np.array([0, y, -1.0]))
         # the shoulder blade goes along with the arm, and the arm is aimed once it has
         assert np.linalg.norm(p.now().joints[INDEX[f"{side}_hand"]] - goal) < 0.002
-        assert 5 < postures.angles(p)[f"elbow/{side}"] < 140
+        assert 5 < puppets.angles(p)[f"elbow/{side}"] < 140
 
 
 def test_skin_follows_a_bone_stiffly_and_an_elbow_keeps_its_girth():

@@ -2,7 +2,8 @@
 
 assets              meshes with named landmarks: a folder of yours, or built
 tools, clutter      the built-in families, and what lies about them; solids, surfaces, handles are their trade
-people              the built-in people: bones, bodies, flesh, figures, postures, wardrobe, heads make them
+people              the built-in people: bones, bodies, flesh, figures, puppets, gestures, postures, wardrobe,
+                    heads make them
 furniture, vistas   what people sit on, and what they stand before
 settings, scene     the ranges (one YAML file), and one draw from them as data; placing is their geometry
 things, stage       from names to assets, textures, light and background; lights, grounds, scraps invent them

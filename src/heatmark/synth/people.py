@@ -12,7 +12,7 @@ import numpy as np
 
 from ..skeletons import COCO17, JOINTS, MPII16
 from ..types import Skeleton
-from . import bodies, figures, flesh, heads, postures, wardrobe
+from . import bodies, figures, flesh, gestures, heads, postures, puppets, wardrobe
 from .assets import Asset, Material, Part
 from .bodies import NEUTRAL_M
 from .bones import BONES, INDEX, SIDES, Posed, skinned
@@ -47,7 +47,7 @@ class Person:
     figure: Figure
     stance: str
     now: Posed
-    puppet: postures.Puppet
+    puppet: puppets.Puppet
 
 
 def person(rng: Rng) -> Person:
@@ -59,7 +59,7 @@ def person(rng: Rng) -> Person:
 
 def stance_of(rng: Rng) -> tuple[bodies.Build, str]:
     """What a person's generator draws first: who they are, and a key of postures.STANCES."""
-    return bodies.drawn(rng), postures.picked(rng, postures.OFTEN)
+    return bodies.drawn(rng), gestures.picked(rng, postures.OFTEN)
 
 
 def people(rng: Rng) -> Asset:
