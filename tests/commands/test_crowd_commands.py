@@ -2,6 +2,7 @@
 
 import json
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -159,3 +160,20 @@ def test_the_published_test_looks_at_several_scales_and_mirrored(model, crowd, t
     assert json.loads(capsys.readouterr().out)["metrics"]["AP"] == pytest.approx(1.0)
     assert main([*words[:3], "--scales", "2;1"]) == 2
     assert "--scales takes numbers between commas" in capsys.readouterr().err
+
+
+def test_in_a_video_everybody_is_found_in_every_frame(model, tmp_path):
+    path, frames = tmp_path / "walk.mp4", 4
+    video = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 8, SIZE[::-1])
+    left, right = (np.array(person, float) for person in TWO)
+    for n in range(frames):  # they come nearer to each other, 3 pixels a frame
+        picture = crowd_picture((left + (3 * n, 0)).tolist(), (right - (3 * n, 0)).tolist())
+        video.write(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+    video.release()
+    found = list(detect(path, model, out=tmp_path / "drawn"))
+    assert [d.frame for d in found] == list(range(frames)) and [len(d.poses) for d in found] == [2] * frames
+    for n, d in enumerate(found):
+        columns = np.sort(d.poses.points[:, 0, 0])
+        np.testing.assert_allclose(columns, [20 + 3 * n, 74 - 3 * n], atol=2)
+    drawn = cv2.VideoCapture(str(tmp_path / "drawn" / "walk.mp4"))
+    assert drawn.get(cv2.CAP_PROP_FRAME_COUNT) == frames
