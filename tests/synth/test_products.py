@@ -10,9 +10,11 @@ import pytest
 from heatmark.skeletons import PRODUCT
 from heatmark.synth import labels, products, racks
 from heatmark.synth.assets import Asset
+from heatmark.synth.compose import _stretched
 from heatmark.synth.products import KINDS, SHELF, VARIETIES, design, product
 from heatmark.synth.scene import Scene, invent
 from heatmark.synth.settings import settings_of
+from heatmark.types import Poses, Sample
 
 MAKERS = range(40)
 
@@ -135,3 +137,23 @@ def test_boxes_and_masks_are_exact_and_corners_lie_in_them():
         low = np.min([[xs.min(), ys.min()], *own], 0)
         high = np.max([[xs.max() + 1, ys.max() + 1], *own], 0)
         np.testing.assert_allclose(box, [*low, *high])
+
+
+def test_what_a_stretched_picture_loses_is_no_instance_of_it():
+    """Three things from the left to the right edge; a stretch shows less than all of that width."""
+    h, w, corners = 40, 90, np.array([[0.0, 0], [9, 0], [9, 9], [0, 9]])
+    mask, points = np.zeros((h, w), np.uint8), []
+    for n, x in enumerate((0, 40, 81)):
+        mask[5:14, x : x + 9] = n + 1
+        points.append(corners + [x, 5])
+    poses = Poses(SHELF, np.array(points), boxes=np.array([[x, 5.0, x + 9, 14] for x in (0, 40, 81)]))
+    whole = Sample(
+        np.zeros((h, w, 3), np.uint8), poses, "three", mask=mask, depth=np.ones((h, w), np.float32)
+    )
+    counts = set()
+    for seed in range(20):
+        seen = _stretched(whole, np.random.default_rng(seed))
+        counts.add(len(seen.poses))
+        assert np.isfinite(seen.poses.boxes).all()
+        assert set(np.unique(seen.mask)) - {0} == set(range(1, len(seen.poses) + 1))
+    assert 2 in counts

@@ -263,6 +263,15 @@ def _boxes(mask: np.ndarray, points: np.ndarray) -> np.ndarray:
     return boxes
 
 
+def _left(poses: Poses, mask: np.ndarray) -> tuple[Poses, np.ndarray]:
+    """The instances that are still in the picture, numbered anew; all of them if none is."""
+    there = np.isfinite(poses.boxes).all(-1)
+    if there.all() or not there.any():
+        return poses, mask
+    numbers = np.concatenate([[0], np.where(there, np.cumsum(there), 0)]).astype(mask.dtype)
+    return poses[there], numbers[mask]
+
+
 def _inside(points: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     with np.errstate(invalid="ignore"):
         return np.asarray(((points >= 0) & (points <= [size[1], size[0]])).all(-1))  # NaN is not
@@ -291,6 +300,7 @@ def _stretched(sample: Sample, rng: np.random.Generator) -> Sample:
     mask = warp(sample.mask, matrix, (h, w), "replicate", nearest=True)
     depth = warp(sample.depth, matrix, (h, w), "replicate", nearest=True)
     poses = Poses(sample.poses.skeleton, points, visibility=visibility, boxes=_boxes(mask, points))
+    poses, mask = _left(poses, mask)
     return replace(
         sample, picture=warp(sample.picture, matrix, (h, w), "replicate"), poses=poses, mask=mask, depth=depth
     )
