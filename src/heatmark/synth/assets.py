@@ -183,44 +183,82 @@ class Asset:
 def creased(part: Part, degrees: float = CREASE_DEG) -> Part:
     """The part with vertex normals: smooth where faces meet at less than `degrees`, with an edge elsewhere.
 
-    Vertices at the same place count as one, whatever their uv.
+    Vertices at the same place count as one, whatever their uv. Most places are smooth all round and get one
+    normal from all their corners; only at the others every pair of corners is looked at.
     """
-    faces, corners = part.faces, part.vertices[part.faces].astype(np.float64)
-    (ax, ay, az), (bx, by, bz) = ((corners[:, k] - corners[:, 0]).T for k in (1, 2))
-    cross = np.stack(
-        [ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx], 1
-    )  # (F, 3), twice the area long
-    length = np.sqrt((cross * cross).sum(1, keepdims=True))
+    faces = part.faces
+    cross = _face_normals(part)  # (F, 3), twice the area long
+    length = np.sqrt(np.einsum("ij,ij->i", cross, cross))[:, None]
     flat = np.where(length > 1e-20, cross / np.maximum(length, 1e-20), [0, 0, 1.0])
-    low = part.vertices.min(0).astype(np.float64)
-    step = max(float(np.ptp(part.vertices, axis=0).max()) * 1e-6, 1e-12)
-    x, y, z = np.round((part.vertices - low) / step).astype(np.int64).T  # each below 2 ** 20
-    place = np.unique(x << 42 | y << 21 | z, return_inverse=True)[1][faces].reshape(-1)  # (3F,) welded vertex
+    place = _places(part.vertices)[faces]  # (F, 3) welded vertex
+    whole = _summed(cross, place)
+    whole = whole / np.maximum(np.sqrt(np.einsum("ij,ij->i", whole, whole)), 1e-20)[:, None]  # (places, 3)
+    # all within half the angle of the mean: any two of them are within the angle
+    close = np.einsum("fki,fi->fk", whole[place], flat) >= np.cos(np.deg2rad(degrees / 2))
+    smooth = np.ones(len(whole), bool)
+    smooth[place[~close]] = False
+    corners = np.flatnonzero(~smooth[place])  # of 3F
+    edged = _edged(corners, place.reshape(-1)[corners], flat, cross, np.cos(np.deg2rad(degrees)))
+    # corners at an edge that agree in vertex and normal become one vertex again
+    x, y, z = np.round(edged * 1000 + 1000).astype(np.int64).T  # each below 2 ** 11
+    key = faces.reshape(-1)[corners].astype(np.int64) << 33 | x << 22 | y << 11 | z
+    _, first, again = np.unique(key, return_index=True, return_inverse=True)
+    plain = np.zeros(len(part.vertices), bool)  # vertices of smooth places
+    plain[faces[smooth[place]]] = True
+    kept = np.flatnonzero(plain)
+    number = np.cumsum(plain) - 1
+    renamed = number[faces].reshape(-1)
+    renamed[corners] = len(kept) + again.reshape(-1)
+    source = np.concatenate([kept, faces.reshape(-1)[corners[first]]])
+    there = np.empty(len(part.vertices), np.int64)
+    there[faces] = place
+    return Part(
+        part.vertices[source],
+        renamed.reshape(-1, 3),
+        None if part.uv is None else part.uv[source],
+        part.material,
+        np.concatenate([whole[there[kept]], edged[first]]),
+    )
+
+
+def _face_normals(part: Part) -> np.ndarray:
+    """(F, 3) across each face, twice its area long."""
+    a, b, c = (part.vertices[part.faces[:, k]].astype(np.float64) for k in range(3))
+    (ax, ay, az), (bx, by, bz) = (b - a).T, (c - a).T
+    return np.stack([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx], 1)
+
+
+def _places(vertices: np.ndarray) -> np.ndarray:
+    """(V,) numbers from 0, the same for vertices at the same place."""
+    low = vertices.min(0).astype(np.float64)
+    step = max(float(np.ptp(vertices, axis=0).max()) * 1e-6, 1e-12)
+    x, y, z = np.round((vertices - low) / step).astype(np.int64).T  # each below 2 ** 20
+    return np.unique(x << 42 | y << 21 | z, return_inverse=True)[1].reshape(-1)
+
+
+def _summed(values: np.ndarray, place: np.ndarray) -> np.ndarray:
+    """(places, 3) the sum at each place of the faces' values (F, 3) that meet there; place is (F, 3)."""
+    at, count = place.T.reshape(-1), int(place.max()) + 1
+    return np.stack([np.bincount(at, np.tile(values[:, i], 3), minlength=count) for i in range(3)], 1)
+
+
+def _edged(
+    corners: np.ndarray, place: np.ndarray, flat: np.ndarray, cross: np.ndarray, cosine: float
+) -> np.ndarray:
+    """(C, 3) normals of corners (C,) at places (C,): of the faces there within the angle, by their area."""
     order = np.argsort(place, kind="stable")
     count = np.bincount(place)
     start = np.cumsum(count) - count
-    # every pair (one, other) of corners at the same place
     repeat = count[place[order]]
-    one = np.repeat(order, repeat)
+    one = np.repeat(order, repeat)  # every pair (one, other) of corners at the same place
     within = np.arange(len(one)) - np.repeat(np.cumsum(repeat) - repeat, repeat)
-    other = order[np.repeat(start[place[order]], repeat) + within]
-    near = (flat[one // 3] * flat[other // 3]).sum(1) >= np.cos(np.deg2rad(degrees))
-    weights = cross[other[near] // 3]
-    normals = np.stack([np.bincount(one[near], weights[:, i], minlength=3 * len(faces)) for i in range(3)], 1)
-    length = np.linalg.norm(normals, axis=1, keepdims=True)
-    normals = np.where(length > 1e-20, normals / np.maximum(length, 1e-20), flat.repeat(3, axis=0))
-    # corners that agree in vertex and normal become one vertex again
-    x, y, z = np.round(normals * 1000 + 1000).astype(np.int64).T  # each below 2 ** 11
-    key = faces.reshape(-1).astype(np.int64) << 33 | x << 22 | y << 11 | z
-    _, first, again = np.unique(key, return_index=True, return_inverse=True)
-    source = faces.reshape(-1)[first]
-    return Part(
-        part.vertices[source],
-        again.reshape(-1, 3),
-        None if part.uv is None else part.uv[source],
-        part.material,
-        normals[first],
-    )
+    other = corners[order[np.repeat(start[place[order]], repeat) + within]] // 3
+    own = corners // 3
+    near = np.einsum("ij,ij->i", flat[own[one]], flat[other]) >= cosine
+    weights, to = cross[other[near]], one[near]
+    normals = np.stack([np.bincount(to, weights[:, i], minlength=len(corners)) for i in range(3)], 1)
+    length = np.sqrt(np.einsum("ij,ij->i", normals, normals))[:, None]
+    return np.where(length > 1e-20, normals / np.maximum(length, 1e-20), flat[own])
 
 
 def load(path: str | Path, *, landmarks: str | Path | None = None) -> Asset:

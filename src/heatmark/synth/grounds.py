@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import DataError
 from .assets import Material
-from .surfaces import octaved
+from .surfaces import octaved, thrice, tinted
 
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 
@@ -23,7 +23,13 @@ def clouds(rng: np.random.Generator, size: int, cells: tuple[float, ...], octave
 
 def tone(color, field: np.ndarray, amount: float) -> np.ndarray:
     """(H, W, 3) a colour (sRGB in [0, 1]) made lighter and darker by a field about 0."""
-    return np.asarray(color, np.float32) * (1 + np.float32(amount) * field[..., None].astype(np.float32))
+    gain = 1 + np.float32(amount) * field.astype(np.float32)
+    return tinted(gain, color) if np.ndim(color) == 1 else np.asarray(color, np.float32) * thrice(gain)
+
+
+def mixed(color: np.ndarray, other: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """(H, W, 3) the one colour where `share` (H, W) is 0, the other where it is 1."""
+    return color + (other - color) * thrice(share)
 
 
 def as_bytes(field: np.ndarray) -> np.ndarray:
@@ -45,7 +51,7 @@ def wood(rng: np.random.Generator, metres: float, size: int) -> Material:
         field = field[(np.arange(size)[:, None] + shift) % size, np.arange(size)] + shade
         edge = np.minimum(across % 1, 1 - across % 1) * metres / count  # metres to the next gap
         gap = np.broadcast_to(np.clip(1.2 - edge / 0.0015, 0, 1), (size, size))
-    color = tone(base, field, rng.uniform(0.06, 0.16)) * (1 - 0.75 * gap[..., None])
+    color = tone(base, field, rng.uniform(0.06, 0.16)) * thrice(1 - 0.75 * gap)
     color = dirtied(rng, color, metres, rng.uniform(0, 0.35))
     rough = rng.uniform(0.3, 0.8) + 0.06 * fibre
     return Material(
@@ -64,8 +70,8 @@ def concrete(rng: np.random.Generator, metres: float, size: int) -> Material:
     grey = rng.uniform(0.22, 0.8) * (1 + rng.normal(0, 0.035, 3))
     stains, grain = clouds(rng, size, (metres * 4,) * 2), clouds(rng, size, (metres * 180,) * 2, 3)
     pits = np.clip(clouds(rng, size, (metres * 60,) * 2, 2) - rng.uniform(1.6, 3.0), 0, 1)
-    color = tone(grey, stains, rng.uniform(0.03, 0.1)) * (1 + rng.uniform(0.03, 0.16) * grain[..., None])
-    color = dirtied(rng, color * (1 - 0.5 * pits[..., None]), metres, rng.uniform(0, 0.3))
+    color = tone(grey, stains, rng.uniform(0.03, 0.1)) * thrice(1 + rng.uniform(0.03, 0.16) * grain)
+    color = dirtied(rng, color * thrice(1 - 0.5 * pits), metres, rng.uniform(0, 0.3))
     bump = as_bytes(0.6 + 0.12 * grain - 0.4 * pits)
     return Material(as_bytes(color), as_bytes(0.8 + 0.06 * stains), 0.0, bump=bump, bump_m=0.001)
 
@@ -78,11 +84,12 @@ def metal(rng: np.random.Generator, metres: float, size: int) -> Material:
     color = tone(base, brushed + 0.5 * blotch, 0.05)
     rust = np.clip((blotch + 0.4 * clouds(rng, size, (metres * 60,) * 2) - rng.uniform(0.6, 4)) * 2, 0, 1)
     brown = tone((0.36, 0.2, 0.1), clouds(rng, size, (metres * 80,) * 2), 0.2)
-    color = color * (1 - rust[..., None]) + brown * rust[..., None]
+    color = mixed(color, brown, rust)
     bump = brushed * 0.1
     if rng.random() < 0.25:
-        y, x = np.mgrid[:size, :size] / size * max(1, round(metres / 0.03)) * np.pi
-        bump = bump + np.maximum(np.sin(x) ** 8 * np.sin(y / 2) ** 2, np.sin(y) ** 8 * np.sin(x / 2) ** 2)
+        along = np.arange(size) / size * max(1, round(metres / 0.03)) * np.pi
+        one, two = np.sin(along) ** 8, np.sin(along / 2) ** 2  # lozenges standing and lying by turns
+        bump = bump + np.maximum(np.outer(two, one), np.outer(one, two))
     rough = rng.uniform(0.2, 0.55) + 0.04 * brushed + 0.4 * rust
     return Material(
         as_bytes(color), as_bytes(rough), as_bytes(1 - rust), bump=as_bytes(0.3 + 0.5 * bump), bump_m=0.0008
@@ -103,7 +110,7 @@ def fabric(rng: np.random.Generator, metres: float, size: int) -> Material:
         ] * 0.8
         color = color * (1 - mask) + np.asarray(colour(rng)) * mask
     folds = clouds(rng, size, (metres * 5,) * 2, 2)
-    color = color * (0.75 + 0.3 * weave[..., None]) * (1 + 0.05 * folds[..., None])
+    color = color * thrice((0.75 + 0.3 * weave) * (1 + 0.05 * folds))
     bump = as_bytes(0.5 + 0.12 * folds + 0.1 * weave)
     return Material(
         as_bytes(dirtied(rng, color, metres, rng.uniform(0, 0.3))), 0.95, 0.0, bump=bump, bump_m=0.004
@@ -135,7 +142,7 @@ def painted(rng: np.random.Generator, metres: float, size: int) -> Material:
     peel, blotch = clouds(rng, size, (metres * 120,) * 2, 2), clouds(rng, size, (metres * 4,) * 2)
     color = tone(base, 0.3 * peel + blotch, rng.uniform(0.0, 0.04))
     chips = np.clip((clouds(rng, size, (metres * 25,) * 2, 4) - rng.uniform(1.8, 5)) * 8, 0, 1)
-    color = color * (1 - chips[..., None]) + tone((0.4, 0.37, 0.34), peel, 0.2) * chips[..., None]
+    color = mixed(color, tone((0.4, 0.37, 0.34), peel, 0.2), chips)
     rough = rng.uniform(0.12, 0.75) + 0.03 * blotch + 0.3 * chips
     color = dirtied(rng, color, metres, rng.uniform(0, 0.3))
     return Material(
@@ -212,13 +219,10 @@ def colour(rng: np.random.Generator) -> tuple[float, float, float]:
 def dirtied(rng: np.random.Generator, color: np.ndarray, metres: float, amount: float) -> np.ndarray:
     """Stains, spots and scratches over a colour (H, W, 3), sparse to plenty."""
     size = len(color)
-    stain = np.clip(clouds(rng, size, (metres * 6,) * 2, 5) - 0.8, 0, 1.5)[..., None] * np.float32(amount)
-    color = np.asarray(color, np.float32)
-    color = (
-        color
-        * (1 - np.float32(0.6) * np.minimum(stain, 1))
-        * (1 - 0.03 * np.array([0, 1, 2], np.float32) * stain)
-    )
+    stain = np.clip(clouds(rng, size, (metres * 6,) * 2, 5) - 0.8, 0, 1.5) * np.float32(amount)
+    dark = 1 - np.float32(0.6) * np.minimum(stain, 1)
+    browner = [dark * (1 - np.float32(0.03 * k) * stain) for k in range(3)]  # less blue than red is left
+    color = np.asarray(color, np.float32) * cv2.merge(browner)
     lines = np.zeros((size, size), np.float32)
     for _ in range(int(rng.poisson(30 * amount))):
         a, angle, long = rng.uniform(0, size, 2), rng.uniform(0, np.pi), rng.exponential(0.12) * size
@@ -231,16 +235,16 @@ def dirtied(rng: np.random.Generator, color: np.ndarray, metres: float, amount: 
             1,
             cv2.LINE_AA,
         )
-    return np.clip(color * (1 + lines[..., None]), 0, 1)
+    return np.clip(color * thrice(1 + lines), 0, 1)
 
 
 def grass(rng: np.random.Generator, metres: float, size: int) -> Material:
     """A lawn, lush to dry, with bare spots."""
     base = np.array([rng.uniform(0.18, 0.42), rng.uniform(0.32, 0.48), rng.uniform(0.08, 0.2)])
     blades, tufts = clouds(rng, size, (metres * 60, metres * 200), 3), clouds(rng, size, (metres * 5,) * 2, 4)
-    color = tone(base, blades, rng.uniform(0.12, 0.25)) * (1 + 0.08 * tufts[..., None])
-    bare = np.clip((tufts + 0.3 * blades - rng.uniform(0.8, 3.0)) * 2, 0, 1)[..., None]
-    color = color * (1 - bare) + tone((0.42, 0.34, 0.24), blades, 0.15) * bare
+    color = tone(base, blades, rng.uniform(0.12, 0.25)) * thrice(1 + 0.08 * tufts)
+    bare = np.clip((tufts + 0.3 * blades - rng.uniform(0.8, 3.0)) * 2, 0, 1)
+    color = mixed(color, tone((0.42, 0.34, 0.24), blades, 0.15), bare)
     return Material(as_bytes(color), 0.95, 0.0, bump=as_bytes(0.5 + 0.15 * blades), bump_m=0.01)
 
 
@@ -262,7 +266,7 @@ def tiles(rng: np.random.Generator, metres: float, size: int) -> Material:
         odd = ((np.floor(x) + np.floor(y)) % 2)[..., None] * rng.uniform(0.3, 1.0)
         color = color * (1 - odd) + np.asarray(colour(rng)) * odd
     gap = np.clip(1.3 - joint / rng.uniform(0.003, 0.008), 0, 1)
-    color = dirtied(rng, color * (1 - 0.5 * gap[..., None]), metres, rng.uniform(0, 0.3))
+    color = dirtied(rng, color * thrice(1 - 0.5 * gap), metres, rng.uniform(0, 0.3))
     rough = float(rng.uniform(0.2, 0.9))
     return Material(as_bytes(color), rough, 0.0, bump=as_bytes(0.6 - 0.5 * gap), bump_m=0.002)
 

@@ -10,6 +10,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from .surfaces import thrice, tinted
+
 SIZE = (256, 512)  # of the maps made and read here
 TRACED = (128, 256)  # of what rays are drawn from: a larger one costs a fifth more time and shows the same
 
@@ -32,10 +34,17 @@ def vectors(size: tuple[int, int] = SIZE) -> np.ndarray:
 
 def irradiance(light: np.ndarray) -> float:
     """What an upward floor receives, over pi: how bright a white floor far from everything appears."""
-    _, elevation = directions(light.shape[:2])
-    h, w = light.shape[:2]
+    rows = light.reshape(len(light), -1).sum(1, dtype=np.float64) / 3  # not mean(-1): slow along three values
+    return float(rows @ _floor_sees(light.shape[:2]))
+
+
+@lru_cache(maxsize=4)
+def _floor_sees(size: tuple[int, int]) -> np.ndarray:
+    """(H,) how much one pixel of each row gives to an upward floor, over pi."""
+    _, elevation = directions(size)
+    h, w = size
     weight = np.cos(elevation) * np.clip(np.sin(elevation), 0, None) * (np.pi / h) * (2 * np.pi / w) / np.pi
-    return float((light.mean(-1) * weight).sum())
+    return weight[:, 0]
 
 
 def scaled(light: np.ndarray, strength: float) -> np.ndarray:
@@ -59,10 +68,11 @@ def with_lamp(light, azimuth_deg, elevation_deg, radius_deg, color, share) -> np
     """One more disc of light, which gives `share` of what there is."""
     a, e = np.deg2rad([azimuth_deg, elevation_deg])
     towards = np.array([np.cos(e) * np.cos(a), np.cos(e) * np.sin(a), np.sin(e)], np.float32)
-    angle = np.rad2deg(np.arccos(np.clip(vectors(light.shape[:2]) @ towards, -1, 1)))
-    disc = np.clip((radius_deg + 0.5 - angle) / 1.0, 0, 1)[..., None].astype(np.float32) * np.asarray(
-        color, np.float32
-    )
+    near = vectors(light.shape[:2]) @ towards
+    disc = np.zeros_like(light)
+    inner = near > np.cos(np.deg2rad(radius_deg + 0.6))  # few: arccos costs
+    angle = np.rad2deg(np.arccos(np.minimum(near[inner], 1)))
+    disc[inner] = np.clip(radius_deg + 0.5 - angle, 0, 1)[:, None] * np.asarray(color, np.float32)
     gives = max(irradiance(disc), 1e-9)
     return light + disc * np.float32(share * max(irradiance(light), 1e-9) / gives)
 
@@ -90,16 +100,14 @@ def rectangle(size, azimuth, elevation, half_width, half_height, softness=0.02) 
     """(H, W) cover of a rectangle seen from its middle; angles in radians."""
     v = vectors(size)
     ca, sa, ce, se = np.cos(azimuth), np.sin(azimuth), np.cos(elevation), np.sin(elevation)
-    towards, right, up = (
-        np.array([ce * ca, ce * sa, se]),
-        np.array([-sa, ca, 0]),
-        np.array([-se * ca, -se * sa, ce]),
-    )
+    towards = np.array([ce * ca, ce * sa, se], np.float32)
+    right, up = np.array([-sa, ca, 0], np.float32), np.array([-se * ca, -se * sa, ce], np.float32)
     depth = v @ towards
-    ahead = np.maximum(depth, 1e-6)
+    ahead = np.maximum(depth, np.float32(1e-6))
     x, y = np.abs(v @ right) / ahead, np.abs(v @ up) / ahead
-    inside = np.minimum(np.tan(half_width) - x, np.tan(half_height) - y) / softness + 0.5
-    return np.where(depth > 0, np.clip(inside, 0, 1), 0)
+    wide, high = np.float32(np.tan(half_width)), np.float32(np.tan(half_height))
+    inside = np.minimum(wide - x, high - y) * np.float32(1 / softness) + np.float32(0.5)
+    return np.where(depth > 0, np.clip(inside, 0, 1), np.float32(0))
 
 
 def studio(rng: np.random.Generator, size: tuple[int, int] = SIZE) -> np.ndarray:
@@ -114,33 +122,31 @@ def studio(rng: np.random.Generator, size: tuple[int, int] = SIZE) -> np.ndarray
         )  # fmt: skip
         kelvin = rng.uniform(-0.2, 0.2)
         color = np.array([1 + kelvin, 1, 1 - kelvin]) * rng.uniform(4, 25)
-        out += (cover[..., None] * color).astype(np.float32)
+        out += tinted(cover, color)
     return out
 
 
 def workshop(rng: np.random.Generator, size: tuple[int, int] = SIZE) -> np.ndarray:
     """A room: walls, benches, a ceiling with tubes or lamps, perhaps windows."""
     v = vectors(size)
-    half = np.array([rng.uniform(2, 7), rng.uniform(2, 7)])
+    half = np.array([rng.uniform(2, 7), rng.uniform(2, 7)], np.float32)
     top, bottom = rng.uniform(1.4, 4), -rng.uniform(0.8, 1.2)
     with np.errstate(divide="ignore"):
         reach = np.stack([
             half[0] / np.abs(v[..., 0]), half[1] / np.abs(v[..., 1]),
-            np.where(v[..., 2] > 0, top, bottom) / v[..., 2],
-        ], -1)  # fmt: skip
-    side = reach.argmin(-1)
-    place = v * reach.min(-1)[..., None]
+            np.where(v[..., 2] > 0, top, bottom).astype(np.float32) / v[..., 2],
+        ])  # fmt: skip
+    side = reach.argmin(0)
+    place = v * reach.min(0)[..., None]
     wall = np.array(rng.uniform(0.12, 0.75)) * (1 + rng.normal(0, 0.06, 3))
     floor = np.array(rng.uniform(0.06, 0.35)) * (1 + rng.normal(0, 0.1, 3))
     ceiling = np.array(rng.uniform(0.3, 0.8)) * (1 + rng.normal(0, 0.03, 3))
-    out = np.where((side == 2)[..., None], np.where(v[..., 2:] > 0, ceiling, floor), wall)
+    out = np.stack([wall, floor, ceiling]).astype(np.float32)[np.where(side == 2, 1 + (v[..., 2] > 0), 0)]
     for _ in range(rng.integers(3, 14)):  # shelves, boards, machines along the walls
         a, e = rng.uniform(0, 2 * np.pi), np.deg2rad(rng.uniform(-20, 15))
-        cover = rectangle(size, a, e, np.deg2rad(rng.uniform(2, 18)), np.deg2rad(rng.uniform(2, 14)))[
-            ..., None
-        ]
-        out = out * (1 - cover) + cover * rng.uniform(0.02, 0.6, 3)
-    out = out * 0.35
+        cover = rectangle(size, a, e, np.deg2rad(rng.uniform(2, 18)), np.deg2rad(rng.uniform(2, 14)))
+        out = _laid(out, cover, rng.uniform(0.02, 0.6, 3))
+    out *= np.float32(0.35)
     up = (side == 2) & (v[..., 2] > 0)
     tubes, pitch = rng.random() < 0.7, rng.uniform(1.0, 2.5)
     wide, long = (rng.uniform(0.05, 0.15), rng.uniform(0.5, 1.2)) if tubes else (rng.uniform(0.1, 0.3),) * 2
@@ -149,13 +155,18 @@ def workshop(rng: np.random.Generator, size: tuple[int, int] = SIZE) -> np.ndarr
         np.abs((place[..., 1] / (2 * pitch)) % 1 - 0.5) * 2 * pitch,
     )
     tint = np.array([1, rng.uniform(0.82, 1.0), rng.uniform(0.6, 1.05)])
-    out = out + (up & (x < wide) & (y < long))[..., None] * tint * rng.uniform(12, 40)
+    out += tinted(up & (x < wide) & (y < long), tint * rng.uniform(12, 40))
     for _ in range(rng.integers(0, 4)):
         a = rng.integers(0, 4) * np.pi / 2 + rng.uniform(-0.5, 0.5)
         shape = np.deg2rad([rng.uniform(4, 20), rng.uniform(5, 15)])
-        cover = rectangle(size, a, np.deg2rad(rng.uniform(5, 25)), *shape)[..., None]
-        out = out * (1 - cover) + cover * np.array([0.8, 0.92, 1.1]) * rng.uniform(2, 14)
-    return out.astype(np.float32)
+        cover = rectangle(size, a, np.deg2rad(rng.uniform(5, 25)), *shape)
+        out = _laid(out, cover, np.array([0.8, 0.92, 1.1]) * rng.uniform(2, 14))
+    return out
+
+
+def _laid(room: np.ndarray, cover: np.ndarray, color: np.ndarray) -> np.ndarray:
+    """(H, W, 3) float32: a colour laid over a room where `cover` (H, W) is 1."""
+    return room * thrice(1 - cover) + tinted(cover, color)
 
 
 LIGHTS = {"sky": sky, "studio": studio, "workshop": workshop}

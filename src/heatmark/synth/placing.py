@@ -13,12 +13,14 @@ from .assets import Asset
 
 def outline(asset: Asset, count: int = 200) -> np.ndarray:
     """(M, 3) vertices of an asset extreme in some of `count` directions: near enough its convex hull."""
-    vertices = np.concatenate([part.vertices for part in asset.parts]).astype(np.float64)
+    vertices = np.concatenate([part.vertices for part in asset.parts])
     i = np.arange(count) + 0.5
     z, a = 1 - 2 * i / count, np.pi * (1 + 5**0.5) * i
     r = np.sqrt(1 - z * z)
     ways = np.concatenate([np.stack([r * np.cos(a), r * np.sin(a), z], 1), np.eye(3), -np.eye(3)])
-    return vertices[np.unique((vertices.astype(np.float32) @ ways.T.astype(np.float32)).argmax(0))]
+    # not `@`, which wakes BLAS's threads for it, at ten times the cost; argmax is fast along rows alone
+    far = np.einsum("ij,jk->ik", ways.astype(np.float32), np.ascontiguousarray(vertices.T)).argmax(1)
+    return vertices[np.unique(far)].astype(np.float64)
 
 
 def rests(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

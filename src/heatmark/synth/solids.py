@@ -216,10 +216,16 @@ def inside(points: np.ndarray, polygons: Sequence[np.ndarray]) -> np.ndarray:
     odd = np.zeros(len(points), bool)
     for polygon in polygons:
         (x1, y1), (x2, y2) = polygon.T, np.roll(polygon, -1, 0).T
-        x, y = points[:, :1], points[:, 1:]
-        crosses = (y1 > y) != (y2 > y)
+        x, y = points.T
+        # only the pairs of a point and an edge that a level line through the point crosses
+        order = np.argsort(y)
+        first, last = np.searchsorted(y[order], np.stack([np.minimum(y1, y2), np.maximum(y1, y2)]), "left")
+        count = last - first
+        edge = np.repeat(np.arange(len(polygon)), count)
+        point = order[np.arange(len(edge)) - np.repeat(np.cumsum(count) - count - first, count)]
         slope = (x2 - x1) / np.where(y2 == y1, 1.0, y2 - y1)
-        odd ^= (crosses & (x < x1 + slope * (y - y1))).sum(1) % 2 == 1
+        left = x[point] < x1[edge] + slope[edge] * (y[point] - y1[edge])
+        odd ^= np.bincount(point[left], minlength=len(points)) % 2 == 1
     return odd
 
 
@@ -237,14 +243,12 @@ def plan(
 ) -> Plan:
     """Triangulate a CrossSection: its outline, its insets by `rims` mm, the outlines of `lines`, a loose
     grid."""
+    shape = shape.simplify(spacing * 0.02)  # insets cost by the edge, and round corners have hundreds
     outline = _contours(shape, spacing)
     within = [_contours(shape.offset(-d, _round_join(), 2.0, 32), spacing * 1.3) for d in rims]
-    within += [
-        _contours(
-            line ^ shape.offset(-max(rims, default=0.0) - 0.3 * spacing, _round_join(), 2.0, 32), spacing
-        )
-        for line in lines
-    ]
+    if lines:
+        middle = shape.offset(-max(rims, default=0.0) - 0.3 * spacing, _round_join(), 2.0, 32)
+        within += [_contours(line ^ middle, spacing) for line in lines]
     grid = grid or spacing * 2.5
     low, high = outline.min(0), outline.max(0)
     x, y = np.meshgrid(np.arange(low[0], high[0], grid), np.arange(low[1], high[1], grid * 0.87))

@@ -92,10 +92,23 @@ def spread(grid: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     if grid.shape == size:
         return grid
     (h, w), (down, across) = size, (size[0] / grid.shape[0], size[1] / grid.shape[1])
-    padded = np.pad(grid, 2, mode="wrap")
+    padded = cv2.copyMakeBorder(grid, 2, 2, 2, 2, cv2.BORDER_WRAP)
     wide = cv2.resize(padded, None, fx=across, fy=down, interpolation=cv2.INTER_CUBIC)
     y, x = int(np.ceil(1.5 * down)), int(np.ceil(1.5 * across))
     return wide[y : y + h, x : x + w]
+
+
+def thrice(field: np.ndarray) -> np.ndarray:
+    """A field (H, W) as (H, W, 3) float32. OpenCV spreads planes several times faster than NumPy does."""
+    plane = np.ascontiguousarray(field, np.float32)
+    return cv2.merge((plane, plane, plane))
+
+
+def tinted(field: np.ndarray, color: Color) -> np.ndarray:
+    """(H, W, 3) float32: a field (H, W) times a colour (3,)."""
+    return cv2.transform(
+        np.ascontiguousarray(field, np.float32), np.reshape(color, (3, 1)).astype(np.float32)
+    )
 
 
 def above(field: np.ndarray, threshold: float, soft: float = 0.04) -> np.ndarray:
@@ -159,19 +172,26 @@ class Layers:
         height: float = 0.0,
     ):
         """Lay something over the surface where `where` (H, W) is 1, in part where it is between."""
+        rows = np.flatnonzero(where.any(1))
+        if not len(rows):
+            return self
+        part = slice(rows[0], rows[-1] + 1)  # words and stripes are on a few rows
+        where = np.ascontiguousarray(where[part], np.float32)
         if color is not None:
-            paint = np.asarray(color, np.float32)
-            self.color += where[..., None] * (paint - self.color)
+            paint, own = np.asarray(color, np.float32), self.color[part]
+            own -= own * thrice(where)
+            own += tinted(where, paint) if paint.ndim == 1 else thrice(where) * paint[part]
         if roughness is not None:
-            self.rough += where * (roughness - self.rough)
+            self.rough[part] += where * (roughness - self.rough[part])
         if metallic is not None:
-            self.metal += where * (metallic - self.metal)
-        self.height += height * where
+            self.metal[part] += where * (metallic - self.metal[part])
+        if height:
+            self.height[part] += height * where
         return self
 
     def shade(self, field: np.ndarray, strength: float):
         """Lighten and darken with a field about 0.5."""
-        self.color *= 1 + strength * (field[..., None] - 0.5) * 2
+        self.color *= thrice(1 + strength * (field - 0.5) * 2)
         return self
 
     def material(self, bump_m: float = 0.0003, specular: float = 0.5, clearcoat: float = 0.0) -> Material:
