@@ -150,6 +150,19 @@ def test_another_background_leaves_the_object(layers, rng):
         assert made.poses == sample.poses
 
 
+def test_another_background_leaves_what_the_object_sits_on(layers, rng):
+    ids = layers.ids.copy()
+    ids[40:46, 10:60] = 7  # a bench below it
+    sat = Layers(**{**vars(layers), "ids": ids})
+    sample = develop(sat, Effects(seed=plain_seed()))
+    seen = [copied(sample, sat, rng, seats=[7]) for _ in range(12)]
+    bench = np.s_[42:44, 14:56]
+    there = [m for kind, m in seen if kind == "background"]
+    assert there and all(abs(m.picture[bench].astype(int) - sample.picture[bench]).mean() < 45 for m in there)
+    gone = [m for kind, m in (copied(sample, sat, rng) for _ in range(12)) if kind == "background"]
+    assert np.mean([abs(m.picture[bench].astype(int) - sample.picture[bench]).mean() for m in gone]) > 20
+
+
 def test_copies_are_of_both_kinds_and_a_hidden_object_gets_an_occluder(layers, rng):
     sample = develop(layers, Effects(seed=plain_seed()))
     assert {copied(sample, layers, rng)[0] for _ in range(12)} == {"occluder", "background"}

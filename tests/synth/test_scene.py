@@ -183,3 +183,11 @@ def test_folders_of_photographs_are_used(bar, tmp_path):
     scenes = [invent(settings, 0, i) for i in range(8)]
     assert {s.background.path for s in scenes} == {str(tmp_path / "a.jpg"), str(tmp_path / "b.png")}
     assert all(s.ground and s.ground.kind == "photo" and s.ground.path for s in scenes)
+
+
+def test_grass_lies_and_no_wall_is_made_of_it(bar):
+    settings = of(bar, background={"kinds": {"walls": 1.0}}, ground={"kinds": {"grass": 3.0, "wood": 1.0}})
+    scenes = [invent(settings, 0, index) for index in range(12)]
+    walls = [wall.surface.kind for scene in scenes for wall in scene.walls]
+    assert "grass" not in walls and "wood" in walls
+    assert "grass" in [scene.ground.kind for scene in scenes if scene.ground is not None]

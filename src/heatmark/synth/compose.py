@@ -77,14 +77,24 @@ def metered(light: np.ndarray) -> float:
 
 
 def copied(
-    sample: Sample, layers: Layers | None, rng: np.random.Generator, photos: Sequence[Path] = ()
+    sample: Sample,
+    layers: Layers | None,
+    rng: np.random.Generator,
+    photos: Sequence[Path] = (),
+    seats: Sequence[int] = (),
 ) -> tuple[str, Sample]:
     """The paper's copy: a random thing in front ("occluder"), or another "background"; each half of the
-    time."""
+    time.
+
+    Args:
+        seats: the ids of what objects sit on, which a background must not take from under them.
+    """
     tiny = sample.mask is None or (sample.mask > 0).sum() < TINY
-    if tiny or rng.random() < 0.5:
+    parted = layers is None or sample.mask is None or not np.array_equal(sample.mask, layers.mask)
+    if tiny or (len(seats) and parted) or rng.random() < 0.5:
         return "occluder", with_occluder(sample, rng, photos, layers)
-    return "background", with_background(sample, rng, photos)
+    kept = np.isin(layers.ids, list(seats)) if layers is not None and len(seats) else None
+    return "background", with_background(sample, rng, photos, kept)
 
 
 def with_occluder(
@@ -117,16 +127,21 @@ def with_occluder(
     return sample
 
 
-def with_background(sample: Sample, rng: np.random.Generator, photos: Sequence[Path] = ()) -> Sample:
-    """Everything but the labelled objects replaced, by a photograph or an invented picture, with a random
-    blend.
+def with_background(
+    sample: Sample,
+    rng: np.random.Generator,
+    photos: Sequence[Path] = (),
+    kept: np.ndarray | None = None,
+) -> Sample:
+    """Everything but the labelled objects, and the pixels `kept` (H, W), replaced, by a photograph or an
+    invented picture, with a random blend.
 
     What hid a part of an object goes too, and its landmarks there stay hidden: the object has a hole.
     """
     assert sample.mask is not None
     back = scraps.background(rng, sample.size, photos)
-    own = (sample.mask > 0).astype(np.float32)
-    picture = _blended(back, sample.picture, _softened(own), rng)
+    own = sample.mask > 0 if kept is None else (sample.mask > 0) | kept
+    picture = _blended(back, sample.picture, _softened(own.astype(np.float32)), rng)
     return replace(sample, picture=picture, depth=None)
 
 

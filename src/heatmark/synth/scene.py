@@ -24,6 +24,7 @@ from .settings import Strict, first_fault
 from .settings import settings_of as settings_of
 from .things import build, families, outline, sits, tools
 
+LYING = ("grass",)  # kinds of ground that no wall is made of
 KIN = 64  # different objects that lie beside the first; each has many sizes, and is kept once built
 CROWDED = 0.6  # of somebody's box that may be hidden by others
 LEAST = 0.18  # of the picture's shorter side, that an object labelled beside the first is long
@@ -282,9 +283,13 @@ def _viewed(
     return fov, matrix, bool(as_meant and (anywhere or matrix[2, 3] > 0.02))
 
 
-def _surface(rng: np.random.Generator, settings: SceneSettings, view_m: float) -> Surface:
+def _surface(
+    rng: np.random.Generator, settings: SceneSettings, view_m: float, standing: bool = False
+) -> Surface:
+    """What the ground is made of; or, `standing`, a wall, which is never what only lies."""
     ours = settings.ground
-    kind = _kind(rng, ours.kinds, ours.folder, "photo")
+    left = {kind: weight for kind, weight in ours.kinds.items() if kind not in LYING or not standing}
+    kind = _kind(rng, left if set(left) - {"photo"} or ours.folder else ours.kinds, ours.folder, "photo")
     shown = files(ours.folder, PICTURES) if kind == "photo" and ours.folder else ()
     return Surface(
         kind=kind,
@@ -312,9 +317,8 @@ def _background(
         ahead = np.rad2deg(np.arctan2(forward[1], forward[0])) + rng.uniform(-30, 30)
         for turn in (0, rng.choice([-90, 90]))[: rng.integers(1, 3)]:
             distance = view_m * rng.uniform(0.6, 3.0)
-            walls.append(
-                Wall(surface=_surface(rng, settings, view_m), distance_m=distance, azimuth_deg=ahead + turn)
-            )
+            surface = _surface(rng, settings, view_m, standing=True)
+            walls.append(Wall(surface=surface, distance_m=distance, azimuth_deg=ahead + turn))
     return Background(kind="environment", seed=seed), tuple(walls)
 
 

@@ -103,7 +103,8 @@ class Studio:
         layers = self.renderer.draw(ready)
         sample = develop(layers, ready.scene.effects, self._name(index))
         chances = (np.random.default_rng([self.seed, index, 29, copy]) for copy in range(self.copies))
-        return [("rendered", sample)] + [copied(sample, layers, rng, self.photos) for rng in chances]
+        seats = [i for i, placed in enumerate(ready.scene.objects) if placed.source.kind == "seat"]
+        return [("rendered", sample)] + [copied(sample, layers, rng, self.photos, seats) for rng in chances]
 
     def _name(self, index: int) -> str:
         return f"{self.settings.objects[0]} {self.seed} {index}"
