@@ -119,7 +119,9 @@ FAULTS = {
     "image 1: id: the id stands twice": lambda r: second(r).update(id=1),
     "annotations: wanted a list, it is missing": lambda r: r.pop("annotations"),
     "no category has keypoints": lambda r: r["categories"][0].pop("keypoints"),
-    "category 1: keypoints: skeleton counts": lambda r: r["categories"][0].update(skeleton=[[0, 1]]),
+    "category 1: skeleton: counts keypoints 1": lambda r: r["categories"][0].update(skeleton=[[0, 1]]),
+    "category 1: skeleton: wanted pairs": lambda r: r["categories"][0].update(skeleton="abc"),
+    "annotation 1: keypoints: .*finite": lambda r: first(r)["keypoints"].__setitem__(0, 10**400),
     "category 1: .*'nose'": lambda r: r["categories"][0].update(mirror=[["nose", "jaw_a"]]),
 }  # fmt: skip
 
@@ -129,7 +131,7 @@ def test_every_fault_names_the_file_the_entry_and_the_field(folder, says):
     changed(folder, FAULTS[says])
     with pytest.raises(DataError, match=says) as error:
         open_dataset(folder)
-    assert str(error.value).startswith("annotations.json: ") and "\n" not in str(error.value)
+    assert str(error.value).startswith(f"{folder / 'annotations.json'}: ") and "\n" not in str(error.value)
 
 
 def test_examine_lists_every_fault_and_keeps_the_rest(folder):
@@ -176,6 +178,7 @@ def test_broken_json_and_wrong_paths_are_one_line(tmp_path):
     for text, says in (
         ("", "empty"),
         ("{", "not valid JSON"),
+        ("[" * 100_000, "not valid JSON .*recursion"),
         ("[]", "got a list"),
         ("{}", "images: wanted a list"),
     ):

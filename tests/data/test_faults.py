@@ -179,7 +179,12 @@ def test_masks_must_fit_their_picture_and_its_instances(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text, what", [("", "empty"), ("{'a': 1}", "no JSON: line 1, column 2"), ("[]", "got a list")]
+    "text, what",
+    [
+        ("", "empty"),
+        ("{'a': 1}", "not valid JSON (Expecting property"),
+        ("[]", "got a list"),
+    ],
 )
 def test_a_file_that_is_no_dataset_is_one_fault(tmp_path, text, what):
     (line,) = told(saved(tmp_path, text))

@@ -233,6 +233,18 @@ def test_a_file_of_something_else_is_refused_in_one_line(tmp_path, name):
     assert "\n" not in str(error.value) and name in str(error.value)
 
 
+JUNK = [b"\xff\xfe\x00\x01" * 20, b"", b"<html>", b"[" * 100_000, b'{"a":']
+
+
+@pytest.mark.parametrize("form", formats.READERS)
+@pytest.mark.parametrize("ending", ["json", "yaml", "csv", "xml"])
+def test_every_reader_refuses_what_is_no_text_of_its_kind_with_the_files_name(tmp_path, form, ending):
+    for junk in JUNK:
+        (tmp_path / f"labels.{ending}").write_bytes(junk)
+        with pytest.raises((UserError, DataError), match=f"labels.{ending}"):
+            formats.read(tmp_path / f"labels.{ending}", form)
+
+
 @pytest.mark.parametrize("form", ["label-studio", "labelme"])
 @pytest.mark.parametrize("value", [None, 7, "x", [], [[1]]])
 def test_json_of_another_shape_is_refused_with_its_place(tmp_path, form, value):

@@ -10,22 +10,20 @@ A faulty box or picture ends no training of thousands: it is left out, and named
 The boxes of all these formats are measured from the picture's edge, as ours are.
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from ..errors import DataError, UserError, unknown
 from ..geometry import boxes_around
 from ..skeletons import PRODUCT
 from ..types import Poses, Skeleton
 from .coco import _images_beside, annotation_file
-from .pictures import shaped, size_of
-from .records import Dataset, Record, read_bytes
+from .pictures import numbers, shaped, size_of
+from .records import Dataset, Record, read_json, read_text, read_yaml
 from .yolo import SPLITS, _classes, _label_of, _pictures
 
 LEFT_OUT = "left_out"  # of Dataset.info: what is wrong, a line each
@@ -139,10 +137,7 @@ def read_coco(path: str | Path, category: str | None = None) -> Dataset:
         UserError: no such file or category. DataError: it is not as COCO writes it.
     """
     file = annotation_file(Path(path))
-    try:
-        raw = json.loads(read_bytes(file))
-    except ValueError as error:
-        raise DataError(f"{file}: is no JSON ({error})") from error
+    raw = read_json(file)
     with shaped(str(file), "COCO"):
         names = {c["id"]: str(c["name"]) for c in raw["categories"]}
         if category is not None and category not in names.values():
@@ -156,7 +151,7 @@ def read_coco(path: str | Path, category: str | None = None) -> Dataset:
         folder, found = _images_beside(file), []
         for number, image in enumerate(raw["images"], 1):
             mine = labels[image["id"]]
-            given = np.array([_numbers(label.get("bbox"), 4) for label in mine]).reshape(-1, 4)
+            given = np.array([numbers(label.get("bbox"), 4) for label in mine]).reshape(-1, 4)
             given[:, 2:] += given[:, :2]
             quads = np.array([_corners(label.get("segmentation")) for label in mine]).reshape(-1, 4, 2)
             name = f"{file.name}: annotation "
@@ -175,19 +170,10 @@ def read_coco(path: str | Path, category: str | None = None) -> Dataset:
     return gathered(file.parent, skeleton, found, file)
 
 
-def _numbers(given: Any, count: int) -> np.ndarray:
-    """(count,) float64; all NaN where it is anything else."""
-    try:
-        row = np.array(given, np.float64)
-    except (TypeError, ValueError):
-        return np.full(count, np.nan)
-    return row if row.shape == (count,) else np.full(count, np.nan)
-
-
 def _corners(outline: Any) -> np.ndarray:
     """(4, 2) of COCO's outline if it is one polygon of four corners, else NaN."""
     lone = outline[0] if isinstance(outline, list) and len(outline) == 1 else None
-    return _numbers(lone, CORNERS).reshape(4, 2)
+    return numbers(lone, CORNERS).reshape(4, 2)
 
 
 def read_yolo(path: str | Path, category: str | None = None) -> Dataset:
@@ -206,10 +192,7 @@ def read_yolo(path: str | Path, category: str | None = None) -> Dataset:
     if not files or not files[0].is_file():
         raise UserError(f"{path}: no YAML file of a YOLO dataset")
     file = files[0]
-    try:
-        settings = yaml.safe_load(read_bytes(file))
-    except yaml.YAMLError as error:
-        raise DataError(f"{file}: not valid YAML ({str(error).splitlines()[0]})") from error
+    settings = read_yaml(file)
     if not isinstance(settings, dict):
         raise DataError(f"{file}: wanted train, val and names, got a {type(settings).__name__}")
     classes = _classes(settings, file)
@@ -226,7 +209,7 @@ def _yolo_record(
     picture: Path, number: int, wanted: set[int], skeleton: Skeleton
 ) -> tuple[Record | None, list[str]]:
     label = _label_of(picture)
-    lines = label.read_text(encoding="utf-8").splitlines() if label.is_file() else []
+    lines = read_text(label).splitlines() if label.is_file() else []
     try:
         h, w = size_of(picture)
     except DataError as error:

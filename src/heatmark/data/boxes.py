@@ -1,6 +1,5 @@
 """Boxes of a COCO file, annotations or results, for the pictures of a dataset: where a model shall look."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,8 +8,8 @@ import numpy as np
 
 from ..errors import DataError, UserError
 from ..types import Boxes
-from .pictures import shaped
-from .records import Record
+from .pictures import numbers, shaped
+from .records import Record, read_json
 
 PERSON = 1  # COCO's category, the one that is taken where results have several
 
@@ -28,13 +27,9 @@ def read(path: Path, records: Sequence[Record]) -> tuple[dict[int, Boxes], list[
         DataError: no box is for any of the records, or the first entry that is wrong: no area, outside its
             picture, a score that is not finite.
     """
-    try:
-        raw = json.loads(path.read_bytes())
-    except OSError as error:
-        what = "boxes must be 'truth', 'whole', 'detector' or a file"
-        raise UserError(f"{what}: {path}: {error.strerror}") from error
-    except ValueError as error:
-        raise DataError(f"{path}: is no JSON ({error})") from error
+    if not path.is_file():
+        raise UserError(f"{path}: no such file of boxes; boxes are 'truth', 'whole', 'detector' or a file")
+    raw = read_json(path)
     with shaped(str(path), "COCO"):
         return _by_id(raw, path, records)
 
@@ -78,11 +73,12 @@ def _by_id(raw: Any, path: Path, records: Sequence[Record]) -> tuple[dict[int, B
 
 def _box(row: Any, where: str) -> list[float]:
     """x1, y1, x2, y2 and the score. Raises DataError."""
-    box = np.array(row.get("bbox") if isinstance(row, dict) else None, np.float64)
-    if box.shape != (4,) or not np.isfinite(box).all() or (box[2:] <= 0).any():
-        raise DataError(f"{where}: bbox: wanted finite x, y, w, h with an area, got {box.tolist()}")
+    said = row.get("bbox") if isinstance(row, dict) else None
+    box = numbers(said, 4)
+    x1, y1, x2, y2 = x1_y1_x2_y2 = [*box[:2], *(box[:2] + box[2:])]
+    if not (np.isfinite(box).all() and x1 < x2 and y1 < y2):
+        raise DataError(f"{where}: bbox: wanted finite x, y, w, h with an area, got {said}")
     score = row.get("score", 1.0)
     if not isinstance(score, (int, float)) or not np.isfinite(score):
         raise DataError(f"{where}: score: wanted a finite number, got {score!r}")
-    x, y, w, h = box.tolist()
-    return [x, y, x + w, y + h, float(score)]
+    return [*x1_y1_x2_y2, float(score)]

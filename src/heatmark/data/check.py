@@ -4,7 +4,6 @@ The JSON is judged as it stands in the file, before any reader has changed it, s
 the numbers that its author wrote (COCO pixels, counted from 0). Pictures are unpacked whole, in threads.
 """
 
-import json
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -17,7 +16,7 @@ from ..errors import DataError, UserError
 from ..imaging.decode import decode, decode_plane
 from ..types import ABSENT, HIDDEN, SEEN, Skeleton
 from .coco import SLACK, _images_beside, annotation_file, examine
-from .records import Dataset, Fault, Record, sample
+from .records import Dataset, Fault, Record, read_json, sample
 
 
 def faults(
@@ -119,21 +118,9 @@ def _parsed(annotations: Path) -> tuple[dict[str, list] | None, list[Fault]]:
         return None, [Fault(name, "", field, what)]
 
     try:
-        data = annotations.read_bytes()
-        raw = json.loads(data)
-    except FileNotFoundError:
-        return fault(f"no such file in {annotations.parent}")
-    except OSError as error:
-        return fault(f"cannot be read: {error.strerror}")
-    except UnicodeDecodeError as error:
-        return fault(f"is not UTF-8 text (byte {error.start})")
-    except json.JSONDecodeError as error:
-        what = (
-            "is empty"
-            if not data.strip()
-            else f"is no JSON: line {error.lineno}, column {error.colno}: {error.msg}"
-        )
-        return fault(what)
+        raw = read_json(annotations)
+    except DataError as error:
+        return fault(str(error).removeprefix(f"{annotations}: "))
     if not isinstance(raw, dict):
         return fault(f"wanted an object with images, annotations and categories, got a {type(raw).__name__}")
     lists: dict[str, list] = {}

@@ -15,7 +15,7 @@ The oddities of the format end here:
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,8 @@ import numpy as np
 from ..errors import DataError, HeatmarkError, UserError, unknown
 from ..skeletons import PEOPLE
 from ..types import ABSENT, Poses, Skeleton
-from .records import Dataset, Fault, Record, read_bytes, write_whole
+from .pictures import numbers
+from .records import Dataset, Fault, Record, read_json, write_whole
 
 SLACK = 1.0  # pixels a labelled point may lie outside its picture: clicks on the very border
 
@@ -45,7 +46,7 @@ def read(path: str | Path, category: str | None = None, images: str | Path | Non
     dataset, faults = examine(path, category, images)
     if faults or dataset is None:
         more = f" (and {len(faults) - 1} more; `heatmark check` lists them)" if len(faults) > 1 else ""
-        raise DataError(f"{faults[0]}{more}")
+        raise DataError(f"{replace(faults[0], file=str(annotation_file(Path(path))))}{more}")
     return dataset
 
 
@@ -66,7 +67,7 @@ def examine(
     try:
         skeleton = _skeleton(chosen)
     except (HeatmarkError, TypeError, ValueError, AttributeError, IndexError, KeyError) as error:
-        notes.add(f"category {chosen.get('id')}", "keypoints", str(error))
+        notes.add(f"category {chosen.get('id')}", "", str(error))
         return None, notes.faults
     folder = Path(images) if images else _images_beside(file)
     pictures = _pictures(raw["images"], folder, notes)
@@ -169,9 +170,9 @@ class _Notes:
 
 def _parsed(file: Path, notes: _Notes) -> dict[str, Any] | None:
     try:
-        raw = json.loads(read_bytes(file))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        notes.add("", "", f"not valid JSON ({error})" if file.stat().st_size else "the file is empty")
+        raw = read_json(file)
+    except DataError as error:
+        notes.add("", "", str(error).removeprefix(f"{file}: "))
         return None
     if not isinstance(raw, dict):
         notes.add(
@@ -213,11 +214,12 @@ def _category(categories: list, wanted: str | None, notes: _Notes) -> dict[str, 
 def _skeleton(category: Mapping[str, Any]) -> Skeleton:
     names = tuple(category["keypoints"])
     if not all(isinstance(n, str) for n in names):
-        raise DataError(f"wanted names, got {list(names)}")
-    bones = tuple(
-        (names[_from_one(a, names)], names[_from_one(b, names)]) for a, b in category.get("skeleton") or []
-    )
-    pairs = [(n, "right_" + n[5:]) for n in names if n.startswith("left_") and "right_" + n[5:] in names]
+        raise DataError(f"keypoints: wanted names, got {list(names)}")
+    pairs = category.get("skeleton") or []
+    if not isinstance(pairs, list) or not all(isinstance(p, list) and len(p) == 2 for p in pairs):
+        raise DataError(f"skeleton: wanted pairs of numbers of keypoints, got {pairs!r:.80}")
+    bones = tuple((names[_from_one(a, names)], names[_from_one(b, names)]) for a, b in pairs)
+    sides = [(n, "right_" + n[5:]) for n in names if n.startswith("left_") and "right_" + n[5:] in names]
     sigmas: Any = category.get("sigmas")
     if isinstance(sigmas, list):
         if len(sigmas) != len(names):
@@ -231,7 +233,7 @@ def _skeleton(category: Mapping[str, Any]) -> Skeleton:
         category["name"],
         names,
         bones,
-        mirror=tuple(map(tuple, category["mirror"])) if category.get("mirror") is not None else tuple(pairs),
+        mirror=tuple(map(tuple, category["mirror"])) if category.get("mirror") is not None else tuple(sides),
         interchangeable=tuple(map(tuple, category.get("interchangeable") or [])),
         parts=parts or {},
         sigmas=sigmas or {},
@@ -240,7 +242,7 @@ def _skeleton(category: Mapping[str, Any]) -> Skeleton:
 
 def _from_one(number: Any, names: Sequence[str]) -> int:
     if not _whole(number) or not 1 <= number <= len(names):
-        raise DataError(f"skeleton counts keypoints 1..{len(names)}, got {number!r}")
+        raise DataError(f"skeleton: counts keypoints 1..{len(names)}, got {number!r}")
     return number - 1
 
 
@@ -375,5 +377,5 @@ def _numbers(values: Any, count: int) -> bool:
         isinstance(values, list)
         and len(values) == count
         and all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values)
-        and bool(np.isfinite(values).all())
+        and bool(np.isfinite(numbers(values, count)).all())
     )

@@ -6,17 +6,14 @@ format knows no hidden ones. It has no boxes: they are drawn around the points. 
 project's config.yaml, if it is there.
 """
 
-import csv
-import io
 from pathlib import Path
 
 import numpy as np
-import yaml
 
 from ..errors import DataError, UserError
 from ..types import SEEN, Skeleton
 from .pictures import poses_of, shaped, size_of
-from .records import Dataset, Record, read_bytes
+from .records import Dataset, Record, read_csv, read_yaml
 
 
 def read(path: str | Path, category: str | None = None) -> Dataset:
@@ -53,10 +50,7 @@ def read(path: str | Path, category: str | None = None) -> Dataset:
 
 def _frames(file: Path) -> dict[Path, dict[str, dict[str, tuple[float, float, int]]]]:
     """Picture -> individual -> {body part: (x, y, v)} in our pixels."""
-    try:
-        table = list(csv.reader(io.StringIO(read_bytes(file).decode())))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{file}: not a CSV text file ({error})") from error
+    table = read_csv(file)
     head = {row[0]: row for row in table[:4] if row}
     if "bodyparts" not in head or "coords" not in head:
         raise DataError(f"{file}: wanted header rows scorer, bodyparts, coords, got {', '.join(head)}")
@@ -102,10 +96,7 @@ def _skeleton(folder: Path, names: tuple[str, ...], category: str | None) -> Ske
     config = next((f for f in (folder / "config.yaml", folder.parent / "config.yaml") if f.is_file()), None)
     settings = {}
     if config is not None:
-        try:
-            settings = yaml.safe_load(read_bytes(config)) or {}
-        except yaml.YAMLError as error:
-            raise DataError(f"{config}: not valid YAML ({str(error).splitlines()[0]})") from error
+        settings = read_yaml(config) or {}
     with shaped(str(config), "DeepLabCut"):
         bones = tuple((a, b) for a, b in settings.get("skeleton") or [] if a in names and b in names)
         return Skeleton(category or str(settings.get("Task") or folder.resolve().name), names, bones)

@@ -1,12 +1,11 @@
 """Every format of labelled photographs that is read, by name; and which one a path is in."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
-from ..errors import UserError, unknown
+from ..errors import DataError, UserError, unknown
 from . import boxed, coco, cvat, dlc, label_studio, labelme, mpii, pascal3d, posetrack, sku110k, yolo
-from .records import Dataset
+from .records import Dataset, read_json
 
 READERS: dict[str, Callable[[str | Path, str | None], Dataset]] = {
     "coco": coco.read,
@@ -53,7 +52,8 @@ def guess(path: str | Path) -> str:
     }  # fmt: skip
     look = by_suffix.get(path.suffix.lower())
     if (form := look(path) if look else None) is None:
-        raise UserError(f"{path}: cannot tell the format; say one of: {', '.join(READERS)}")
+        said = "its format cannot be told; `heatmark convert` takes one of these with --from"
+        raise UserError(f"{path}: {said}: {', '.join(READERS)}")
     return form
 
 
@@ -104,8 +104,8 @@ def _of_json(file: Path) -> str | None:
     if file.stat().st_size > LARGE:
         return "coco"
     try:
-        raw = json.loads(file.read_bytes())
-    except (OSError, ValueError):
+        raw = read_json(file)
+    except DataError:
         return None
     if posetrack.is_mine(raw):
         return "posetrack"

@@ -5,7 +5,6 @@ Points belong to the rectangle that is their parent, or else to the only one tha
 rectangles the points of a picture are one instance. The format knows no hidden landmarks: all are seen.
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import numpy as np
 from ..errors import DataError, UserError
 from ..types import SEEN, Skeleton
 from .pictures import beside, poses_of, shaped, size_of
-from .records import Dataset, Record, read_bytes
+from .records import Dataset, Record, read_json
 
 KINDS = ("keypointlabels", "rectanglelabels")
 
@@ -60,18 +59,15 @@ def _file(path: Path) -> Path:
         return path
     for file in sorted(path.glob("*.json")) if path.is_dir() else ():
         try:
-            if is_mine(json.loads(read_bytes(file))):
+            if is_mine(read_json(file)):
                 return file
-        except ValueError:
+        except DataError:
             continue
     raise UserError(f"{path}: no Label Studio export (JSON, a list of tasks)")
 
 
 def _tasks(file: Path) -> list:
-    try:
-        raw = json.loads(read_bytes(file))
-    except ValueError as error:
-        raise DataError(f"{file}: not valid JSON ({error})") from error
+    raw = read_json(file)
     if not isinstance(raw, list):
         raise DataError(
             f"{file}: wanted a list of tasks, got a {type(raw).__name__}; export as JSON, not as JSON-MIN"

@@ -5,7 +5,6 @@ Points with the same `group_id` are one instance; without one, all points of a p
 flags say hidden or occluded is hidden, any other is seen.
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import numpy as np
 from ..errors import DataError, UserError
 from ..types import HIDDEN, SEEN, Skeleton
 from .pictures import beside, poses_of, shaped, size_of
-from .records import Dataset, Record, read_bytes
+from .records import Dataset, Record, read_json
 
 HIDING = ("hidden", "occluded")
 
@@ -52,10 +51,7 @@ def read(path: str | Path, category: str | None = None) -> Dataset:
 
 def _page(file: Path) -> dict[str, Any] | None:
     """A labelme file's contents, or None for any other JSON."""
-    try:
-        raw = json.loads(read_bytes(file))
-    except ValueError as error:
-        raise DataError(f"{file}: not valid JSON ({error})") from error
+    raw = read_json(file)
     mine = isinstance(raw, dict) and isinstance(raw.get("shapes"), list) and "imagePath" in raw
     return raw if mine else None
 

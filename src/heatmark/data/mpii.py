@@ -11,7 +11,6 @@ The oddities of the format end here:
 - the JSON does not tell hidden landmarks from seen ones, and the .mat not for all: then they are seen.
 """
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from ..errors import DataError, UserError
 from ..skeletons import MPII16
 from ..types import ABSENT, HIDDEN, SEEN, Poses
 from .pictures import beside, shaped, size_of
-from .records import Dataset, Record, read_bytes
+from .records import Dataset, Record, read_json
 
 OFFICIAL = "mpii_human_pose*.mat"
 TRUTH = "gt_valid.mat"  # of HRNet's authors: head boxes in the order of valid.json
@@ -68,10 +67,7 @@ def _file(path: Path) -> Path:
 
 def _of_json(file: Path) -> Iterable[tuple[str, dict[str, Any]]]:
     """(where, row) of each person, a row as in the JSON, `head_box` added."""
-    try:
-        raw = json.loads(read_bytes(file))
-    except ValueError as error:
-        raise DataError(f"{file}: not valid JSON ({error})") from error
+    raw = read_json(file)
     if not isinstance(raw, list):
         raise DataError(f"{file}: wanted a list of people, got a {type(raw).__name__}")
     heads = _heads(file.parent / TRUTH, len(raw)) if file.stem == "valid" else None

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -25,6 +26,19 @@ def shaped(where: str, form: str) -> Iterator[None]:
         raise
     except (TypeError, ValueError, AttributeError, KeyError, IndexError, OverflowError) as error:
         raise DataError(f"{where}: not as {form} writes it ({type(error).__name__}: {error})") from error
+
+
+def numbers(given: Any, count: int) -> np.ndarray:
+    """(count,) float64 of what a file holds; all NaN where it is anything else.
+
+    >>> numbers([1, 2.5], 2).tolist(), numbers("12", 2).tolist(), numbers([1, 10**400], 2).tolist()
+    ([1.0, 2.5], [nan, nan], [nan, nan])
+    """
+    try:
+        row = np.array(given, np.float64)
+    except (TypeError, ValueError, OverflowError):
+        return np.full(count, np.nan)
+    return row if row.shape == (count,) else np.full(count, np.nan)
 
 
 def size_of(path: Path) -> tuple[int, int]:

@@ -22,7 +22,7 @@ from ..errors import DataError, UserError
 from ..skeletons import COCO17, SIGMAS
 from ..types import ABSENT, SEEN, Poses, Skeleton
 from .pictures import beside, boxes_from, shaped, size_of
-from .records import Dataset, Record, read_bytes, write_whole
+from .records import Dataset, Record, read_json, write_whole
 
 NECK = "head_bottom"  # as 2018 calls it; 2017's program says neck
 LANDMARKS = tuple({"left_eye": NECK, "right_eye": "head_top"}.get(n, n) for n in COCO17.landmarks)
@@ -134,10 +134,7 @@ def _rect(poses: Poses, n: int, track: int) -> dict[str, Any]:
 
 def _page(file: Path) -> dict[str, Any] | None:
     """A PoseTrack file's contents, or None for any other JSON."""
-    try:
-        raw = json.loads(read_bytes(file))
-    except ValueError as error:
-        raise DataError(f"{file}: not valid JSON ({error})") from error
+    raw = read_json(file)
     return raw if is_mine(raw) else None
 
 

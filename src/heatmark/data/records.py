@@ -4,6 +4,9 @@ A record knows where its picture lies and opens it only when asked (`sample`). F
 at all.
 """
 
+import csv
+import io
+import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,6 +14,7 @@ from pathlib import Path
 from typing import Any, overload
 
 import numpy as np
+import yaml
 
 from ..errors import DataError
 from ..imaging.decode import LIMIT, decode, decode_plane
@@ -96,6 +100,41 @@ def read_bytes(path: Path) -> bytes:
         raise DataError(f"{path}: there is no such file") from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def read_text(path: Path) -> str:
+    """A text file. Raises DataError where there is none, or it is not UTF-8."""
+    try:
+        return read_bytes(path).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: is not UTF-8 text (byte {error.start})") from error
+
+
+def read_json(path: Path) -> Any:
+    """What a JSON file holds. Raises DataError where there is none, or it is empty or not JSON."""
+    data = read_bytes(path)
+    if not data.strip():
+        raise DataError(f"{path}: the file is empty")
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError) as error:  # not JSON, not text, or nested without end
+        raise DataError(f"{path}: not valid JSON ({error})") from error
+
+
+def read_yaml(path: Path) -> Any:
+    """What a YAML file holds. Raises DataError where there is none, or it is not YAML."""
+    try:
+        return yaml.safe_load(read_bytes(path))
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise DataError(f"{path}: not valid YAML ({' '.join(str(error).split())[:160]})") from error
+
+
+def read_csv(path: Path) -> list[list[str]]:
+    """The rows of a CSV file. Raises DataError where there is none, or it is not text."""
+    try:
+        return list(csv.reader(io.StringIO(read_text(path))))
+    except csv.Error as error:
+        raise DataError(f"{path}: not a CSV text file ({error})") from error
 
 
 def sample(record: Record, planes: bool = False, limit: int = LIMIT) -> Sample:

@@ -5,7 +5,6 @@ archive, and some boxes have no area: both are left out and named (see boxed). A
 """
 
 import csv
-import io
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,7 @@ import numpy as np
 from ..errors import DataError, UserError
 from .boxed import gathered, record, skeleton_called
 from .pictures import ENDINGS
-from .records import Dataset, read_bytes
+from .records import Dataset, read_csv
 
 COLUMNS = ("image", "x1", "y1", "x2", "y2", "class", "W", "H")
 FILES = "annotations_*.csv"
@@ -38,10 +37,7 @@ def read(path: str | Path, category: str | None = None) -> Dataset:
             picture that is.
     """
     file = _file(Path(path))
-    try:
-        rows = list(csv.reader(io.StringIO(read_bytes(file).decode())))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{file}: not a CSV text file ({error})") from error
+    rows = read_csv(file)
     by_name: dict[str, list[tuple[int, list[float]]]] = {}
     for at, row in enumerate(rows, 1):
         if row:

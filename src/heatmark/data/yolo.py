@@ -15,7 +15,7 @@ import yaml
 from ..errors import DataError, UserError, unknown
 from ..types import ABSENT, SEEN, Poses, Skeleton
 from .pictures import ENDINGS, size_of
-from .records import Dataset, Record, read_bytes, write_whole
+from .records import Dataset, Record, read_bytes, read_text, read_yaml, write_whole
 
 SPLITS = ("train", "val", "test")
 
@@ -82,10 +82,7 @@ def settings_file(path: Path) -> Path:
 
 
 def _settings(file: Path) -> dict[str, Any]:
-    try:
-        raw = yaml.safe_load(read_bytes(file))
-    except yaml.YAMLError as error:
-        raise DataError(f"{file}: not valid YAML ({str(error).splitlines()[0]})") from error
+    raw = read_yaml(file)
     shape = raw.get("kpt_shape") if isinstance(raw, dict) else None
     pair = shape if isinstance(shape, list) and len(shape) == 2 else [0, 0]
     if not all(isinstance(n, int) for n in pair) or pair[0] < 1 or pair[1] not in (2, 3):
@@ -142,7 +139,7 @@ def _pictures(settings: dict[str, Any], file: Path, split: str) -> list[Path]:
         if where.is_dir():
             found += sorted(p for p in where.rglob("*") if p.suffix.lower() in ENDINGS)
         else:
-            listed = [line.strip() for line in where.read_text(encoding="utf-8").splitlines()]
+            listed = [line.strip() for line in read_text(where).splitlines()]
             found += [where.parent / line for line in listed if line]
     return found
 
@@ -161,7 +158,7 @@ def _lines(path: Path, shape: Sequence[int]) -> list[list[float]]:
     if not path.is_file():
         return []
     rows, wanted = [], 5 + shape[0] * shape[1]
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(read_text(path).splitlines(), 1):
         if not line.strip():
             continue
         try:
