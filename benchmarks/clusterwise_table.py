@@ -5,13 +5,14 @@
     python -m benchmarks.clusterwise_table TRAIN TEST --work WORK --all            # every row that is missing
     python -m benchmarks.clusterwise_table TRAIN TEST --work WORK --row in_cross   # one of them
     python -m benchmarks.clusterwise_table TRAIN TEST                              # only writes the table
-    python -m benchmarks.clusterwise_table --draw MODEL PICTURE --out sheet.jpg    # figures 3 and 5
+    python -m benchmarks.clusterwise_table TRAIN TEST --photographs COCO ...       # scored on them, too
 
 The paper's numbers are of COCO test-dev after 200,000 steps of its whole width; a small budget says which row
 is ahead at that budget, no more. Rows are trained from random weights by one schedule (a cosine, with batch
 norm, heavier bumps and a stronger push, because the paper's want its steps), with equal data, steps, seeds
 and width; the state with the lowest loss on a tenth of TRAIN is scored on TEST. Stops after --minutes and
-goes on with the same command. Full size: heatmark train clusterwise_coco/ROW on COCO.
+goes on with the same command. Full size: heatmark train clusterwise_coco/ROW on COCO. The figures:
+benchmarks.clusterwise_figures.
 """
 
 import argparse
@@ -118,13 +119,17 @@ class Budget:
         }
 
 
+Numbers = dict[str, float | None]  # metric -> fraction
+
+
 @dataclass
 class Table:
     """Numbers by row and seed, in a JSON file, each written as soon as it is there."""
 
     file: Path
     budget: str
-    numbers: dict[str, dict[str, float | None]] = field(default_factory=dict)  # "row/seed" -> metrics
+    numbers: dict[str, Numbers] = field(default_factory=dict)  # "row/seed" -> metrics
+    photographs: dict[str, Numbers] = field(default_factory=dict)  # the same, of pictures of another kind
     facts: dict[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -132,17 +137,22 @@ class Table:
         raw = json.loads(file.read_text()) if file.exists() else {}
         if raw and raw["budget"] != budget:
             raise UserError(f"{file} holds rows of another budget ({raw['budget']}): take another file")
-        return cls(file, budget, raw.get("rows", {}), raw.get("facts", {}))
+        return cls(file, budget, raw.get("rows", {}), raw.get("photographs", {}), raw.get("facts", {}))
 
-    def put(self, row: str, seed: int, metrics: Mapping[str, float | None]) -> None:
-        self.numbers[f"{row}/{seed}"] = {name: metrics[name] for name in METRICS}
+    def put(
+        self, row: str, seed: int, metrics: Mapping[str, float | None], photographs: bool = False
+    ) -> None:
+        place = self.photographs if photographs else self.numbers
+        place[f"{row}/{seed}"] = {name: metrics[name] for name in METRICS}
         self.facts = {"commit": commit(), "machine": machine()}
         raw = {"budget": self.budget, "facts": self.facts, "rows": self.numbers}
+        raw |= {"photographs": self.photographs} if self.photographs else {}
         write_whole(self.file, (json.dumps(raw, indent=1) + "\n").encode())
 
-    def mean(self, row: str, metric: str) -> float | None:
+    def mean(self, row: str, metric: str, photographs: bool = False) -> float | None:
         """Per cent over the seeds that were measured; None: not measured."""
-        found = [n[metric] for key, n in self.numbers.items() if key.split("/")[0] == row]
+        place = self.photographs if photographs else self.numbers
+        found = [n[metric] for key, n in place.items() if key.split("/")[0] == row]
         known = [100 * v for v in found if v is not None]
         return float(np.mean(known)) if known else None
 
@@ -155,13 +165,17 @@ def measure(given: argparse.Namespace, budget: Budget, table: Table) -> None:
     with runs.minutes(given.minutes):
         for seed in range(budget.seeds):
             for row in PAPER if given.all else given.row:
-                if f"{row}/{seed}" not in table.numbers:
+                key = f"{row}/{seed}"
+                if key not in table.numbers:
                     print(f"-- {row}, seed {seed}", flush=True)
-                    table.put(row, seed, scored(row, seed, given, budget))
+                    table.put(row, seed, evaluate(trained(row, seed, given, budget), given.test).metrics)
+                if given.photographs and key not in table.photographs:
+                    found = evaluate(trained(row, seed, given, budget), given.photographs)
+                    table.put(row, seed, found.metrics, photographs=True)
 
 
-def scored(row: str, seed: int, given: argparse.Namespace, budget: Budget) -> Mapping[str, float | None]:
-    """COCO's ten numbers of one network, trained as far as it is not yet."""
+def trained(row: str, seed: int, given: argparse.Namespace, budget: Budget) -> Path:
+    """The run of one network, trained as far as it is not yet."""
     folder = given.work / f"{row}-{seed}-{runs.digest(budget.words)}"
     if not (folder / "ended").exists():
         settings = budget.settings(row, seed)
@@ -169,7 +183,7 @@ def scored(row: str, seed: int, given: argparse.Namespace, budget: Budget) -> Ma
             f"clusterwise_coco/{row}", data=given.train, out=folder, resume=folder.exists(), settings=settings
         )
         (folder / "ended").touch()
-    return evaluate(folder, given.test).metrics
+    return folder
 
 
 def page(table: Table, command: str) -> str:
@@ -184,12 +198,15 @@ def page(table: Table, command: str) -> str:
         "itself; which row is ahead of which may be compared.",
         "",
         markdown(short, command),
-        "| row, ours | " + " | ".join(METRICS) + " |",
-        "|---|" + "---:|" * len(METRICS),
+        *all_numbers(table),
     ]
-    for row in PAPER:
-        cells = [table.mean(row, metric) for metric in METRICS]
-        lines.append(f"| {row} | " + " | ".join("-" if c is None else f"{c:.1f}" for c in cells) + " |")
+    if table.photographs:
+        lines += [
+            "",
+            "On photographs, which none has learnt from:",
+            "",
+            *all_numbers(table, photographs=True),
+        ]
     full = [
         Row(f"{row} on COCO, 512", "AP", _percent(paper[0]), None, WITHIN) for row, paper in PAPER.items()
     ]
@@ -200,60 +217,27 @@ def page(table: Table, command: str) -> str:
     return "\n".join(lines)
 
 
+def all_numbers(table: Table, photographs: bool = False) -> list[str]:
+    """Every metric of every row that was measured."""
+    lines = ["| row, ours | " + " | ".join(METRICS) + " |", "|---|" + "---:|" * len(METRICS)]
+    for row in PAPER:
+        cells = [table.mean(row, metric, photographs) for metric in METRICS]
+        if any(cell is not None for cell in cells):
+            lines.append(f"| {row} | " + " | ".join("-" if c is None else f"{c:.1f}" for c in cells) + " |")
+    return lines
+
+
 def _percent(value: float | None) -> float | None:
     return None if value is None else 100 * value
-
-
-def stacks(model: Path, picture: np.ndarray) -> np.ndarray:
-    """What every stack and branch draws, as figures 3 and 5: (H, W, 3) uint8.
-
-    One column a map of the network; above its detections on the darkened picture, each cluster a colour, in
-    the middle its first cluster's tags, below the tags with the detections on them.
-    """
-    import torch
-
-    from heatmark.geometry import Frame
-    from heatmark.imaging import transforms
-    from heatmark.imaging.persons import glowing, tinted
-    from heatmark.runtime.engines import network
-    from heatmark.runtime.predictor import network_input
-
-    whole, card = network(model)
-    if card.task != "crowd":
-        raise UserError(f"{model}: its card says {card.task}, not crowd: it draws no tags")
-    frame = Frame.whole((picture.shape[0], picture.shape[1]), card.size)
-    seen = transforms.crop(picture, frame)
-    net: Any = whole.net
-    with torch.inference_mode():
-        maps = net(torch.from_numpy(network_input(picture, frame))[None])
-    columns = []
-    for one, m in zip(net.layout, maps):
-        detections = one.detections(m)[0].numpy()
-        rows = [glowing(seen, detections)]
-        if one.tags_from is not None:
-            tags = transforms.resized(tinted(one.tags(m)[0, 0].numpy()), card.size)
-            rows += [tags, glowing(tags, detections.max(0, keepdims=True))]
-        else:
-            rows += [np.zeros_like(seen)] * 2
-        columns.append(np.concatenate(rows))
-    return np.concatenate(columns, 1)
-
-
-def draw(model: Path, picture: Path, out: Path) -> None:
-    from heatmark.imaging import encode_jpeg
-    from heatmark.runtime.sources import read
-
-    out.write_bytes(encode_jpeg(stacks(model, read(picture))))
-    print(out)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("train", nargs="?", type=Path, help="labelled crowds to learn from")
-    parser.add_argument("test", nargs="?", type=Path, help="labelled crowds to score on")
-    parser.add_argument("--draw", nargs=2, type=Path, metavar=("MODEL", "PICTURE"))
+    parser.add_argument("train", type=Path, help="labelled crowds to learn from")
+    parser.add_argument("test", type=Path, help="labelled crowds to score on")
+    parser.add_argument("--photographs", type=Path, help="labelled pictures of another kind, to score on too")
     parser.add_argument("--work", type=Path, default=Path(".cache/clusterwise"), help="runs lie here")
     parser.add_argument("--row", action="append", default=[], help="only these rows; may be given again")
     parser.add_argument("--all", action="store_true", help="all rows that are missing")
@@ -264,11 +248,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--numbers", type=Path, default=Path("docs/clusterwise_table.json"))
     parser.add_argument("--out", type=Path, default=Path("docs/clusterwise_table.md"))
     given = parser.parse_args(arguments)
-    if given.draw:
-        model, picture = given.draw
-        return draw(model, picture, given.out)
-    if given.train is None or given.test is None:
-        raise UserError("two datasets are needed, to learn from and to score on")
     asked = {name: getattr(given, name) for name in Budget().__dict__ if name != "pictures"}
     budget = Budget(pictures=len(open_dataset(given.train)), **asked)
     table = Table.opened(given.numbers, budget.words)

@@ -1,22 +1,19 @@
-"""The cluster-wise table: rows that are recipes, numbers from a file, and every stack drawn."""
+"""The cluster-wise table: rows that are recipes, and numbers from a file."""
 
+import argparse
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # benchmarks is no part of the package
 
 from benchmarks import clusterwise_table as bench  # noqa: E402
 from benchmarks.clusterwise_table import METRICS, PAPER, Budget, Table  # noqa: E402
-from heatmark.card import KEY, Card, Decoding  # noqa: E402
 from heatmark.errors import UserError  # noqa: E402
 from heatmark.models import create  # noqa: E402
 from heatmark.training import recipe as recipes  # noqa: E402
-from heatmark.types import Skeleton  # noqa: E402
 
 
 def test_every_row_is_a_recipe_with_the_same_number_of_steps():
@@ -55,16 +52,18 @@ def test_what_was_not_run_says_so_and_seeds_are_averaged(tmp_path):
         Table.opened(tmp_path / "t.json", "large")
 
 
-def test_every_stack_and_branch_is_drawn(tmp_path):
-    skeleton, options = Skeleton("trio", ("a", "b", "c")), {"dense": [1, 1], "sparse": [3, 3], "width": 8}
-    net = create("clusterwise", 3, **options)
-    facts = {"name": "t", "skeleton": skeleton, "size": (64, 96), "model": "clusterwise", "options": options}
-    card = Card(**facts, task="crowd", strides=net.strides, decoding=Decoding(method="tags"))  # type: ignore
-    save_file(net.state_dict(), tmp_path / "m.safetensors", metadata={KEY: card.to_json()})
-    sheet = bench.stacks(tmp_path / "m.safetensors", np.zeros((32, 48, 3), np.uint8))
-    assert sheet.shape == (3 * 64, 4 * 96, 3) and sheet.dtype == np.uint8
+def test_photographs_have_a_table_of_their_own(tmp_path):
+    table = Table.opened(tmp_path / "t.json", "small")
+    assert "photographs" not in bench.page(table, "x")
+    table.put("pose_ae", 0, dict.fromkeys(METRICS, 0.25), photographs=True)
+    again = Table.opened(tmp_path / "t.json", "small")
+    assert again.mean("pose_ae", "AR", photographs=True) == 25 and again.mean("pose_ae", "AR") is None
+    assert "| pose_ae | " + " | ".join(["25.0"] * len(METRICS)) + " |" in bench.page(again, "x")
 
 
 def test_mistakes_are_told(tmp_path):
-    with pytest.raises(UserError, match="two datasets are needed"):
-        bench.main(["--work", str(tmp_path)])
+    table = Table.opened(tmp_path / "t.json", "small")
+    with pytest.raises(UserError, match="did you mean 'in_cross'"):
+        bench.measure(argparse.Namespace(row=["in_crss"]), Budget(), table)
+    with pytest.raises(UserError, match="nowhere"):
+        bench.main([str(tmp_path / "nowhere"), str(tmp_path / "nowhere")])
