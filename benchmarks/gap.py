@@ -25,6 +25,7 @@ from . import runs
 from .runs import Budget, Plan, Results, Score
 
 BASE, RECIPE = "base", "ihm56_lite0"
+FROZEN = {"options": {"trainable_from": None}, "backbone_lr": 1.0}
 SHEET = Path(__file__).with_suffix(".yaml")
 HEAD = """# The gap from render to photograph
 
@@ -36,7 +37,7 @@ interval over them. It does not hold what another seed would have given, which a
 much: a row counts here as a difference only where the interval leaves out zero, and even then a small one may
 be chance. Rows of the shipped detectors, trained at a larger budget, are compared with `shipped`.
 
-The base is `{recipe}` (IHM56 over a frozen EfficientNet-lite0) on {budget}.
+The base is `{recipe}` with all of its EfficientNet-lite0 frozen, on {budget}.
 """
 
 
@@ -73,7 +74,7 @@ def planned(change: Change | None, tool: str, seed: int, budget: Budget) -> Plan
     scenes = (one.scenes or budget.scenes) * (2 if pasted else 1)  # what is pasted has no copy
     copies = 0 if pasted else one.copies
     epochs = max(1, round(budget.epochs * 2 * budget.scenes / (scenes * (1 + copies))))
-    recipe = merged(merged({"epochs": epochs}, dict(budget.settings)), dict(one.recipe))
+    recipe = merged(merged(FROZEN | {"epochs": epochs}, dict(budget.settings)), dict(one.recipe))
     return Plan(
         scene=tool,
         settings=merged(runs.scenery(budget), dict(one.scene)),

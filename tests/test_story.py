@@ -62,6 +62,7 @@ def test_a_mesh_becomes_a_detector(tmp_path, monkeypatch, capsys):
         "batch=4",
         "size=[64,64]",
         "options.backbone=tiny",
+        "options.trainable_from=null",
         "options.weights=null",
         "workers=0",
         "validation=0.3",

@@ -58,7 +58,11 @@ def test_rows_that_differ_in_the_network_share_pictures_and_those_that_look_else
 
 def test_weights_go_to_the_backbone_they_are_of():
     named = gap.planned(gap.changes()["backbone-resnet50_v1"], "hammer", 0, SMALL)
-    assert named.changes["options"] == {"weights": "r.pth", "backbone": "resnet50_v1"}
+    assert named.changes["options"] == {
+        "trainable_from": None,
+        "weights": "r.pth",
+        "backbone": "resnet50_v1",
+    }
     assert "options" not in gap.planned(None, "hammer", 0, SMALL).changes
     lite = Budget(weights={"efficientnet_lite0": "l.pth"})
     scratch = gap.planned(gap.changes()["learns-scratch"], "hammer", 0, lite)
