@@ -54,6 +54,12 @@ def test_a_network_of_people_is_measured_at_its_own_size(tmp_path):
         benching._random("hourglass_2@96by64", tmp_path / "net.safetensors")
 
 
+def test_a_network_of_boxes_is_measured_from_the_picture_to_the_boxes():
+    rows = bench(["gaussian_layer/tiny@64x96"], frames=1, threads=1).rows
+    assert {"torch", "onnxruntime"} <= {row.engine for row in rows}
+    assert all(row.latency.network > 0 for row in rows)
+
+
 def test_whole_numbers_and_the_second_look_are_rows_of_their_own():
     rows = bench(["ihm56/tiny"], frames=1, threads=1, int8=True, second_look=True).rows
     labels = [row.engine for row in rows]

@@ -20,7 +20,7 @@ from .. import zoo
 from ..card import Card
 from ..errors import UserError, require, unknown
 from ..runtime import Latency, load
-from ..skeletons import COCO17
+from ..skeletons import COCO17, PRODUCT
 from ..types import Skeleton
 from .console import size_of
 from .doctor import machine
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 TURN = 10  # frames an engine gets before the next one's turn
 WARM_UP = 5
+PAPERS_SHELF = (800, 1344)  # (H, W): 800 x 1333 in multiples of 32
 ENGINES = ("torch", "onnxruntime", "openvino")  # the first one there is what the ratios are to
 
 
@@ -192,23 +193,27 @@ def _ways(name: str, aside: Path, int8: bool) -> list[Way]:
 def _random(name: str, path: Path) -> Path:
     """A network with random weights as a model file, for its speed.
 
-    `name`: NETWORK, NETWORK/BACKBONE, or NETWORK@HEIGHTxWIDTH, which has the 17 landmarks of a person.
+    `name`: NETWORK, NETWORK/BACKBONE, or NETWORK@HEIGHTxWIDTH, which has the 17 landmarks of a person. One
+    of boxes sees 800 x 1344 pixels if no size is said, as the paper of Gaussian maps has it.
     """
     require("torch", "safetensors", to="measure a network without a model file")
-    from ..models import MODELS, create, options_of, unfetched
+    from ..models import DENSE, MODELS, create, options_of, unfetched
     from ..training.state import write_model
 
     network, _, shape = name.partition("@")
     network, _, backbone = network.partition("/")
-    if network not in MODELS:
-        raise unknown("detector, model file or network", name, (*zoo.DETECTORS, *MODELS))
-    skeleton = COCO17 if shape else Skeleton("points", ("a", "b", "c"))
-    size = size_of(shape) if shape else (224, 224)
+    if network not in MODELS | DENSE:
+        raise unknown("detector, model file or network", name, (*zoo.DETECTORS, *MODELS, *DENSE))
+    boxes = network in DENSE
+    skeleton = PRODUCT if boxes else COCO17 if shape else Skeleton("points", ("a", "b", "c"))
+    size = size_of(shape) if shape else PAPERS_SHELF if boxes else (224, 224)
     if backbone and "backbone" not in options_of(network):
         raise UserError(f"{name}: {network} takes no backbone")
     options = unfetched(network, {"backbone": backbone} if backbone else {})
-    net: Any = create(network, points=len(skeleton), **options)
+    net: Any = create(network, points=1 if boxes else len(skeleton), **options)
     facts = {"name": name, "skeleton": skeleton, "size": size, "model": network, "options": options}
+    if boxes:
+        facts |= {"task": "dense", "decoding": {"method": "boxes", "threshold": 0.05}}
     write_model(path, net, Card(**facts, strides=net.strides))
     return path
 
