@@ -3,6 +3,7 @@
 import importlib
 import inspect
 import json
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -111,6 +112,9 @@ def test_a_mistake_is_one_line_and_exit_code_2(run, line, said, tmp_path, monkey
         (FileNotFoundError(2, "No such file", "a.yaml"), 2, "heatmark: a.yaml: no such file"),
         (PermissionError(13, "Permission denied", "/root/x"), 2, "heatmark: /root/x: permission denied"),
         (OSError(5, "Input/output error", "a.jpg"), 3, "heatmark: a.jpg: input/output error"),
+        (FileExistsError(17, "File exists", "out"), 2, "heatmark: out: is there already, and is no folder"),
+        (OSError(30, "Read-only file system", "out"), 2, "heatmark: out: read-only file system"),
+        (OSError(28, "No space", "a.jpg", None, "b.jpg"), 3, "heatmark: b.jpg: no space left on the disk"),
         (OSError(28, "No space left on device"), 3, "heatmark: no space left on the disk; free some"),
         (KeyboardInterrupt(), 130, "interrupted\n"),
     ],
@@ -267,6 +271,37 @@ def test_a_reader_that_leaves_early_is_no_error():
         process.stdout.close()
         assert process.stderr.read() == ""
     assert process.returncode == 141
+
+
+def test_a_stdout_that_is_closed_is_no_fault():
+    code = "import sys\nfrom heatmark.cli import main\nsys.stdout = None\nsys.exit(main(['--version']))"
+    done = outside(code)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_any_name_can_be_printed_whatever_the_terminal_speaks():
+    code = (
+        "import sys\nfrom heatmark import cli\nfrom heatmark.commands import doctor\n"
+        "class Named(str):\n    def to_dict(self): return {'name': self}\n"
+        "doctor.doctor = lambda: Named('h\\u00e4mmer \\udcff')\n"
+        "sys.exit(cli.main(sys.argv[1:]))"
+    )
+    for encoding in ("ascii", "utf-8"):
+        surroundings = dict(os.environ, PYTHONIOENCODING=encoding)
+        done = outside(code, "doctor", "--json", env=surroundings)
+        assert done.returncode == 0 and json.loads(done.stdout) == {"name": "hämmer \udcff"}
+        done = outside(code, "doctor", env=surroundings | {"PYTHONIOENCODING": encoding})
+        assert done.returncode == 0 and "mmer \\udcff" in done.stdout
+
+
+def test_sigterm_is_answered_as_ctrl_c_is():
+    code = (
+        "import os, signal, sys, time\nfrom heatmark import cli\nfrom heatmark.commands import doctor\n"
+        "def work():\n    os.kill(os.getpid(), signal.SIGTERM)\n    time.sleep(60)\n"
+        "doctor.doctor = work\nsys.exit(cli.main(['doctor']))"
+    )
+    done = outside(code)
+    assert (done.returncode, done.stderr) == (130, "interrupted\n")
 
 
 def test_python_m_heatmark_is_the_command_line():

@@ -32,7 +32,7 @@ DOORS = {  # a foreign library -> the only rooms or files that may name it
     "onnx": ("commands/export.py",), "onnxscript": ("commands/export.py",), "matplotlib": ("reports.py",),
     "fastapi": ("web",), "uvicorn": ("web",), "ray": ("commands/spread.py",),
     "torch": ("heatmaps", "models", "training", "runtime/engines.py", "runtime/views.py", "commands"),
-    "typer": ("cli.py",),
+    "typer": ("cli",),
     "pickle": ("commands/crew.py",),  # between its own processes; never a file
 }  # fmt: skip
 NO_TORCH = (

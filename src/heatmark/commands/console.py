@@ -33,7 +33,7 @@ def plain(value: Any) -> Any:
 def show(result: Any, as_json: bool, words: str = "") -> None:
     """A command's result: one JSON object; else its own table or text; else `words`."""
     if as_json:
-        say(json.dumps(plain(result.to_dict()), ensure_ascii=False, allow_nan=False))
+        say(json.dumps(plain(result.to_dict()), allow_nan=False))
     elif hasattr(result, "__rich__"):
         from rich.console import Console
 
