@@ -7,7 +7,16 @@ import numpy as np
 import pytest
 
 pytest.importorskip("timm")
-from benchmarks import dsnt_maps, dsnt_plan, dsnt_resolution, dsnt_runs, dsnt_sigma, dsnt_spatial, dsnt_speed
+from benchmarks import (
+    dsnt_confidence,
+    dsnt_maps,
+    dsnt_plan,
+    dsnt_resolution,
+    dsnt_runs,
+    dsnt_sigma,
+    dsnt_spatial,
+    dsnt_speed,
+)
 from benchmarks.dsnt_views import pictures
 from heatmark.data import coco
 from heatmark.data.records import Record
@@ -133,3 +142,34 @@ def test_every_regulariser_brings_the_mean_to_the_point_and_kl_and_js_the_map_to
     said = {name: dsnt_maps.said(dsnt_maps.settled(name)) for name in ("none", "js")}
     widths = {name: float(words.split("width ")[1].split()[0]) for name, words in said.items()}
     assert all(words.startswith("off by 0.") for words in said.values()) and widths["js"] < 2 < widths["none"]
+
+
+def test_the_two_detectors_differ_by_their_head_alone(few):
+    of = {which: dsnt_confidence.settings(which, small(few)).model_dump() for which in dsnt_confidence.HEADS}
+    dsnt, heat = of[dsnt_confidence.DSNT], of[dsnt_confidence.HEATMAPS]
+    assert {name for name in dsnt if dsnt[name] != heat[name]} == {"head", "interchangeable", "level_weights"}
+    assert dsnt["model"] == "ihm56" and dsnt["regulariser"] == "js"
+
+
+def test_thresholds_tell_precision_of_what_is_kept():
+    sure, unsure = (
+        {"thresholds": [[0.5, 1.0], *[[0.75, 0.4]] * 5]},
+        {"thresholds": [[0.5, 1.0], *[[1.0, 0.0]] * 5]},
+    )
+    row = {"PCK@0.1": 0.5, "PCK@0.05": 0.25, "gate px": 0.0004}
+    fit = {"held-out ranked": 0.9, "photographs ranked": 0.8, "held-out error, raw": 0.2}
+    fits = {"confidences": {"mass": fit | {"held-out error": 0.1, "photographs error": 0.15}}}
+    text = dsnt_confidence.tables(
+        {dsnt_confidence.DSNT: row | sure | fits, dsnt_confidence.HEATMAPS: row | unsure}
+    )
+    assert "| mass | 0.90 | 0.80 | 20.0 | 10.0 | 15.0 |" in text
+    assert f"| {dsnt_confidence.DSNT} | 50.0 | 25.0 | 75 of 40 |" in text and "| none | 0.000 |" in text
+    assert dsnt_confidence.tables({dsnt_confidence.DSNT: row | sure | fits}) == "Not measured."
+
+
+def test_a_gain_counts_from_twice_its_error_on():
+    gains = [np.array([2.0, 3.0, 4.0]), np.array([0.5, 0.6, 0.7])]
+    assert dsnt_runs.verdict(gains) == "yes"
+    assert dsnt_runs.verdict([*gains, np.array([-1.0, 1.2, 0.1])]) == "not told apart"
+    assert dsnt_runs.verdict([*gains, np.array([-1.0, -1.2, -0.9])]) == "no"
+    assert dsnt_runs.verdict([np.array([0.1])]) == "yes" and dsnt_runs.verdict([]) == "-"
