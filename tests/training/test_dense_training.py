@@ -10,7 +10,7 @@ from PIL import Image
 from heatmark import data
 from heatmark.commands.train import train
 from heatmark.data.records import Dataset, Record
-from heatmark.errors import UserError
+from heatmark.errors import DataError, UserError
 from heatmark.heatmaps import box_maps, quad_map
 from heatmark.heatmaps.anchors import BACKGROUND, Anchors, encoded
 from heatmark.models import create
@@ -53,6 +53,15 @@ def batch_of(boxes, quads=None, size=(64, 96)) -> DenseBatch:
     boxes = torch.tensor(boxes, dtype=torch.float32)[None]
     quads = torch.full((1, boxes.shape[1], 4, 2), torch.nan) if quads is None else quads
     return DenseBatch(torch.zeros(1, 3, *size, dtype=torch.uint8), boxes, quads, ("one",))
+
+
+def test_pictures_without_a_single_box_are_nothing_to_learn_from(tmp_path):
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    labelled, nobody = shelf(folder, count=20), np.zeros(len(GRID), bool)
+    data.coco.write(folder, PRODUCT, [Record(r.path, r.size, r.poses[nobody], r.id) for r in labelled])
+    with pytest.raises(DataError, match="empty: not one box with an area in 18 pictures to learn from"):
+        train("shelf_small", data=folder, out=tmp_path / "run")
 
 
 def test_every_anchor_is_asked_for_the_box_it_overlaps_and_the_map_shows_them():

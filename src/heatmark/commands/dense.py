@@ -119,8 +119,8 @@ def evaluated(
         found.append(seen.boxes)
         if seen.map is not None:
             peaks.append(peaks_of(seen.map))
-    if not truth:
-        raise UserError(f"{names[0]}: there is nothing to score")
+    if not any(map(len, truth)):
+        raise UserError(f"{names[0]}: there is nothing to score: no box in {len(truth)} pictures")
     if full:
         notes.append(f"{full} pictures gave as many boxes as the model keeps: there may be more")
     counted = {f"boxes above {SURE}": [int((f.scores > SURE).sum()) for f in found]}

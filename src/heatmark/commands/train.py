@@ -79,7 +79,10 @@ def train(
     crowd, dense = resolved.task == "crowd", resolved.task == "dense"
     sources = [data] if isinstance(data, str | Path) else list(data)
     skeleton, learn, check = _entries(resolved, sources, validation)
-    worth_training(learn, check, ", ".join(map(str, sources)))
+    named = ", ".join(map(str, sources))
+    worth_training(learn, check, named)
+    if dense and not any(len(shelf.poses) for shelf in learn):
+        raise DataError(f"{named}: not one box with an area in {len(learn)} pictures to learn from")
     leads = int(os.environ.get("RANK", 0)) == 0  # torchrun numbers its processes
     folder = _folder(resolved, out, resume)
     resolved = _numbered(resolved, skeleton)
