@@ -233,7 +233,7 @@ the height of its peak, so the thresholds are not the same thing; the curve belo
 
 def main() -> None:
     options = parser(__doc__, "docs/dsnt/confidence.md")
-    options.set_defaults(size=224, looks=2, steps=1500, batch=16, lr=1e-3)
+    options.set_defaults(size=224, looks=1, steps=1000, batch=16, lr=1e-3)
     options.add_argument("--photographs", help="labelled photographs of the same object")
     options.add_argument("--models", type=Path, default=Path("runs/dsnt"), help="where the detectors go")
     given = options.parse_args()

@@ -77,7 +77,7 @@ def parser(description: str | None, out: str) -> argparse.ArgumentParser:
     found.add_argument("--data", action="append", default=[], help="a rendered dataset; may be given again")
     found.add_argument("--pictures", type=int, default=2400, help="to learn from, at most")
     found.add_argument("--looks", type=int, default=4, help="varied views of each picture")
-    found.add_argument("--steps", type=int, default=800)
+    found.add_argument("--steps", type=int, default=600)
     found.add_argument("--seeds", type=int, default=3)
     found.add_argument("--size", type=int, default=128, help="of the network's input, pixels")
     found.add_argument("--backbone", default="coordinate_lite0", help="or coordinate_34, coordinate_50")
