@@ -65,8 +65,12 @@ class Budget:
     backbone: str = ""  # a frozen one in place of the first convolutions; "": none, as in the paper
     sigma: float = 2.0  # of a bump, cells; the paper's, whose persons are twice as large
     lr: float = 2e-3
-    weight: float = 0.01  # of pull and push; the paper's 1e-3
-    margin: float = 1.0  # of the push; with the paper's 4 tags hardly begin to part within a small budget
+    pull: float = 0.05  # and push: their weights; the paper's are 1e-3. With these and a margin of 4, as in
+    push: float = 0.2  # the paper, tags hardly begin to part within a small budget
+    margin: float = 1.0
+    least: float = 0.75  # and most: of a picture's longer side, what a training sample shows; the paper's
+    most: float = 1.25
+    look: float = 1.0  # of the network's size, at which TEST is looked at
     seeds: int = 1
 
     @property
@@ -76,8 +80,20 @@ class Budget:
             f"{self.pictures} pictures, {self.steps} steps of {self.batch}, {self.side} x {self.side} px, "
             f"{self.stacks} stacks of width {self.width}, bumps of {self.sigma:g} cells, "
             f"learning rate {self.lr:g}, "
-            f"pull and push {self.weight:g}, margin {self.margin:g}, {start}"
+            f"pull {self.pull:g}, push {self.push:g}, margin {self.margin:g}, windows of {self.least:g} to "
+            f"{self.most:g} of a picture, tested at {self.look:g} of the size, {start}"
         )
+
+    @property
+    def zoom(self) -> dict[str, float]:
+        """What training samples show: windows that, if they are smaller than the picture, reach its edges."""
+        middle = (self.least + self.most) / 2
+        return {"least": self.least, "most": self.most, "translate": max((1 - middle) / (2 * middle), 0.0)}
+
+    @property
+    def scales(self) -> dict[str, Any]:
+        """How pictures are looked at when they are scored."""
+        return {} if self.look == 1 else {"scales": (self.look,)}
 
     def options(self, row: str, recipe: Recipe) -> dict[str, Any]:
         """Of a row's network."""
@@ -102,11 +118,12 @@ class Budget:
             "options": self.options(row, recipe),
             "embedding": {
                 "kind": recipe.embedding.kind,
-                "pull": self.weight,
-                "push": self.weight,
+                "pull": self.pull,
+                "push": self.push,
                 "margin": self.margin,
                 "sigma": self.sigma,
             },
+            "zoom": self.zoom,
             "foreground": 10.0,
             "lr": self.lr,
             "schedule": "cosine",
@@ -168,9 +185,11 @@ def measure(given: argparse.Namespace, budget: Budget, table: Table) -> None:
                 key = f"{row}/{seed}"
                 if key not in table.numbers:
                     print(f"-- {row}, seed {seed}", flush=True)
-                    table.put(row, seed, evaluate(trained(row, seed, given, budget), given.test).metrics)
+                    run = trained(row, seed, given, budget)
+                    table.put(row, seed, evaluate(run, given.test, **budget.scales).metrics)
                 if given.photographs and key not in table.photographs:
-                    found = evaluate(trained(row, seed, given, budget), given.photographs)
+                    run = trained(row, seed, given, budget)
+                    found = evaluate(run, given.photographs, **budget.scales)
                     table.put(row, seed, found.metrics, photographs=True)
 
 

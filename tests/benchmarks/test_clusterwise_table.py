@@ -37,6 +37,15 @@ def test_fewer_stacks_are_the_last_ones_and_a_backbone_is_every_rows():
         Budget(pictures=9, stacks=5).settings("cluster_1", 0)
 
 
+def test_small_windows_reach_the_edges_of_a_picture_and_the_papers_stay_in_its_middle():
+    assert Budget().zoom == {"least": 0.75, "most": 1.25, "translate": 0.0} and Budget().scales == {}
+    small = Budget(least=0.4, most=0.6, look=2)
+    assert small.zoom["translate"] == pytest.approx(0.5)  # half a window, which is half a picture, either way
+    assert small.scales == {"scales": (2,)}
+    recipe = recipes.read("clusterwise_coco/pose_ae", small.settings("pose_ae", 0))
+    assert recipe.zoom is not None and (recipe.zoom.least, recipe.zoom.side) == (0.4, "long")
+
+
 def test_what_was_not_run_says_so_and_seeds_are_averaged(tmp_path):
     table = Table.opened(tmp_path / "t.json", "small")
     assert bench.page(table, "x").count("not measured") == 2 * len(PAPER) + len(bench.POSETRACK)

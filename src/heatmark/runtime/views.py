@@ -133,11 +133,12 @@ class Views:
     def seen(self, picture: np.ndarray, frame: Frame) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """Heights and tags (K, h, w) of a view, and of its mirror image where that is asked for."""
         shown = network_input(picture, frame)
-        views = [shown, shown[..., ::-1]] if self.flip else [shown]
-        heats, tags = self.maps(np.stack(views))
+        if not self.flip:
+            heats, tags = self.maps(shown[None])
+            return list(heats), list(tags)
+        heats, tags = self.maps(np.stack([shown, shown[..., ::-1]]))
         mirrored = self.card.skeleton_of().mirrored.tolist()
-        back = [lambda m: m, lambda m: mirrored_back(m, mirrored)][: len(views)]
-        return [turn(m) for turn, m in zip(back, heats)], [turn(m) for turn, m in zip(back, tags)]
+        return [heats[0], mirrored_back(heats[1], mirrored)], [tags[0], mirrored_back(tags[1], mirrored)]
 
     def _size(self, picture: tuple[int, int], scale: float) -> tuple[int, int]:
         return self.protocol.sizes(picture, self.card.size, scale, min(self.scales))
