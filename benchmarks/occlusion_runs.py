@@ -49,6 +49,7 @@ class Study:
     settings: Mapping[str, Any] = field(default_factory=dict)  # of every recipe
     base: str | None = None  # a recipe that the rows are laid over; None: the sheet's own
     start: Path | None = None  # a model that every row begins with
+    ways: tuple[str, ...] = ()  # of hiding, under which rows are scored, too
 
     @property
     def words(self) -> str:
@@ -108,21 +109,20 @@ def trained(study: Study, row: str) -> Path:
     return train(recipe, data=study.data, validation=study.validation, out=folder, resume=there).model
 
 
-def measured(study: Study, row: str, hide: bool = False) -> Mapping[str, Any]:
-    """A row's metrics with the flip test in labelled boxes; trained and scored if they are not known.
-
-    Args:
-        hide: its score under attacks, too, as `attack.WAY of KIND`: the mean over all landmarks or parts.
+def measured(study: Study, row: str) -> Mapping[str, Any]:
+    """A row's metrics with the flip test in labelled boxes; trained and scored if they are not known. Its
+    scores under attack are among them as `attack.WAY of KIND`: the mean over all landmarks or all parts.
     """
     known = study.known().get(row, {}).get("metrics", {})
-    if not known or (hide and not any(name.startswith("attack.") for name in known)):
+    fresh = [way for way in study.ways if f"attack.{way} of parts" not in known]
+    if not known or fresh:
         model = trained(study, row)
         if not known:
             scored = evaluate(model, study.validation, flip=True)
             assert isinstance(scored, Evaluation)  # people have landmarks
             known = dict(scored.metrics)
             study.keep(row, known)
-        if hide:
+        if fresh:
             known = {**known, **attacked(study, model)}
             study.keep(row, known)
     return known
@@ -131,18 +131,19 @@ def measured(study: Study, row: str, hide: bool = False) -> Mapping[str, Any]:
 def attacked(study: Study, model: Path) -> dict[str, float | None]:
     """A model's score under each way of hiding landmarks and parts, and untouched (figure 11): fractions."""
     radius = RADIUS * load(model).card.size[0] / HIGH
-    done = attack(model, study.validation, radii=[radius], out=model.parent / "attack", batch=64)
-    left = under_attack(done.results[0], radius)
+    report = model.parent / f"attack-{'-'.join(study.ways)}"
+    done = attack(model, study.validation, hows=study.ways, radii=[radius], out=report, batch=64)
+    left = under_attack(done.results[0], radius, study.ways)
     return {name: value if np.isfinite(value) else None for name, value in left.items()}
 
 
-def under_attack(result: Result, radius: float) -> dict[str, float]:
+def under_attack(result: Result, radius: float, ways: Sequence[str] = tuple(HOWS)) -> dict[str, float]:
     """The score left, the mean over all landmarks or all parts: way and kind -> fraction."""
     clean = result.clean.total
     left = {
         f"attack.{how} of {kind}": clean - result.mean_loss(how, part, 0.0 if part else radius) / 100
         for kind, part in KINDS
-        for how in HOWS
+        for how in ways
     }
     return {"attack.untouched": clean} | left
 
@@ -165,6 +166,9 @@ def arguments(description: str | None, out: str) -> argparse.ArgumentParser:
         "--recipe", help="that the rows are laid over, people_lite0 say; the sheet's if left out"
     )
     found.add_argument("--from", dest="start", type=Path, help="a model that every row begins with")
+    found.add_argument(
+        "--attack", default="", metavar="WAYS", help="score rows under attack, too: blur,blackout,meanout"
+    )
     found.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE", help="of every recipe")
     found.add_argument("--minutes", type=float, default=9.5, help="then stop; the same command goes on")
     found.add_argument("--out", type=Path, default=Path(out))
@@ -174,7 +178,7 @@ def arguments(description: str | None, out: str) -> argparse.ArgumentParser:
 def study_of(given: argparse.Namespace) -> Study:
     """What was asked for; built-in people are rendered where no data is given."""
     settings = settings_of(given.set)
-    begun = (settings, given.recipe, _model(given.start))
+    begun = (settings, given.recipe, _model(given.start), tuple(chosen(tuple(HOWS), given.attack, ())))
     if given.data:
         if not given.validation:
             raise UserError("with --data, say --validation too")
@@ -199,9 +203,11 @@ def points(value: Any) -> float | None:
     return None if value is None else 100 * float(value)
 
 
-def chosen(names: Sequence[str], wanted: str | None) -> list[str]:
-    """Those of `names` that a comma-separated list asks for. Raises UserError for others."""
-    asked = wanted.split(",") if wanted else list(names)
+def chosen(names: Sequence[str], wanted: str | None, otherwise: Sequence[str] | None = None) -> list[str]:
+    """Those of `names` that a comma-separated list asks for; without one `otherwise`, or all. Raises
+    UserError for others.
+    """
+    asked = wanted.split(",") if wanted else list(names if otherwise is None else otherwise)
     if strangers := [name for name in asked if name not in names]:
         raise UserError(f"no row is called {strangers[0]!r}; there are: {', '.join(names)}")
     return asked

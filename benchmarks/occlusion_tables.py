@@ -1,7 +1,7 @@
 """Tables I, II and figure 11 of "Tilting at windmills" (Pytel et al. 2020): augmentation against occlusion.
 
     python -m benchmarks.occlusion_tables --rows half_body,blur_k_0.5 --minutes 9.5
-    python -m benchmarks.occlusion_tables --recipe people_lite0 --from RUN --set epochs=3 --attack \\
+    python -m benchmarks.occlusion_tables --recipe people_lite0 --from RUN --set epochs=1 --attack blackout \\
         --data PEOPLE --validation HELD_OUT --rows no_augments,half_body,blur_k_0.5,cutout_p_0.5,partmix_0.5
     python -m benchmarks.occlusion_tables --table II --data MPII/train.json --validation MPII/valid.json
 
@@ -102,10 +102,11 @@ def figure_11(study: Study, name: str) -> str:
     known = {row: metrics for row, metrics in known.items() if "attack.untouched" in metrics}
     if not known:
         return ""
-    columns = ["untouched", *(f"{how} of {kind}" for kind, _ in KINDS for how in HOWS)]
+    every = ["untouched", *(f"{how} of {kind}" for kind, _ in KINDS for how in HOWS)]
+    columns = [c for c in every if any(f"attack.{c}" in metrics for metrics in known.values())]
     lines = [f"| augmentation | {' | '.join(columns)} |", "|---|" + "---:|" * len(columns)]
     for row, metrics in known.items():
-        values = [metrics[f"attack.{column}"] for column in columns]
+        values = [metrics.get(f"attack.{column}") for column in columns]
         lines.append(f"| {row} | {' | '.join('-' if v is None else f'{100 * v:.1f}' for v in values)} |")
     return UNDER_ATTACK + "\n".join(lines) + "\n"
 
@@ -123,7 +124,7 @@ def said(given: argparse.Namespace) -> str:
     words += [f"--recipe {Path(given.recipe).stem}"] if given.recipe else []
     words += ["--from RUN"] if given.start else []
     words += [f"--set {one}" for one in given.set]
-    words += ["--attack"] if given.attack else []
+    words += [f"--attack {given.attack}"] if given.attack else []
     words += ["--data DATA --validation VALIDATION"] if given.data else [f"--people {given.people}"]
     return f"python -m benchmarks.occlusion_tables {' '.join(words)}"
 
@@ -132,7 +133,6 @@ def main() -> None:
     parser = arguments(__doc__, "docs/windmills/table_I.md")
     parser.add_argument("--table", choices=tuple(PAPER), default="I")
     parser.add_argument("--rows", help="only these, with commas between; all that are missing if left out")
-    parser.add_argument("--attack", action="store_true", help="score the rows under attack, too (figure 11)")
     given = parser.parse_args()
     if given.table == "II" and given.out == parser.get_default("out"):
         given.out = given.out.with_name("table_II.md")
@@ -142,7 +142,7 @@ def main() -> None:
         try:
             for row in rows:
                 recipe = f"{SHEETS[given.table]}/{row}"
-                metrics = measured(study, recipe, given.attack)
+                metrics = measured(study, recipe)
                 progress.note(f"{recipe}: {points(metrics.get(COLUMNS[given.table][0]))}")
         finally:
             print(written(study, given.table, said(given)))
