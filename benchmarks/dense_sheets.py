@@ -1,6 +1,6 @@
 """Pictures with what a model of boxes found, to look at: right, false and missed where there are labels.
 
-    python -m benchmarks.dense_sheets MODEL PICTURES [--count 6] [--cell 420] [--score 0.4] [--tiles] [--map]
+    python -m benchmarks.dense_sheets MODEL PICTURES [--count 6] [--cell 350] [--score 0.4] [--tiles] [--map]
         [--out docs/shelves_found.jpg]
 
 PICTURES is a dataset with boxes, or a folder of pictures without labels. Green boxes are right, red ones
@@ -21,7 +21,6 @@ from heatmark.imaging import decode, encode_jpeg
 from heatmark.imaging.persons import glowing
 from heatmark.metrics.dense import answered
 from heatmark.runtime.dense import DensePredictor
-from heatmark.runtime.draw import contact_sheet
 from heatmark.runtime.engines import opened
 from heatmark.runtime.sources import pictures_in
 from heatmark.types import Boxes
@@ -73,6 +72,24 @@ def judged(picture: np.ndarray, found: Boxes, truth: Boxes | None) -> np.ndarray
     return canvas
 
 
+def side_by_side(pictures: list[np.ndarray], columns: int, width: int) -> np.ndarray:
+    """Pictures `width` px wide in rows, each row as high as its highest."""
+    gap, rows = 4, []
+    sized = [
+        cv2.resize(p, (width, round(p.shape[0] * width / p.shape[1])), interpolation=cv2.INTER_AREA)
+        for p in pictures
+    ]
+    for at in range(0, len(sized), columns):
+        row = sized[at : at + columns]
+        high = max(p.shape[0] for p in row) + gap
+        canvas = np.full((high, columns * (width + gap) - gap, 3), 32, np.uint8)
+        for n, picture in enumerate(row):
+            left = n * (width + gap)
+            canvas[: picture.shape[0], left : left + width] = picture
+        rows.append(canvas)
+    return np.concatenate(rows)[:-gap]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -81,7 +98,8 @@ def main() -> None:
     parser.add_argument("pictures", type=Path)
     parser.add_argument("--count", type=int, default=6)
     parser.add_argument("--columns", type=int, default=3)
-    parser.add_argument("--cell", type=int, default=420)
+    parser.add_argument("--cell", type=int, default=350)
+    parser.add_argument("--quality", type=int, default=72)
     parser.add_argument("--score", type=float, default=0.4)
     parser.add_argument("--tiles", action="store_true")
     parser.add_argument("--map", action="store_true")
@@ -94,12 +112,13 @@ def main() -> None:
         sure = found.boxes[found.boxes.scores >= given.score]
         cell = judged(picture, sure, truth)
         if given.map and found.map is not None:
-            cell = np.concatenate([cell, glowing(cell, found.map[None])])
+            plain = cv2.resize(picture, cell.shape[1::-1], interpolation=cv2.INTER_AREA)
+            cell = np.concatenate([cell, glowing(plain, found.map[None])])
         cells.append(cell)
         said = "" if truth is None else f" of {len(truth)}, {int((answered(sure, truth) >= 0).sum())} right"
         print(f"{name}: {len(sure)} boxes{said}", flush=True)
     given.out.parent.mkdir(parents=True, exist_ok=True)
-    given.out.write_bytes(encode_jpeg(contact_sheet(cells, given.columns, given.cell), 78))
+    given.out.write_bytes(encode_jpeg(side_by_side(cells, given.columns, given.cell), given.quality))
     print(f"{given.out}: {given.out.stat().st_size / 1e3:.0f} kB")
 
 

@@ -101,7 +101,7 @@ def opened(path: Path) -> tuple[Any, Card, Recipe]:
 def scored(path: Path, test: Path) -> dict[str, Any]:
     """Everything that is measured of one model on one dataset: by suppression, and what is found where."""
     net, _, recipe = opened(path)
-    kinds = ("nms", "soft", "map") if net.branch is not None else ("nms", "soft")
+    kinds = ("nms", "soft") if net.branch is None else ("nms", "soft", "map", "centred", "soft centred")
     how = Dense(least=0.05)
     answers: dict[str, list[Boxes]] = {kind: [] for kind in kinds}
     truth, peaks, sure = [], [], []

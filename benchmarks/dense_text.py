@@ -43,7 +43,13 @@ NAMES = {
     "gaussian_layer": "Gaussian Layer",
     "gaussian_decoder": "Gaussian Decoder",
 }
-SUPPRESSION = {"nms": "NMS", "soft": "Soft-NMS", "map": "by the map's peaks"}
+SUPPRESSION = {
+    "nms": "NMS",
+    "soft": "Soft-NMS",
+    "map": "NMS, neighbours apart by the map's peaks",
+    "centred": "NMS, rescored by the map's peaks",
+    "soft centred": "Soft-NMS, rescored by the map's peaks",
+}
 COSTS = {
     "training": "training step, time",
     "inference": "inference, time",

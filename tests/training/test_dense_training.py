@@ -13,6 +13,7 @@ from heatmark.data.records import Dataset, Record
 from heatmark.errors import DataError, UserError
 from heatmark.heatmaps import box_maps, quad_map
 from heatmark.heatmaps.anchors import BACKGROUND, Anchors, encoded
+from heatmark.metrics.boxes import centred
 from heatmark.models import create
 from heatmark.skeletons import PRODUCT
 from heatmark.training import dense
@@ -53,6 +54,17 @@ def batch_of(boxes, quads=None, size=(64, 96)) -> DenseBatch:
     boxes = torch.tensor(boxes, dtype=torch.float32)[None]
     quads = torch.full((1, boxes.shape[1], 4, 2), torch.nan) if quads is None else quads
     return DenseBatch(torch.zeros(1, 3, *size, dtype=torch.uint8), boxes, quads, ("one",))
+
+
+def test_a_box_across_two_neighbours_has_its_middle_on_neither():
+    """Two boxes of 16 x 16 pixels side by side, and one half on each, which was surest."""
+    boxes = np.array([[0.0, 0, 16, 16], [16, 0, 32, 16], [9, 0, 25, 16]])
+    drawn = box_maps(torch.tensor(boxes[:2]), (8, 16)).float()
+    cells = dense.peaks_under(boxes, drawn)
+    assert cells[0] != cells[1] and cells[2] == cells[1]
+    peaks = np.stack([cells % 16, cells // 16], -1) * 2.0 + 1.0
+    scores = centred(boxes, np.array([0.6, 0.6, 0.9]), peaks)
+    assert (scores[:2] > 0.5).all() and scores[2] < 0.2
 
 
 def test_pictures_without_a_single_box_are_nothing_to_learn_from(tmp_path):

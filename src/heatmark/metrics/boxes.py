@@ -60,6 +60,27 @@ def softened(
     return np.array(chosen, np.int64), scores[chosen]
 
 
+def centred(boxes: np.ndarray, scores: np.ndarray, peaks: np.ndarray, width: float = 0.4) -> np.ndarray:
+    """Scores that fall the farther a box's middle lies from the peak of the map that it climbs to: a box that
+    lies across two things has its middle on neither. A Gaussian of that distance in half sides.
+
+    Args:
+        boxes: (N, 4). scores: (N,).
+        peaks: (N, 2) x y of the peaks, in the boxes' pixels; NaN without one, which counts as at the rim.
+        width: standard deviation, half sides.
+
+    Returns:
+        (N,), no score higher than before.
+
+    >>> box, peak = np.array([[0.0, 0, 10, 10]]), np.array([[5.0, 7]])  # 0.4 half sides apart
+    >>> centred(box, np.array([0.8]), peak).round(3)
+    array([0.485])
+    """
+    away = (peaks - (boxes[:, :2] + boxes[:, 2:]) / 2) / np.maximum((boxes[:, 2:] - boxes[:, :2]) / 2, 1e-6)
+    squared = np.where(np.isfinite(away).all(-1), (away**2).sum(-1), 1.0)
+    return scores * np.exp(-squared / (2 * width**2))
+
+
 def separated(
     boxes: np.ndarray, scores: np.ndarray, peaks: np.ndarray, same: float = 0.5, other: float = 0.7
 ) -> np.ndarray:

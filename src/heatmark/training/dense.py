@@ -21,7 +21,7 @@ from ..heatmaps import anchors as boxed
 from ..heatmaps.anchors import Anchors
 from ..imaging.augment import framed, recoloured, varied
 from ..imaging.persons import glowing
-from ..metrics.boxes import kept, separated, softened
+from ..metrics.boxes import centred, kept, separated, softened
 from ..metrics.dense import dense_scores
 from ..types import Boxes, Poses, Sample, Skeleton
 from .dense_losses import Dense, bump_error, focal, smooth_l1
@@ -217,7 +217,8 @@ def read(
 
     Args:
         size: (H, W) of the pictures.
-        by: "nms", "soft" (Soft-NMS), or "map": neighbours are told apart by the peaks of the map.
+        by: "nms", "soft" (Soft-NMS), or, with the map's peaks, "map": neighbours are told apart by them;
+            "centred" and "soft centred": boxes whose middles are off their peaks lose score first.
     """
     logits, shifts, *drawn = (o.detach().float() for o in outputs)
     places, found = anchors.boxes(size, logits), []
@@ -225,19 +226,30 @@ def read(
         boxes = boxed.decoded(shifts[b], places)
         boxes, scores, *_ = boxed.best(logits[b].sigmoid(), boxes, how.least, CANDIDATES)
         boxes, scores = clipped(boxes, size).double().cpu().numpy(), scores.double().cpu().numpy()
-        if by == "soft":
+        which = peaks_under(boxes, drawn[0][b, 0]) if by in ("map", "centred", "soft centred") else None
+        if which is not None and by != "map":
+            w = drawn[0].shape[-1]
+            middles = np.stack([which % w, which // w], -1) * 2.0 + 1.0  # of cells of half the size
+            scores = centred(boxes, scores, np.where(which[:, None] < 0, np.nan, middles))
+        if by.startswith("soft"):
             order, scores = softened(boxes, scores, least=how.least)
             found.append(Boxes(boxes[order], scores)[: how.kept])
             continue
         if by == "map":
-            peaks = heatmaps.climbed(heatmaps.smoothed(drawn[0][b, 0])).cpu().numpy()
-            middle = (boxes[:, :2] + boxes[:, 2:]) / 4  # cells of half the size
-            x, y = np.clip(middle, 0, np.array(peaks.shape[::-1]) - 1).astype(int).T
-            order = separated(boxes, scores, peaks[y, x], how.overlap, how.apart)
+            assert which is not None
+            order = separated(boxes, scores, which, how.overlap, how.apart)
         else:
             order = kept(boxes, scores, how.overlap)
         found.append(Boxes(boxes[order], scores[order])[: how.kept])
     return found
+
+
+def peaks_under(boxes: np.ndarray, drawn: Tensor) -> np.ndarray:
+    """(N,) the cell of the map (h, w), counted row by row, to which each box's middle climbs; -1: to none."""
+    peaks = heatmaps.climbed(heatmaps.smoothed(drawn)).cpu().numpy()
+    middle = (boxes[:, :2] + boxes[:, 2:]) / 4  # cells of half the size
+    x, y = np.clip(middle, 0, np.array(peaks.shape[::-1]) - 1).astype(int).T
+    return peaks[y, x]
 
 
 def clipped(boxes: Tensor, size: tuple[int, int]) -> Tensor:
