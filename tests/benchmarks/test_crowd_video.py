@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,7 +16,7 @@ from heatmark.synth.scene import Camera, Light, Placed, Scene, Source  # noqa: E
 from heatmark.types import Poses, Sample, Skeleton  # noqa: E402
 
 
-def matrix(*move: float):
+def matrix(*move: float) -> Any:
     rows = np.eye(4)
     rows[:3, 3] = move
     return tuple(map(tuple, rows.tolist()))

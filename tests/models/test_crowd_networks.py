@@ -210,8 +210,8 @@ def test_a_trained_model_can_go_on_learning(name, options, tmp_path):
 )
 def test_a_frozen_backbone_stands_in_for_the_first_convolutions(name, options):
     torch.manual_seed(0)
-    net = create(name, 2, width=8, backbone="tiny", **options)
-    sum(m.mean() for m in net(torch.rand(1, 3, 64, 64))).backward()
+    net: Any = create(name, 2, width=8, backbone="tiny", **options)
+    torch.stack([m.mean() for m in net(torch.rand(1, 3, 64, 64))]).sum().backward()
     assert all(p.grad is None for p in net.pre.backbone.parameters())
     assert all(p.grad is not None for key, p in net.named_parameters() if ".backbone." not in f".{key}")
     assert origin(name, {"backbone": "efficientnet_lite0", "weights": "hub"})[2] == "Apache-2.0"
@@ -221,7 +221,7 @@ def test_a_frozen_backbone_stands_in_for_the_first_convolutions(name, options):
 
 
 def test_a_decoder_sets_the_backbones_features_beside_its_own_up_to_stride_4():
-    decoder = Decoder(backbones.backbone("tiny"), 8)  # 8, 8, 16, 16, 16 channels at strides 2 to 32
+    decoder: Any = Decoder(backbones.backbone("tiny"), 8)  # 8, 8, 16, 16, 16 channels at strides 2 to 32
     assert decoder(torch.rand(1, 3, 64, 96)).shape == (1, 8, 16, 24)
     assert [up.first[0].in_channels for up in decoder.ups] == [16 + 16, 32 + 16, 16 + 8]
     assert [up.second[0].out_channels for up in decoder.ups] == [32, 16, 8]

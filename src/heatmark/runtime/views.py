@@ -126,8 +126,8 @@ class Views:
         from ..heatmaps.crowd import tagged_maxima
 
         d = self.card.decoding
-        maps = (torch.from_numpy(m[None]) for m in (heat, tags))
-        found = tagged_maxima(*maps, d.peaks, d.floor, 1, d.refine)
+        heats, several = (torch.from_numpy(m[None]) for m in (heat, tags))
+        found = tagged_maxima(heats, several, d.peaks, d.floor, 1, d.refine)
         return groups_of(dict(zip(CANDIDATES, (column.numpy() for column in found))), 0, self.card)
 
     def seen(self, picture: np.ndarray, frame: Frame) -> tuple[list[np.ndarray], list[np.ndarray]]:
