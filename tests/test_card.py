@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from heatmark.card import VERSION, Card
-from heatmark.errors import DataError
+from heatmark.errors import DataError, UserError
 from heatmark.types import Skeleton
 
 WRENCH = Skeleton("wrench", ("jaw_a", "jaw_b"), interchangeable=(("jaw_a", "jaw_b"),), sigmas={"jaw_a": 0.03})
@@ -44,16 +44,17 @@ def test_a_newer_card_is_refused_with_the_way_to_mend_it():
     "change, text",
     [
         ({"licnce": "MIT"}, "no card field is called 'licnce' .did you mean 'licence'"),
-        ({"decoding": {"refin": "dark"}}, "no card field is called 'refin' .did you mean 'refine'"),
+        ({"decoding": {"refin": "dark"}}, "decoding: no card field is called 'refin' .did you mean 'refine'"),
         ({"size": [0, 224]}, "size: must be positive"),
         ({"strides": []}, "strides: "),
-        ({"task": "bottom_up"}, "task: Input should be 'single'"),
+        ({"task": "bottom_up"}, "task: input should be 'single'"),
         ({"skeleton": {"name": "x"}}, "a skeleton needs 'name' and 'landmarks'"),
         (
             {"skeleton": {"name": "x", "landmarks": ["a"], "bones": [["a", "b"]]}},
             "no landmark of 'x' is called 'b'",
         ),
         ({"skeleton": "hammer"}, "skeleton"),
+        ({"skeleton": {"name": "x", "landmarks": 5}}, "skeleton's fields are names and lists of names"),
         ({"version": "one"}, "no version number"),
         ({"name": None}, "name: "),
         (
@@ -66,6 +67,13 @@ def test_a_faulty_card_is_a_data_error_that_names_file_and_field(change, text):
     raw = json.loads(card().to_json()) | change
     with pytest.raises(DataError, match=f"w.onnx: its heatmark card.*{text}"):
         Card.from_json(json.dumps(raw), "w.onnx")
+
+
+def test_other_values_of_the_decoding_are_judged_as_a_cards_are():
+    assert card().with_decoding(threshold=0.3).decoding.threshold == 0.3
+    for wrong, text in (({"thresold": 0.3}, "did you mean 'threshold'"), ({"refine": "psychic"}, "'dark'")):
+        with pytest.raises(UserError, match=f"decoding.*{text}"):
+            card().with_decoding(**wrong)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[1]", "<html>"])

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from .errors import DataError, UserError, unknown
+from .errors import DataError, UserError, first_fault
 from .types import Skeleton
 
 KEY = "heatmark"  # of the card among a file's metadata
@@ -38,6 +38,7 @@ class Decoding(BaseModel, extra="forbid", frozen=True):
     kept: int = Field(default=300, ge=1)  # boxes: of a picture at the most
     overlap: float = Field(default=0.5, gt=0, le=1)  # boxes: those that overlap more are one thing
     apart: float | None = Field(default=None, gt=0, le=1)  # boxes: more still, if the map has a peak for each
+    centred: float | None = Field(default=None, gt=0)  # boxes: how far from the map's peak a middle may lie
     map: bool = False  # boxes: the map is an output of the file, too
     person: float = 0.0  # tags: who scores less, over all landmarks, is nobody
     reach: float = Field(default=1.0, gt=0)  # tags: nearer than this to its person's is a person's tag
@@ -125,6 +126,14 @@ class Card(BaseModel):
             raise ValueError("msra reads one point a map, so interchangeable landmarks need a map each")
         return self
 
+    def with_decoding(self, **changes: Any) -> "Card":
+        """The card with other values of its decoding. Raises a UserError for one that cannot be."""
+        try:
+            whole = {"decoding": self.decoding.model_dump() | changes}
+            return Card.model_validate(self.model_dump() | whole)
+        except ValidationError as error:
+            raise UserError(first_fault(error, Card, "way of decoding")) from error
+
     def skeleton_of(self) -> Skeleton:
         """The landmarks as a Skeleton."""
         return Skeleton.from_dict(self.skeleton)
@@ -167,17 +176,7 @@ class Card(BaseModel):
             )
         try:
             return cls.model_validate(raw)
-        except UserError as error:  # a skeleton that does not hold together
-            raise DataError(f"{source}: its heatmark card: {error}") from error
         except ValidationError as error:
-            raise DataError(f"{source}: its heatmark card: {_first_fault(error)}") from error
-
-
-def _first_fault(error: ValidationError) -> str:
-    """A validation error in one line: the field, what was wrong, and the nearest field if it is unknown."""
-    fault = error.errors()[0]
-    place = ".".join(str(p) for p in fault["loc"])
-    if fault["type"] == "extra_forbidden":
-        fields = Decoding.model_fields if place.startswith("decoding.") else Card.model_fields
-        return str(unknown("card field", fault["loc"][-1], fields))
-    return f"{place}: {fault['msg'].removeprefix('Value error, ')}"
+            raise DataError(
+                f"{source}: its heatmark card: {first_fault(error, cls, 'card field')}"
+            ) from error

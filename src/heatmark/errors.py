@@ -4,8 +4,13 @@ An error says what was wanted, what came, and what exists; it names the file and
 prints its one line and exits with its code; whoever calls the functions from Python catches the same classes.
 """
 
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, get_args
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel, ValidationError
 
 
 class HeatmarkError(Exception):
@@ -60,6 +65,36 @@ def require(*modules: str, to: str) -> None:
         extras = sorted({EXTRAS[module] for module in missing})
         lines = " and ".join(install_line(extra) for extra in extras)
         raise UserError(f"to {to}, {', '.join(missing)} must be installed: {lines}")
+
+
+def first_fault(error: "ValidationError", model: "type[BaseModel]", what: str = "field") -> str:
+    """What pydantic found wrong with the fields of `model`, in one line: the field's path, what was wanted,
+    what came; our own words where a validator of ours spoke; of an unknown field its nearest neighbour.
+    """
+    faults = error.errors()
+    fault = next(
+        (f for f in faults if f["type"] == "extra_forbidden"), faults[0]
+    )  # the cause of a missing one
+    place = [str(p) for p in fault["loc"]]
+    path = ".".join(place)
+    if fault["type"] == "extra_forbidden":
+        inside = f"{'.'.join(place[:-1])}: " if place[1:] else ""
+        return f"{inside}{unknown(what, place[-1], _fields(model, place[:-1]))}"
+    if fault["type"] == "value_error":
+        said = str(fault.get("ctx", {}).get("error"))
+        return said if not path or said.startswith(place[-1]) else f"{path}: {said}"
+    got = f", got {fault['input']!r:.200}" if fault["type"] != "missing" else ""
+    return f"{path}: {fault['msg'][:1].lower()}{fault['msg'][1:]}{got}"
+
+
+def _fields(model: Any, place: Sequence[str]) -> Iterable[str]:
+    """The names of a model's fields, or of those of the model at a place in it."""
+    for name in place:
+        kind = model.model_fields[name].annotation if name in model.model_fields else None
+        model = next((k for k in (kind, *get_args(kind)) if hasattr(k, "model_fields")), None)
+        if model is None:
+            return ()
+    return model.model_fields
 
 
 def unknown(what: str, name: object, known) -> UserError:

@@ -138,7 +138,12 @@ class Skeleton:
                 raise unknown("skeleton field", key, fields)
         if "name" not in raw or "landmarks" not in raw:
             raise UserError(f"a skeleton needs 'name' and 'landmarks', got {sorted(raw)}")
-        return cls(**raw)
+        try:
+            return cls(**raw)
+        except UserError:
+            raise
+        except (TypeError, ValueError, AttributeError) as error:
+            raise UserError(f"a skeleton's fields are names and lists of names; {error}") from error
 
 
 @dataclass(frozen=True)

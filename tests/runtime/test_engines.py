@@ -12,6 +12,7 @@ from heatmark.errors import DataError, UserError
 from heatmark.geometry import Frame
 from heatmark.runtime.engines import ENGINES, opened
 from heatmark.runtime.predictor import network_input
+from heatmark.types import Skeleton
 
 PLACES = ((10.3, 8.6), (50.0, 12.5), (30.8, 40.2))
 
@@ -82,6 +83,21 @@ def test_an_onnx_file_of_somebody_else_is_refused(tmp_path, engine):
         opened(tmp_path / "x.onnx", engine)
 
 
+@pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
+def test_a_card_of_another_network_is_refused_when_the_file_is_opened(tmp_path, spots_onnx, engine):
+    onnx = pytest.importorskip("onnx")
+    model = onnx.load(spots_onnx)
+    for change, text in (
+        ({"size": (64, 64)}, r"pictures \(any, 3, 64, 64\), its network of .*48, 64"),
+        ({"skeleton": Skeleton("spots", ("red",))}, r"points \(any, 1\), its network of .*3, 2"),
+    ):
+        del model.metadata_props[:]
+        onnx.helper.set_model_props(model, {"heatmark": spots_card(**change).to_json()})
+        onnx.save(model, tmp_path / "x.onnx")
+        with pytest.raises(DataError, match=f"x.onnx: its card speaks of {text}"):
+            opened(tmp_path / "x.onnx", engine)
+
+
 def test_a_truncated_or_foreign_safetensors_file_is_named(tmp_path, spots_safetensors):
     data = spots_safetensors.read_bytes()
     for damaged, text in (
@@ -103,7 +119,7 @@ def test_weights_that_are_not_the_cards_network_are_refused(tmp_path, spots_safe
         opened(
             write_safetensors(tmp_path / "w.safetensors", weights={"colours.weight": torch.zeros(2, 3, 1, 1)})
         )
-    with pytest.raises(UserError, match="no model is called 'sports' .did you mean 'spots'"):
+    with pytest.raises(DataError, match="w.safetensors: .*no model is called 'sports' .did you mean 'spots'"):
         opened(write_safetensors(tmp_path / "w.safetensors", spots_card(model="sports")))
 
 

@@ -6,8 +6,9 @@ from PIL import Image
 
 from heatmark import DataError, UserError
 from heatmark.synth import placing
-from heatmark.synth.scene import Scene, SceneSettings, invent
-from heatmark.synth.settings import merged, settings_of, to_yaml
+from heatmark.synth.invention import invent
+from heatmark.synth.scene import Scene
+from heatmark.synth.settings import SceneSettings, merged, relevant, settings_of, to_yaml
 from heatmark.synth.things import outline
 
 FEW = {"clutter": {"count": [0, 3], "draws": 4, "tools": 0.0}}
@@ -37,7 +38,7 @@ def test_a_scene_depends_on_settings_seed_and_index_alone(bar):
 def test_a_scene_survives_json(bar):
     scene = invent(of(bar), 0, 5)
     assert Scene.from_json(scene.to_json()) == scene
-    with pytest.raises(DataError, match="not a scene: seed: Field required"):
+    with pytest.raises(DataError, match="not a scene: seed: field required"):
         Scene.from_json("{}")
     with pytest.raises(Exception, match="frozen"):
         scene.seed = 3  # type: ignore[misc]
@@ -173,6 +174,19 @@ def test_what_is_not_there_is_the_users_mistake(bar, tmp_path):
         invent(of(bar, light={"kinds": {"file": 1}, "folder": str(tmp_path)}), 0, 0)
     with pytest.raises(UserError, match="the only kind wanted is 'photo'"):
         invent(of(bar, background={"kinds": {"photo": 1}}), 0, 0)
+
+
+def test_only_what_scenes_are_drawn_from_is_relevant():
+    hammers, shelves = (settings_of(name).model_dump() for name in ("hammer", "shelf"))
+    assert set(hammers) - set(relevant(hammers)) == {"shelf"}
+    assert set(shelves) - set(relevant(shelves)) == {"object", "clutter"}
+
+
+def test_pictures_of_tools_are_stretched_now_and_then_and_those_of_people_never(bar):
+    wider = [invent(of(bar), 0, index).effects.stretch for index in range(60)]
+    changed = [w for w in wider if w != 1]
+    assert 6 < len(changed) < 26 and 1 / 1.31 < min(changed) < 1 < max(changed) < 1.31
+    assert settings_of("people").effects.stretched == 0
 
 
 def test_folders_of_photographs_are_used(bar, tmp_path):

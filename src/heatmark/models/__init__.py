@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
 from torch import nn
 
 from ..errors import UserError, unknown
@@ -81,11 +82,18 @@ def options_of(name: str) -> tuple[str, ...]:
 
 
 def check_options(name: str, options: dict[str, Any]) -> None:
-    """Raise a UserError for a model, or an option of it, that does not exist."""
-    known = options_of(name)
-    for option in options:
+    """Raise a UserError for a model or an option of it that does not exist, or a value of another kind than
+    the function's signature says.
+    """
+    known, parameters = options_of(name), inspect.signature(function_of(name)).parameters
+    for option, value in options.items():
         if option not in known:
             raise unknown(f"option of {name}", option, known)
+        try:
+            TypeAdapter(parameters[option].annotation).validate_python(value, strict=True)
+        except ValidationError as error:
+            said = error.errors()[0]["msg"].lower()
+            raise UserError(f"options.{option} of {name}: {said}, got {value!r:.100}") from error
 
 
 def unfetched(name: str, options: dict[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 A file is .safetensors, or a torch file that is loaded weights-only: nothing in it is executed.
 """
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -37,9 +38,13 @@ def read(path: Path) -> Mapping[str, Tensor]:
             from safetensors.torch import load_file
 
             return load_file(path)
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of another pickle than torch writes
+            state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # truncated, not a weights file, or one that wants to execute code
-        raise DataError(f"{path}: not a file of weights: {str(error).splitlines()[0][:200]}") from error
+        kind = type(error).__name__
+        said = "it holds code, which is not run" if kind == "UnpicklingError" else f"{kind}: {error!s:.200}"
+        raise DataError(f"{path}: not a file of weights alone ({said})") from error
     state = state.get("state_dict", state) if isinstance(state, Mapping) else None
     if not isinstance(state, Mapping) or not all(isinstance(v, Tensor) for v in state.values()):
         raise DataError(f"{path}: holds no weights by name")

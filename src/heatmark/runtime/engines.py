@@ -5,7 +5,7 @@ card.
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -32,6 +32,9 @@ def outputs_of(card: Card) -> tuple[str, ...]:
     if card.task == "dense":
         return (*BOXES, "map") if card.decoding.map else BOXES
     return CANDIDATES if card.task == "crowd" else OUTPUTS
+
+
+Shapes = dict[str, Sequence[Any]]  # of inputs or outputs, by name; an axis of any length is no number
 
 
 class Engine(Protocol):
@@ -68,7 +71,8 @@ def with_onnxruntime(path: Path, threads: int | None = None) -> tuple[Engine, Ca
         raise DataError(f"{path}: not an ONNX file, or a damaged one ({_line(error)})") from error
     card = _card(path, session.get_modelmeta().custom_metadata_map.get(KEY))
     wanted = outputs_of(card)
-    _check_ends(path, [i.name for i in session.get_inputs()], [o.name for o in session.get_outputs()], wanted)
+    ends = ({end.name: end.shape for end in side} for side in (session.get_inputs(), session.get_outputs()))
+    _check_ends(path, *ends, card)
 
     def run(pictures: np.ndarray) -> dict[str, np.ndarray]:
         return dict(zip(wanted, map(np.asarray, session.run(wanted, {INPUT: pictures}))))
@@ -99,7 +103,11 @@ def with_openvino(path: Path, threads: int | None = None) -> tuple[Engine, Card]
     framework = model.get_rt_info()["framework"] if "framework" in model.get_rt_info() else {}
     card = _card(path, framework[KEY].value if KEY in framework else None)
     wanted = outputs_of(card)
-    _check_ends(path, [i.any_name for i in model.inputs], [o.any_name for o in model.outputs], wanted)
+    ends = (
+        {end.any_name: [d.get_length() if d.is_static else None for d in end.partial_shape] for end in side}
+        for side in (model.inputs, model.outputs)
+    )
+    _check_ends(path, *ends, card)
     settings = {
         "INFERENCE_NUM_THREADS": threads or cores(),
         "PERFORMANCE_HINT": "LATENCY",
@@ -219,8 +227,11 @@ def network(
     card = _card(path, header.get(KEY))
     asked = dict(decoding or {}) | ({} if flip is None else {"flip": flip})
     if asked:
-        card = Card.model_validate(card.model_dump() | {"decoding": card.decoding.model_dump() | asked})
-    models.check_options(card.model, card.options)
+        card = card.with_decoding(**asked)
+    try:
+        models.check_options(card.model, card.options)
+    except UserError as error:
+        raise DataError(f"{path}: its heatmark card: {error}") from error
     options = models.unfetched(card.model, card.options)  # the file has all weights
     net = models.create(card.model, points=len(card.channels), **options)
     try:
@@ -305,7 +316,8 @@ def with_boxes(net: "nn.Module", card: Card) -> "nn.Module":
     so. Without the map's use its branch is left out.
 
     `decoding.overlap` is the suppression's; with `decoding.apart` boxes whose middles climb to peaks of their
-    own compete only from that overlap on (as `metrics.boxes.separated`).
+    own compete only from that overlap on (as `metrics.boxes.separated`); with `decoding.centred` scores fall
+    with the distance from that peak first (as `metrics.boxes.centred`).
     """
     import torch
     from torch import Tensor, nn
@@ -318,7 +330,7 @@ def with_boxes(net: "nn.Module", card: Card) -> "nn.Module":
 
     d, (h, w), parts = card.decoding, card.size, cast(Any, net)
     nms = torchvision.ops.nms
-    if not (d.map or d.apart):
+    if not (d.map or d.apart or d.centred):
         parts.without_map()
     elif parts.branch is None:
         raise UserError(f"{card.name}: {card.model} draws no map to keep or to tell neighbours apart by")
@@ -337,6 +349,8 @@ def with_boxes(net: "nn.Module", card: Card) -> "nn.Module":
             scores, which = chances.topk(min(LOOKED_AT, len(chances)))
             limit = scores.new_tensor([w, h, w, h])
             boxes = boxed.decoded(shifts[0, which], self.places[which]).clamp_min(0).minimum(limit)
+            if d.centred:
+                scores = scores * self.nearness(boxes, drawn[0][0, 0], d.centred)
             if d.apart:
                 kept = self.separated(boxes, scores, drawn[0][0, 0])
             else:
@@ -345,11 +359,21 @@ def with_boxes(net: "nn.Module", card: Card) -> "nn.Module":
             answer = boxes[kept], scores[kept], (chances > d.threshold).sum()
             return (*answer, drawn[0][0, 0].clamp(0, 1)) if d.map else answer
 
-        def separated(self, boxes: Tensor, scores: Tensor, drawn: Tensor) -> Tensor:
+        def peaks(self, boxes: Tensor, drawn: Tensor) -> Tensor:
             peaks = heatmaps.climbed(heatmaps.smoothed(drawn)).flatten()
             middle = (boxes[:, :2] + boxes[:, 2:]) / 4  # cells of half the size
             x, y = middle[:, 0].long().clamp(0, w // 2 - 1), middle[:, 1].long().clamp(0, h // 2 - 1)
-            mine = peaks[y * (w // 2) + x] + 1
+            return peaks[y * (w // 2) + x]
+
+        def nearness(self, boxes: Tensor, drawn: Tensor, width: float) -> Tensor:
+            mine = self.peaks(boxes, drawn)
+            peak = torch.stack([mine % (w // 2), mine // (w // 2)], -1) * 2.0 + 1.0
+            half = ((boxes[:, 2:] - boxes[:, :2]) / 2).clamp_min(1e-6)
+            squared = ((peak - (boxes[:, :2] + boxes[:, 2:]) / 2) / half).square().sum(-1)
+            return torch.exp(-torch.where(mine < 0, 1.0, squared) / (2 * width**2))
+
+        def separated(self, boxes: Tensor, scores: Tensor, drawn: Tensor) -> Tensor:
+            mine = self.peaks(boxes, drawn) + 1
             # those of other peaks are moved so far away that they do not meet
             away = torch.stack([mine % (w // 2 + 1), mine // (w // 2 + 1)], -1) * 2.0
             shares = boxes / boxes.new_tensor([w, h, w, h]) + torch.cat([away, away], -1)
@@ -380,10 +404,18 @@ def _card(path: Path, text: str | None) -> Card:
     return Card.from_json(text, str(path))
 
 
-def _check_ends(path: Path, inputs: list[str], outputs: list[str], wanted: tuple[str, ...]) -> None:
-    if inputs != [INPUT] or any(name not in outputs for name in wanted):
+def _check_ends(path: Path, inputs: Shapes, outputs: Shapes, card: Card) -> None:
+    """Raise a DataError where a file's inputs and outputs, by name, are not those that its card speaks of."""
+    wanted, k = outputs_of(card), len(card.skeleton_of())
+    if list(inputs) != [INPUT] or any(name not in outputs for name in wanted):
         ends = f"{INPUT} in, {' and '.join(wanted)} out"
         raise DataError(f"{path}: wanted {ends}; it has {', '.join(inputs)} in, {', '.join(outputs)} out")
+    of_points = {} if card.task == "dense" else {name: (None, k) for name in wanted}
+    for name, said in ({INPUT: (None, 3, *card.size)} | of_points).items():
+        there = (inputs | outputs)[name]
+        if any(isinstance(n, int) and m not in (None, n) for m, n in zip(said, there)):
+            words = ", ".join("any" if m is None else str(m) for m in said)
+            raise DataError(f"{path}: its card speaks of {name} ({words}), its network of {tuple(there)}")
 
 
 def _line(error: Exception, most: int = 160) -> str:

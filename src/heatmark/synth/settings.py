@@ -8,7 +8,7 @@ import numpy as np
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, field_validator
 
-from ..errors import DataError, UserError
+from ..errors import DataError, UserError, first_fault
 
 
 def _rising(value: tuple[float, float]) -> tuple[float, float]:
@@ -46,6 +46,9 @@ class ObjectSettings(Strict):
     lean_deg: Range = (10.0, 60.0)
     air_m: Range = (0.02, 0.4)  # height above the ground, when there is one
     draws: int = 0  # how many different objects a family gives; 0: a new one in every picture
+    least_area: float = (
+        0.0003  # of the picture, to be seen of an object for it to be labelled: 15 px of 224 x 224
+    )
 
 
 class CameraSettings(Strict):
@@ -119,6 +122,8 @@ class EffectSettings(Strict):
     saturation: Range = (0.5, 1.25)
     grey: float = 0.1  # how often the picture is without colour
     vignette: Range = (0.0, 0.3)
+    stretched: float = 0.25  # how often the picture is made wider or higher, as many on the web are
+    stretch: Range = (1.0, 1.3)  # by how much then
 
 
 # what people are seen in, laid under what a scene says of itself: where it shows families of people
@@ -144,7 +149,7 @@ HUMAN: dict[str, Any] = {
         "what": "furniture", "count": (0, 4), "tools": 0.0, "hand": 0.0, "kin": 0.5, "kin_count": (1, 6),
         "sets": 0.0,
     },
-    "effects": {"noise": (0.0, 0.025), "grey": 0.04, "exposure_ev": (-0.7, 0.8)},
+    "effects": {"noise": (0.0, 0.025), "grey": 0.04, "exposure_ev": (-0.7, 0.8), "stretched": 0.0},
 }  # fmt: skip
 # and what shelves of products are seen in: from before them, in a shop's even light
 SHOP: dict[str, Any] = {
@@ -174,13 +179,6 @@ class SceneSettings(Strict):
         return (value,) if isinstance(value, (str, Path)) else value
 
 
-def first_fault(error: ValidationError) -> str:
-    """The first fault, with the field's path."""
-    fault = error.errors()[0]
-    where = ".".join(str(p) for p in fault["loc"]) or "settings"
-    return f"{where}: {fault['msg']}" + ("" if fault["type"] == "missing" else f" (got {fault['input']!r})")
-
-
 def settings_of(scene: str | Path, changes: dict[str, Any] | None = None) -> SceneSettings:
     """Settings from a YAML file, a mesh (file or folder with landmarks), or the name of a built-in family.
 
@@ -205,11 +203,11 @@ def settings_of(scene: str | Path, changes: dict[str, Any] | None = None) -> Sce
     try:
         SceneSettings.model_validate(raw)
     except ValidationError as error:
-        raise DataError(f"{path}: {first_fault(error)}") from error
+        raise DataError(f"{path}: {first_fault(error, SceneSettings)}") from error
     try:
         return SceneSettings.model_validate(merged(raw, changes or {}))
     except ValidationError as error:
-        raise UserError(f"scene settings: {first_fault(error)}") from error
+        raise UserError(f"scene settings: {first_fault(error, SceneSettings)}") from error
 
 
 def _usual(objects: Any) -> dict[str, Any]:
@@ -217,6 +215,23 @@ def _usual(objects: Any) -> dict[str, Any]:
     names = [objects] if isinstance(objects, str) else objects if isinstance(objects, list) else []
     ranges = [RANGES.get(name, {}) if isinstance(name, str) else {} for name in names]
     return ranges[0] if ranges and all(r is ranges[0] for r in ranges) else {}
+
+
+def relevant(scene: dict[str, Any]) -> dict[str, Any]:
+    """Of settings as plain data, the fields that scenes of their objects are drawn from.
+
+    >>> relevant({"objects": ["hammer"], "shelf": {}, "clutter": {}})
+    {'objects': ['hammer'], 'clutter': {}}
+    """
+    unused = ("object", "clutter") if "shelf" in scene.get("objects", ()) else ("shelf",)
+    return {field: value for field, value in scene.items() if field not in unused}
+
+
+def one_of(rng: np.random.Generator, weights: dict[str, float]) -> str:
+    """A name, as often as its weight says."""
+    names = list(weights)
+    chances = np.array([weights[n] for n in names])
+    return names[rng.choice(len(names), p=chances / chances.sum())]
 
 
 def merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

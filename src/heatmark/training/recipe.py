@@ -21,7 +21,7 @@ from pydantic import (
     model_validator,
 )
 
-from ..errors import DataError, UserError, unknown
+from ..errors import DataError, UserError, first_fault, unknown
 from ..imaging.augment import Augmentation
 from ..imaging.occlude import Occlusion
 from ..imaging.windows import Windows
@@ -77,9 +77,10 @@ def _plain(given: Any) -> dict[str, Any] | None:
 
 ROWS = "rows"  # of a sheet of recipes
 SUFFIXES = (".yaml", ".yml")
+LARGEST = 8192  # side of what a network sees, pixels
 
 
-class Recipe(BaseModel, extra="forbid", frozen=True):
+class Recipe(BaseModel, extra="forbid", frozen=True, allow_inf_nan=False):
     """Everything one training run depends on, but for the pictures."""
 
     name: str = "model"  # of the run's folder and the card; the file's name if left out
@@ -160,8 +161,8 @@ class Recipe(BaseModel, extra="forbid", frozen=True):
     @model_validator(mode="after")
     def _holds_together(self) -> "Recipe":
         check_options(self.model, self.options)
-        if any(side < 32 or side % 32 for side in self.size):
-            raise UserError(f"size must be multiples of 32, got {list(self.size)}")
+        if any(not 32 <= side <= LARGEST or side % 32 for side in self.size):
+            raise UserError(f"size must be multiples of 32, {LARGEST} at most, got {list(self.size)}")
         if (self.head == "connected") != (self.options.get("connected") is not None):
             raise UserError(
                 f"head: connected and options: {{connected: {self.size[1] // 32}}} belong together, "
@@ -316,17 +317,7 @@ def validated(raw: Mapping[str, Any], source: str) -> Recipe:
     try:
         return Recipe.model_validate(raw)
     except ValidationError as error:
-        faults = error.errors()
-        fault = next(
-            (f for f in faults if f["type"] == "extra_forbidden"), faults[0]
-        )  # the cause of a missing one
-        place = [str(p) for p in fault["loc"]]
-        if fault["type"] == "extra_forbidden":
-            raise UserError(f"{source}: {unknown('recipe field', place[-1], Recipe.model_fields)}") from error
-        if fault["type"] == "value_error":  # our own words, from a validator
-            raise UserError(f"{source}: {fault.get('ctx', {}).get('error')}") from error
-        got = f", got {fault['input']!r}" if fault["type"] != "missing" else ""
-        raise UserError(f"{source}: {'.'.join(place)}: {fault['msg'].lower()}{got}") from error
+        raise UserError(f"{source}: {first_fault(error, Recipe, 'recipe field')}") from error
 
 
 def text(recipe: Recipe) -> str:
