@@ -24,8 +24,9 @@ from heatmark.data.records import Record
 from heatmark.errors import UserError
 from heatmark.imaging import encode_jpeg
 from heatmark.synth.compose import develop
+from heatmark.synth.invention import invent
 from heatmark.synth.render import Renderer
-from heatmark.synth.scene import Placed, Scene, invent
+from heatmark.synth.scene import Placed, Scene
 from heatmark.synth.settings import settings_of
 from heatmark.types import Sample
 

@@ -149,6 +149,9 @@ def test_other_settings_in_the_same_folder_are_refused_by_name(tmp_path):
         small(tmp_path / "d", settings={"clutter": {"hand": 0.5}})
     with pytest.raises(UserError, match="variant was 'scalar_rgb', is 'llvm_ad_rgb'"):
         small(tmp_path / "d", variant="llvm_ad_rgb")
+    assert (
+        small(tmp_path / "d", settings={"shelf": {"gaps": 0.5}}).pictures == 10
+    )  # no hammer lies on a shelf
 
 
 def test_a_folder_with_other_things_is_left_alone(tmp_path):
@@ -252,8 +255,8 @@ class TestWithTheRenderer:
         monkeypatch.undo()
 
     def test_a_picture_does_not_depend_on_what_was_drawn_before_it(self):
+        from heatmark.synth.invention import invent
         from heatmark.synth.render import Renderer
-        from heatmark.synth.scene import invent
         from heatmark.synth.settings import SceneSettings
 
         renderer, settings = Renderer((32, 32), 1, denoise=False), SceneSettings(objects=("hammer",))

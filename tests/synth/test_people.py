@@ -14,9 +14,10 @@ from heatmark.synth.bodies import Build
 from heatmark.synth.bones import BONES, INDEX, SIDES, mirrored, posed, skinned, swing_of, swung
 from heatmark.synth.compose import develop
 from heatmark.synth.figures import figure
+from heatmark.synth.invention import invent
 from heatmark.synth.people import FAMILIES, people, people_mpii, person, seat_of, stance_of
 from heatmark.synth.render import Renderer, appearing
-from heatmark.synth.scene import Camera, Light, Placed, Scene, Source, invent
+from heatmark.synth.scene import Camera, Light, Placed, Scene, Source
 from heatmark.synth.settings import settings_of
 from heatmark.synth.things import families, outline, sits, tools
 

@@ -11,8 +11,9 @@ from heatmark.skeletons import PRODUCT
 from heatmark.synth import labels, products, racks
 from heatmark.synth.assets import Asset
 from heatmark.synth.compose import _stretched
+from heatmark.synth.invention import invent
 from heatmark.synth.products import KINDS, SHELF, VARIETIES, design, product
-from heatmark.synth.scene import Scene, invent
+from heatmark.synth.scene import Scene
 from heatmark.synth.settings import settings_of
 from heatmark.types import Poses, Sample
 

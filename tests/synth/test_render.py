@@ -11,8 +11,9 @@ from heatmark import UserError
 from heatmark.synth import lights, render, stage
 from heatmark.synth.assets import Material
 from heatmark.synth.grounds import GROUNDS
+from heatmark.synth.invention import invent
 from heatmark.synth.placing import looking
-from heatmark.synth.scene import Camera, Lamp, Light, Placed, Scene, Source, Surface, invent
+from heatmark.synth.scene import Camera, Lamp, Light, Placed, Scene, Source, Surface
 from heatmark.synth.settings import settings_of
 from heatmark.synth.world import Item, assemble, blank
 from heatmark.types import ABSENT, HIDDEN, SEEN
@@ -185,6 +186,17 @@ def test_instances_of_which_nothing_is_seen_are_left_out_and_the_rest_numbered_a
     ids = np.array([[-1, 0], [2, -2]])  # the object with instance 1 is not among them
     instances, there = render.appearing(scene.model_copy(update={"objects": tuple(objects)}), ids)
     assert instances.tolist() == [1, 0, 2, 0, 0] and there.tolist() == [False, True, True]
+
+
+def test_an_object_of_which_less_is_seen_than_the_scene_asks_for_is_not_labelled(small_renderer, bar):
+    other = Placed(source=Source(kind="mesh", name=bar), matrix=raised(0.01, 0.35), instance=2)
+    scene = scene_of(bar, (0, 0, 0.5), other, ground=PAPER, matrix=raised(0.01))
+    layers = small_renderer(scene)
+    assert len(layers.points) == layers.mask.max() == 1  # the other is outside
+    seen = int((layers.mask == 1).sum())
+    for share, count in ((seen / 32**2, 1), ((seen + 1) / 32**2, 0)):
+        layers = small_renderer(scene.model_copy(update={"least_area": share}))
+        assert len(layers.points) == len(layers.visibility) == layers.mask.max() == count
 
 
 def test_textures_keep_to_their_own_place_in_the_atlas(bar):

@@ -100,7 +100,7 @@ def render(
     plan, cutouts = _planned(
         scene, seed, size, samples, method, variant, copies, settings, format, planes, card
     )
-    if card and (differing := album.differences(card["plan"], json.loads(json.dumps(asdict(plan))))):
+    if card and (differing := album.differences(_weighed(card["plan"]), _weighed(asdict(plan)))):
         raise UserError(f"{out}: begun with other settings: {'; '.join(differing)}. Take another folder")
     with _disk(out):
         out.mkdir(parents=True, exist_ok=True)
@@ -132,6 +132,14 @@ def shard_of(text: str) -> tuple[int, int]:
     if not (slash and k.isdecimal() and n.isdecimal() and int(k) < int(n)):
         raise UserError(f"a shard is k/n with k = 0 .. n - 1, got {text!r}")
     return int(k), int(n)
+
+
+def _weighed(plan: dict[str, Any]) -> dict[str, Any]:
+    """A plan as plain data, with those of its scene's settings alone that its pictures depend on."""
+    from ..synth.settings import relevant
+
+    plain = json.loads(json.dumps(plan))
+    return {**plain, "scene": relevant(plain["scene"])}
 
 
 def _planned(scene, seed, size, samples, method, variant, copies, settings, format, planes, card):

@@ -5,7 +5,8 @@ tools, clutter      the built-in families, and what lies about them; solids, sur
 people              the built-in people: bones, bodies, flesh, figures, puppets, gestures, postures, wardrobe,
                     heads make them
 furniture, vistas   what people sit on, and what they stand before
-settings, scene     the ranges (one YAML file), and one draw from them as data; placing is their geometry
+settings, scene     the ranges (one YAML file), and one draw from them as data
+invention, company  the draw: object, camera and light, and what is there beside them; placing is geometry
 things, stage       from names to assets, textures, light and background; lights, grounds, scraps invent them
 world, tracer       a scene as one mesh and one atlas, and Mitsuba, which draws it
 render              Scene -> Layers: picture, ids, depth, landmarks and their visibility

@@ -28,7 +28,6 @@ BLEND_WEIGHTS = {
     "laplacian": 0.25,
 }  # the paper says random
 METERED = 0.06, 0.45  # mean light between which a camera leaves the exposure as it is; 0.18 is mid grey
-STRETCHED, MOST_STRETCH = 0.25, 1.3  # how often a picture is stretched, and by how much at most
 COVERED = 0.6  # most of the object's visible area that a pasted thing may cover
 TINY = 30  # pixels of an object below which its background is not replaced
 
@@ -47,8 +46,7 @@ def develop(layers: Layers, effects: Effects, name: str = "") -> Sample:
     """The photograph a camera makes of drawn light. A function of its arguments alone.
 
     In the order of a camera: exposure, white balance and vignette in linear light; blur of the lens and of
-    motion; shot and read noise; tone curve, contrast, saturation; sharpening; a stretch, as pictures on the
-    web often have; JPEG.
+    motion; shot and read noise; tone curve, contrast, saturation; sharpening; a stretch; JPEG.
 
     Returns:
         The Sample: points inside the picture only, boxes around what is seen of each instance and its
@@ -63,8 +61,8 @@ def develop(layers: Layers, effects: Effects, name: str = "") -> Sample:
         soft = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.8, 1.5))
         picture = cv2.addWeighted(picture, 1 + (amount := rng.uniform(0.2, 0.9)), soft, -amount, 0)
     sample = Sample(picture, _poses(layers), name, layers.mask, layers.depth)
-    if rng.random() < STRETCHED:
-        sample = _stretched(sample, rng)
+    if effects.stretch != 1:
+        sample = _stretched(sample, effects.stretch, rng)
     quality = int(rng.integers(35, 98))
     return replace(sample, picture=transforms.jpeg(sample.picture, quality)) if rng.random() < 0.6 else sample
 
@@ -292,13 +290,11 @@ def _inside(points: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         return np.asarray(((points >= 0) & (points <= [size[1], size[0]])).all(-1))  # NaN is not
 
 
-def _stretched(sample: Sample, rng: np.random.Generator) -> Sample:
-    """Wider or higher by up to MOST_STRETCH: a part of the picture, chosen so that the objects stay, fills
+def _stretched(sample: Sample, wider: float, rng: np.random.Generator) -> Sample:
+    """`wider` than it was, or, below 1, higher: a part of the picture, chosen so that the objects stay, fills
     it."""
     h, w = sample.size
-    by = np.exp(rng.uniform(0, np.log(MOST_STRETCH)))
-    wide = rng.random() < 0.5
-    kept = np.array([w / by, h]) if wide else np.array([w, h / by])
+    kept = np.array([w / max(wider, 1), h * min(wider, 1)])
     low, high = np.zeros(2), np.array([w, h]) - kept
     if np.isfinite(sample.poses.boxes).all() and len(sample.poses):
         boxes = sample.poses.boxes

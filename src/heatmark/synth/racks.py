@@ -1,7 +1,7 @@
 """Shelves full of products: a rack of boards and price rails, filled by runs of facings, and its picture.
 
 A rack stands on the ground with its boards' edges along y = 0 and its back behind; the camera stands before
-it, at negative y. `shelves` is one draw of a whole scene, as `scene.invent` is for objects on a ground.
+it, at negative y. `shelves` is one draw of a whole scene, as `invention.invent` is for objects on a ground.
 """
 
 from dataclasses import dataclass, replace
@@ -10,6 +10,7 @@ import numpy as np
 
 from . import labels, placing
 from .assets import Asset, Material, Part
+from .invention import effects_from, light_from
 from .labels import Rng
 from .products import VARIETIES, Design, design
 from .scene import (
@@ -20,10 +21,8 @@ from .scene import (
     Source,
     Surface,
     Wall,
-    _effects,
-    _half,
-    _light,
-    _rows,
+    half_size,
+    rows,
 )
 from .settings import SceneSettings, ShelfSettings
 
@@ -148,21 +147,21 @@ def shelves(settings: SceneSettings, rng: Rng, seed: int, index: int, aspect: fl
     camera, seen = _viewed(rng, settings, made, stock, wanted, aspect)
     order = np.argsort(-seen, kind="stable")[:MOST]  # those most in the picture
     objects = tuple(
-        Placed(source=stock[i][1], matrix=_rows(_standing(rng, *stock[i])), instance=n + 1)
+        Placed(source=stock[i][1], matrix=rows(_standing(rng, *stock[i])), instance=n + 1)
         for n, i in enumerate(sorted(i for i in order if seen[i] > 0))
     )
-    stands = Placed(source=Source(kind="rack", seed=number), matrix=_rows(np.eye(4)))
+    stands = Placed(source=Source(kind="rack", seed=number), matrix=rows(np.eye(4)))
     wall = Wall(surface=_plane(rng, ("plain", "painted")), distance_m=rng.uniform(1, 6), azimuth_deg=90)
     return Scene(
         seed=seed,
         index=index,
         objects=(*objects, stands),
         camera=camera,
-        light=_light(rng, settings),
+        light=light_from(rng, settings),
         ground=_plane(rng, ("tiles", "concrete", "plain", "painted")),
         walls=(wall,),
         background=Background(kind="environment", seed=int(rng.integers(2**31))),
-        effects=_effects(rng, settings),
+        effects=effects_from(rng, settings),
     )
 
 
@@ -195,7 +194,7 @@ def _viewed(
     best = None
     for _ in range(TRIES):
         fov = float(rng.uniform(*ours.fov_deg))
-        half = _half(fov, aspect)
+        half = half_size(fov, aspect)
         high = rng.uniform(0.4, 1.15) * made.top  # metres of rack that the picture is high
         away = high / 2 / half[1]
         yaw, roll = rng.normal(0, settings.shelf.yaw_deg), rng.uniform(*ours.tilt_deg)
@@ -216,7 +215,7 @@ def _viewed(
             break
     assert best is not None
     _, matrix, fov, share, away = best
-    return Camera(matrix=_rows(matrix), fov_deg=fov, focus_m=float(away)), share
+    return Camera(matrix=rows(matrix), fov_deg=fov, focus_m=float(away)), share
 
 
 def _in_picture(matrix: np.ndarray, middles: np.ndarray, spans: np.ndarray, half: np.ndarray) -> np.ndarray:

@@ -16,7 +16,7 @@ from ..types import ABSENT, HIDDEN, SEEN, Skeleton
 from . import lights
 from .scene import Camera, Scene
 from .stage import NOBODY, Stage, staged
-from .tracer import Tracer
+from .tracer import NEAR, Tracer
 from .world import World, assemble, blank
 
 VARIANTS = ("cuda_ad_rgb", "llvm_ad_rgb", "scalar_rgb")  # fastest first
@@ -155,11 +155,16 @@ class Renderer:
             self.tracer.trace(self.samples, scene.seed * 1_000_003 + scene.index & 0x7FFFFFFF)
         )
         picture, alpha = np.maximum(rgba[..., :3], 0), np.clip(rgba[..., 3], 0, 1)
-        if self.denoise and self.tracer.one_by_one:
-            picture = denoised(picture)
-        elif self.denoise:
-            picture = denoised(picture, *self.tracer.guides())
-        seen = self.tracer.hits(matrix[:3, 3], rays(camera, self.size))
+        if self.denoise and not self.tracer.one_by_one:
+            albedo, normal, seen = self.tracer.guides()
+            picture, depth = (
+                denoised(picture, albedo, normal),
+                seen.distance / slants(camera, self.size) + NEAR,
+            )
+        else:
+            picture = denoised(picture) if self.denoise else picture
+            seen = self.tracer.hits(matrix[:3, 3], rays(camera, self.size))
+            depth = seen.distance
         ids = np.where(seen.face < 0, NOBODY, world.owner[seen.face]).reshape(h, w).astype(np.int16)
         points, visibility = self._landmarks(scene, stage, world)
         instances, there = appearing(scene, ids)
@@ -168,73 +173,79 @@ class Renderer:
             alpha=alpha,
             ids=ids,
             mask=instances[np.maximum(ids, NOBODY)],
-            depth=seen.distance.reshape(h, w),
+            depth=depth.reshape(h, w).astype(np.float32),
             skeleton=stage.skeleton,
             points=points[there],
             visibility=visibility[there],
         )
 
     def _landmarks(self, scene: Scene, stage: Stage, world: World) -> tuple[np.ndarray, np.ndarray]:
-        """Points (N, K, 2) and visibility (N, K) of the labelled objects, in the order of their instances."""
-        labelled = sorted((p.instance, i) for i, p in enumerate(scene.objects) if p.instance)
-        eye, (h, w) = np.array(scene.camera.matrix)[:3, 3], self.size
-        points, visibility = [], []
-        for _, i in labelled:
-            matrix = np.array(scene.objects[i].matrix)
-            marks = stage.assets[i].landmarks @ matrix[:3, :3].T + matrix[:3, 3]
-            places = project(scene.camera, self.size, marks)
-            met = self.tracer.hits(eye, marks - eye)  # 1.0 is the landmark itself
-            own = (met.face >= 0) & (world.owner[met.face] == i)
-            away = np.linalg.norm(marks - eye, axis=1)
-            gap = (
-                np.where(np.isfinite(met.distance), 1 - met.distance, 0) * away
-            )  # metres of something in front
-            size = stage.assets[i].size_m * np.cbrt(np.linalg.det(matrix[:3, :3]))
-            depths = stage.assets[i].depths
-            if depths is None:
-                within = self.thickness(world, i, marks, size) + 0.02 * size
-            else:
-                within = depths * np.cbrt(np.linalg.det(matrix[:3, :3]))
-            allowed = np.where(own, within, 5e-3 * size)
-            inside = (places >= 0).all(1) & (places <= [w, h]).all(1)
-            points.append(places)
-            visibility.append(
-                np.where(inside, np.where(gap <= allowed, SEEN, HIDDEN), ABSENT).astype(np.uint8)
-            )
-        return np.stack(points), np.stack(visibility)
+        """Points (N, K, 2) and visibility (N, K) of the labelled objects, in the order of their instances.
 
-    def thickness(self, world: World, owner: int, marks: np.ndarray, size: float) -> np.ndarray:
-        """(K,) metres of the object around each mark (K, 3): how far behind the first thing seen it may lie.
+        All rays are sent at once: what a launch costs is the launch.
+        """
+        owners = np.array(
+            [i for _, i in sorted((p.instance, i) for i, p in enumerate(scene.objects) if p.instance)]
+        )
+        assets = [stage.assets[i] for i in owners]
+        matrices = np.array([scene.objects[i].matrix for i in owners])  # (N, 4, 4)
+        scales = np.cbrt(np.linalg.det(matrices[:, :3, :3]))
+        sizes = np.array([asset.size_m for asset in assets]) * scales  # (N,) metres
+        marks = np.stack(
+            [a.landmarks @ m[:3, :3].T + m[:3, 3] for a, m in zip(assets, matrices)]
+        )  # (N, K, 3)
+        places = project(scene.camera, self.size, marks)
+        eye, (h, w), shape = np.array(scene.camera.matrix)[:3, 3], self.size, marks.shape[:2]
+        met = self.tracer.hits(eye, (marks - eye).reshape(-1, 3))  # 1.0 is the landmark itself
+        own = ((met.face >= 0) & (world.owner[met.face] == owners.repeat(shape[1]))).reshape(shape)
+        short = np.where(np.isfinite(met.distance), 1 - met.distance, 0).reshape(shape)
+        gap = short * np.linalg.norm(marks - eye, axis=-1)  # metres from something in front
+        within = np.empty(shape)  # metres of itself that may lie before it
+        told = np.array([asset.depths is not None for asset in assets])
+        for n in np.flatnonzero(told):
+            within[n] = assets[n].depths * scales[n]
+        if not told.all():
+            n = ~told
+            within[n] = self.thickness(world, owners[n], marks[n], sizes[n]) + 0.02 * sizes[n, None]
+        allowed = np.where(own, within, 5e-3 * sizes[:, None])
+        inside = (places >= 0).all(-1) & (places <= [w, h]).all(-1)
+        seen = np.where(inside, np.where(gap <= allowed, SEEN, HIDDEN), ABSENT)
+        return places, seen.astype(np.uint8)
+
+    def thickness(self, world: World, owners: np.ndarray, marks: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+        """(N, K) metres of its object (N,) of sizes (N,) around each mark (N, K, 3): how far behind the first
+        thing seen it may lie.
 
         Inside the solid nine of ten ways out are shorter; in a hole (a ring, a jaw) it is the hole's width.
         """
-        way = sphere(96)
-        starts, towards = np.repeat(marks, len(way), 0), np.tile(way, (len(marks), 1))
-        met = self.tracer.hits(starts + 1e-4 * size * towards, towards)
-        corners = world.vertices[world.faces[np.maximum(met.face, 0)]]  # (K * 96, 3, 3)
+        way, count = sphere(96), marks.shape[1]
+        step = 1e-4 * sizes.repeat(count * len(way))[:, None]
+        starts, towards = marks.reshape(-1, 3).repeat(len(way), 0), np.tile(way, (marks[..., 0].size, 1))
+        met = self.tracer.hits(starts + step * towards, towards)
+        corners = world.vertices[world.faces[np.maximum(met.face, 0)]]  # (N * K * 96, 3, 3)
         outward = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-        own = (met.face >= 0) & (world.owner[met.face] == owner)
+        own = (met.face >= 0) & (world.owner[met.face] == owners.repeat(count * len(way)))
         leaving = own & ((outward * towards).sum(1) > 0)
-        found = np.zeros(len(marks))
+        found = np.zeros(marks.shape[:2])
         rows = (a.reshape(-1, len(way)) for a in (met.distance, leaving, own))
         for k, (far, out, at) in enumerate(zip(*rows)):
             if out.any():
-                found[k] = np.quantile(far[out], 0.9)
+                found.flat[k] = np.quantile(far[out], 0.9)
             elif at.any():
-                found[k] = min(2 * np.median(far[at]), 0.1 * size)
+                found.flat[k] = min(2 * np.median(far[at]), 0.1 * sizes[k // count])
         return found
 
 
 def appearing(scene: Scene, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Which labelled objects are in the picture: those of which a pixel is seen.
+    """Which labelled objects are in the picture: those of which a pixel is seen, or `scene.least_area`.
 
     Returns:
         (objects + 1,) uint8, the instance of each object numbered anew without gaps, 0 for those without a
         label and, last, for nobody; and (N,) bool, which of the labelled ones (by instance) are left.
     """
     labelled = sorted((placed.instance, i) for i, placed in enumerate(scene.objects) if placed.instance)
-    seen = set(np.unique(ids).tolist())
-    there = np.array([i in seen for _, i in labelled])
+    pixels = np.bincount(ids[ids >= 0], minlength=len(scene.objects))
+    there = np.array([pixels[i] >= max(scene.least_area * ids.size, 1) for _, i in labelled])
     instances = np.zeros(len(scene.objects) + 1, np.uint8)
     kept = [i for (_, i), is_there in zip(labelled, there) if is_there]
     instances[kept] = np.arange(1, len(kept) + 1)
@@ -266,6 +277,13 @@ def rays(camera: Camera, size: tuple[int, int], at: tuple[float, float] = (0.5, 
     (h, w), f = size, focal(camera, size)
     x, y = np.meshgrid((np.arange(w) + at[0] - w / 2) / f, (np.arange(h) + at[1] - h / 2) / f)
     return np.stack([x, y, np.ones_like(x)], -1).reshape(-1, 3) @ np.array(camera.matrix)[:3, :3].T
+
+
+def slants(camera: Camera, size: tuple[int, int]) -> np.ndarray:
+    """(H * W,) how much longer a ray through a pixel's middle is than its part along the camera's axis."""
+    (h, w), f = size, focal(camera, size)
+    x, y = (np.arange(w) + 0.5 - w / 2) / f, (np.arange(h) + 0.5 - h / 2) / f
+    return np.sqrt(1 + x**2 + y[:, None] ** 2).reshape(-1)
 
 
 def sphere(count: int) -> np.ndarray:

@@ -16,8 +16,8 @@ from ..errors import UserError, unknown
 from ..types import Sample
 from . import scraps
 from .compose import Cutout, copied, cut_and_paste, cut_out, develop
+from .invention import invent
 from .render import Ready, Renderer
-from .scene import invent
 from .settings import SceneSettings, merged
 from .things import build, families
 

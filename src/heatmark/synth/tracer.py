@@ -12,6 +12,8 @@ import numpy as np
 from .world import PLANES, World
 
 MAX_DEPTH = 4  # of a path: three bounces
+ROULETTE = 2  # bounces after which dim paths end by chance: a quarter less time, 1 % more noise once denoised
+NEAR = 1e-3  # metres before the eye, along the axis, from where its rays start
 LIGHT_TO_WORLD = np.array([[0, 0, -1, 0], [-1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 1.0]])  # Mitsuba's up is y
 NESTED = {"bump": "nested_texture"}  # what Mitsuba calls them, where it differs
 MITSUBA_CAMERA = np.diag([-1.0, -1.0, 1.0, 1.0])  # its camera: x left, y up, z forward
@@ -23,7 +25,6 @@ class Hits:
 
     distance: np.ndarray  # (N,) float32 in lengths of the ray's direction; inf where nothing was met
     face: np.ndarray  # (N,) int64; -1 where nothing was met
-    weights: np.ndarray  # (N, 3) float32 of the face's three vertices
 
 
 class Tracer:
@@ -76,9 +77,11 @@ class Tracer:
             },
             "sensor": {
                 "type": "thinlens", "fov": 40.0, "aperture_radius": 1e-6, "focus_distance": 1.0,
-                "near_clip": 1e-3, "film": film, "sampler": {"type": "independent"},
+                "near_clip": NEAR, "film": film, "sampler": {"type": "independent"},
             },
-            "integrator": {"type": "path", "max_depth": MAX_DEPTH, "hide_emitters": True},
+            "integrator": {
+                "type": "path", "max_depth": MAX_DEPTH, "rr_depth": ROULETTE, "hide_emitters": True,
+            },
         })  # fmt: skip
         self.params = mi.traverse(self.scene)
         self.columns = np.array(self.params["light.data"])[0, :, 0].astype(
@@ -146,58 +149,56 @@ class Tracer:
         except (OSError, AttributeError):  # another system, another C library
             pass
 
-    def guides(self) -> tuple[np.ndarray, np.ndarray]:
-        """(albedo, normal) for the denoiser, each (H, W, 3) float32: four rays a pixel."""
+    def guides(self) -> tuple[np.ndarray, np.ndarray, Hits]:
+        """(albedo, normal) for the denoiser, each (H, W, 3) float32: four rays a pixel; and what a fifth ray,
+        through the pixel's middle, meets, with distances (H * W,) in metres along it from NEAR on."""
         import drjit as dr
 
         mi, (h, w) = self.mi, self.size
-        i = dr.arange(mi.UInt32, 4 * h * w)
-        pixel, quarter = i >> 2, i & 3
-        x, y = mi.Float(quarter & 1) * 0.5 + 0.25, mi.Float(quarter >> 1) * 0.5 + 0.25
+        i = dr.arange(mi.UInt32, 5 * h * w)
+        pixel, which = i // 5, i % 5
+        x, y = mi.Float(which & 1) * 0.5 + 0.25, mi.Float(which >> 1) * 0.5 + 0.25
+        x, y = dr.select(which == 4, 0.5, x), dr.select(which == 4, 0.5, y)
         film = mi.Point2f((mi.Float(pixel % w) + x) / w, (mi.Float(pixel // w) + y) / h)
         ray, _ = self.scene.sensors()[0].sample_ray(0.0, 0.5, film, mi.Point2f(y, 1 - x))
         met = self.scene.ray_intersect(ray)
         color = self.color.eval(met, met.is_valid())
         planes = (*color, *(dr.select(met.is_valid(), v, 0.0) for v in met.sh_frame.n))
-        dr.eval(planes)  # together: each alone would trace the rays again
-        means = [np.array(plane).reshape(h, w, 4).mean(-1) for plane in planes]
-        return np.stack(means[:3], -1), np.stack(means[3:], -1)
+        distance, face = dr.select(met.is_valid(), met.t, dr.inf), met.prim_index
+        dr.eval(planes, distance, face)  # together: each alone would trace the rays again
+        means = [np.array(plane).reshape(h, w, 5)[..., :4].mean(-1) for plane in planes]
+        far = np.array(distance).reshape(-1, 5)[:, 4]
+        faces = np.array(face).reshape(-1, 5)[:, 4].astype(np.int64)
+        seen = Hits(far, np.where(np.isfinite(far), faces, -1))
+        return np.stack(means[:3], -1), np.stack(means[3:], -1), seen
 
     def hits(self, origins: np.ndarray, directions: np.ndarray) -> Hits:
         """Where rays from `origins` (N, 3) or (3,) along `directions` (N, 3) first meet the world."""
         origins = np.broadcast_to(origins, directions.shape).astype(np.float32)
         directions = directions.astype(np.float32)
         found = self._singly if self.one_by_one else self._at_once
-        distance, face, uv = found(origins, directions)
-        met = np.isfinite(distance)
-        uv = np.where(met[:, None], uv, 0)  # of a ray that met nothing it is whatever lay in memory
-        weights = np.concatenate([1 - uv.sum(1, keepdims=True), uv], 1).astype(np.float32)
-        return Hits(distance.astype(np.float32), np.where(met, face.astype(np.int64), -1), weights)
+        distance, face = found(origins, directions)
+        return Hits(distance.astype(np.float32), np.where(np.isfinite(distance), face.astype(np.int64), -1))
 
-    def _at_once(
-        self, origins: np.ndarray, directions: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _at_once(self, origins: np.ndarray, directions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        import drjit as dr
+
         mi = self.mi
         ray = mi.Ray3f(
             mi.Point3f(np.ascontiguousarray(origins.T)), mi.Vector3f(np.ascontiguousarray(directions.T))
         )
         met = self.scene.ray_intersect_preliminary(ray, coherent=True)
-        t, valid = np.array(met.t), np.array(met.is_valid())
-        return np.where(valid, t, np.inf), np.array(met.prim_index), np.array(met.prim_uv).T
+        distance, face = dr.select(met.is_valid(), met.t, dr.inf), met.prim_index
+        dr.eval(distance, face)  # together: each alone would trace the rays again
+        return np.array(distance), np.array(face)
 
-    def _singly(
-        self, origins: np.ndarray, directions: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        distance, face, uv = (
-            np.full(len(origins), np.inf),
-            np.zeros(len(origins), np.int64),
-            np.zeros((len(origins), 2)),
-        )
+    def _singly(self, origins: np.ndarray, directions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        distance, face = np.full(len(origins), np.inf), np.zeros(len(origins), np.int64)
         for i, (o, d) in enumerate(zip(origins.tolist(), directions.tolist())):
             met = self.scene.ray_intersect_preliminary(self.mi.Ray3f(o, d), coherent=True)
             if met.is_valid():
-                distance[i], face[i], uv[i] = met.t, met.prim_index, (met.prim_uv[0], met.prim_uv[1])
-        return distance, face, uv
+                distance[i], face[i] = met.t, met.prim_index
+        return distance, face
 
 
 def _plane(mi: Any, side: int, channels: int) -> dict[str, Any]:
