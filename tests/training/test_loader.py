@@ -111,6 +111,20 @@ def test_a_small_cache_decodes_each_time_and_gives_the_same(sticks, tiny):
     assert len(kept.pictures) == 12 and not opened.pictures and same(kept[0, 3], opened[0, 3])
 
 
+def test_of_several_objects_in_a_whole_picture_the_middle_one_is_meant(tmp_path, sticks, tiny):
+    plain = open_dataset(sticks)
+    two = np.array([[[10.0, 10], [20, 20]], [[40, 30], [60, 50]]])
+    boxes = np.array([[10.0, 10, 20, 20], [40, 30, 60, 50]])
+    both = Poses(plain.skeleton, two, boxes=boxes)
+    together = Dataset(tmp_path, plain.skeleton, (Record(plain[0].path, (64, 64), both, 1),))
+    found = loader.entries(together, plain.skeleton)
+    settings = tiny | {"whole": 1.0, "whole_scale": (0.5, 1.0), "augmentation": {"translate": [-0.4, 0.4]}}
+    seen = loader.Samples(found, plain.skeleton, recipe.validated(settings, "tiny"))
+    for epoch in (None, 0, 1):
+        for i in (0, 1):
+            assert seen[epoch, i].points.mean(0).numpy() == pytest.approx((32, 32), abs=2.5)
+
+
 def record(tmp_path, points, **more):
     return Record(tmp_path / "x.jpg", (40, 50), Poses(TOOL, points, **more))
 

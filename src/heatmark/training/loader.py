@@ -65,6 +65,12 @@ def entries(dataset: data.Dataset, skeleton: Skeleton) -> list[Entry]:
     return found
 
 
+def centred(frame: Frame, box: np.ndarray) -> Frame:
+    """`frame` moved so that the middle of a box (4,) in the picture is in the middle of what it shows."""
+    (x, y), (h, w) = frame.into(box.reshape(2, 2).mean(0)), frame.size
+    return frame.then(translation(w / 2 - x, h / 2 - y))
+
+
 def split(dataset: data.Dataset, share: float, seed: int) -> tuple[data.Dataset, data.Dataset]:
     """(training, validation) by picture. A rendered scene and its copies (`index`) stay on the same side."""
     scenes: dict[object, list[int]] = {}
@@ -115,8 +121,9 @@ class Samples(Dataset):
             seen = framed(sample, frame, averaged=not self.as_published, outside=self.as_published)
             lost = np.zeros(len(self.skeleton), bool)
         else:
-            sample, frame = self.shown(sample, entry, *self.window(entry, rng, self.recipe.windows), rng)
-            seen, lost = self.varied(sample, frame, rng)
+            frame, boxed = self.window(entry, rng, self.recipe.windows)
+            sample, frame = self.shown(sample, entry, frame, boxed, rng)
+            seen, lost = self.varied(sample, frame, rng, middle=not boxed and not entry.alone)
         x1, y1, x2, y2 = seen.poses.boxes[0]
         return Batch(
             torch.from_numpy(np.ascontiguousarray(seen.picture.transpose(2, 0, 1))),
@@ -132,11 +139,16 @@ class Samples(Dataset):
         return self.recipe.head == "msra"
 
     def window(self, entry: Entry, rng: np.random.Generator, windows: Windows | None) -> tuple[Frame, bool]:
-        """Where to look for one object: its box, which may vary (True), or the whole picture (False)."""
+        """Where to look for one object: its box, which may vary (True), or the whole picture (False).
+
+        Where there are others, the whole picture is shown with the object in the middle: of several in view
+        the network learns to mean that one.
+        """
         recipe, size = self.recipe, self.recipe.size
-        if entry.alone and rng.random() < recipe.whole:
+        if rng.random() < recipe.whole:
             by, middle = rng.uniform(*recipe.whole_scale), (size[1] / 2, size[0] / 2)
-            return Frame.whole(entry.record.size, size).then(about(scaling(by, by), middle)), False
+            frame = Frame.whole(entry.record.size, size).then(about(scaling(by, by), middle))
+            return frame if entry.alone else centred(frame, entry.box), False
         box = msra.labelled(entry.box, entry.record.size)[0] if self.as_published else entry.box
         if windows is None:
             box, turn = enlarged(box, recipe.enlarge), 0.0
@@ -160,10 +172,18 @@ class Samples(Dataset):
         moved = Frame(frame.matrix @ translation(*corner), frame.size)
         return replace(sample, picture=part, poses=poses), moved
 
-    def varied(self, sample: Sample, frame: Frame, rng: np.random.Generator) -> tuple[Sample, np.ndarray]:
-        """Moved, recoloured and occluded by chance; and (K,) bool, labels that the occlusion took away."""
+    def varied(
+        self, sample: Sample, frame: Frame, rng: np.random.Generator, middle: bool = False
+    ) -> tuple[Sample, np.ndarray]:
+        """Moved, recoloured and occluded by chance; and (K,) bool, labels that the occlusion took away.
+
+        Args:
+            middle: the object stays where the middle is.
+        """
         augmentation, occlusion = self.recipe.augmentation, self.recipe.occlusion
         frame, flipped = varied(sample.poses, frame, augmentation, rng)
+        if middle:
+            frame = centred(frame, sample.poses.boxes[0])
         colour = rng.integers(0, 256, 3).tolist()
         seen = framed(
             sample,

@@ -121,7 +121,7 @@ class Recipe(BaseModel, extra="forbid", frozen=True, allow_inf_nan=False):
     )
     whole: float = Field(
         0.0, ge=0, le=1
-    )  # share of samples that show the whole picture, not the object's box
+    )  # share of samples that show the whole picture, not the object's box; of several objects the middle one
     whole_scale: tuple[float, float] = (1.0, 1.0)  # how large a whole picture is shown, of what would fit
     enlarge: float = Field(1.25, gt=0)  # a box grows by this before it is cut out
     context: float = Field(1.0, ge=0, le=1)  # share of boxes seen with what lies around them;
