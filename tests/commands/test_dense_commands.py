@@ -20,11 +20,14 @@ from heatmark.commands.export import export
 from heatmark.data.records import Record
 from heatmark.errors import GateError, UserError
 from heatmark.heatmaps import box_maps
+from heatmark.metrics.boxes import centred
 from heatmark.models import create
 from heatmark.runtime import load
 from heatmark.runtime.dense import DensePredictor, cut_off, looks, starts
+from heatmark.runtime.engines import opened
 from heatmark.skeletons import PRODUCT
 from heatmark.training import state
+from heatmark.training.dense import peaks_under
 from heatmark.types import Boxes, Poses
 
 SMALL = {"backbone": "tiny", "weights": None, "width": 8, "depth": 1, "anchor": 2.0}
@@ -80,6 +83,22 @@ def test_the_file_answers_as_the_model_with_suppression_inside(model, exported, 
     assert len(ours) == len(theirs) > 3
     np.testing.assert_allclose(ours.boxes, theirs.boxes, atol=1e-2)
     assert (np.diff(ours.score) <= 1e-6).all() and np.isnan(ours.points).all()
+
+
+def test_a_file_rescores_by_the_maps_peaks_as_the_formula_does(model, pictures):
+    """Without suppression: a box's score falls with the distance of its middle from the peak it climbs to."""
+    wide = {"map": True, "overlap": 1.0, "kept": 2000, "threshold": 0.0}
+    plain, _ = opened(model, decoding=wide)
+    rescored, card = opened(model, decoding=wide | {"centred": 0.4})
+    pixels = np.random.default_rng(1).random((1, 3, *card.size), np.float32)
+    before, after = plain(pixels), rescored(pixels)
+    cells = peaks_under(before["boxes"].astype(float), torch.tensor(before["map"]))
+    peaks = np.stack([cells % (SIZE[1] // 2), cells // (SIZE[1] // 2)], -1) * 2.0 + 1.0
+    peaks[cells < 0] = np.nan
+    expected = centred(before["boxes"].astype(float), before["scores"], peaks)
+    np.testing.assert_allclose(
+        np.sort(after["scores"]), np.sort(expected)[-len(after["scores"]) :], atol=1e-5
+    )
 
 
 def test_the_number_kept_is_a_setting_and_hitting_it_is_said(exported, pictures, capsys):
