@@ -23,7 +23,8 @@ LANDMARKS, CELLS = 17, 128
 HEAD = """# Speed of grouping
 
 Maps of 128 x 128 cells with soft bumps on noise, 17 landmarks a person, a tenth of them missing, tags a
-little apart for each landmark and farther for each person; one core, medians of {repeat}, milliseconds.
+little apart for each landmark and farther for each person; a peak is the highest of 5 x 5 cells; one core,
+medians of {repeat}, milliseconds.
 "All": from the maps (peaks searched, assigned, completed, moved to the sub-cell). "Grouping": from the peaks,
 as after a model file, whose graph holds the search. "Assignments": nothing but scipy's 16 assignments of
 as many candidates to as many persons.
