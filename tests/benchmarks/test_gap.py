@@ -63,7 +63,9 @@ def test_weights_go_to_the_backbone_they_are_of():
         "weights": "r.pth",
         "backbone": "resnet50_v1",
     }
-    assert "options" not in gap.planned(None, "hammer", 0, SMALL).changes
+    assert gap.planned(None, "hammer", 0, SMALL).changes["options"] == {
+        "trainable_from": None
+    }  # no weights named
     lite = Budget(weights={"efficientnet_lite0": "l.pth"})
     scratch = gap.planned(gap.changes()["learns-scratch"], "hammer", 0, lite)
     assert scratch.changes["options"]["weights"] is None  # what the row says holds
