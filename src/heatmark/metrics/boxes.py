@@ -9,9 +9,12 @@ def overlaps(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     >>> overlaps(np.array([[0.0, 0, 2, 2]]), np.array([[1.0, 0, 3, 2], [5, 5, 6, 6]])).round(3).tolist()
     [[0.333, 0.0]]
     """
-    low, high = np.maximum(a[:, None, :2], b[None, :, :2]), np.minimum(a[:, None, 2:], b[None, :, 2:])
-    both = np.clip(high - low, 0, None).prod(-1)
-    either = (a[:, 2:] - a[:, :2]).prod(-1)[:, None] + (b[:, 2:] - b[:, :2]).prod(-1)[None] - both
+    left, top, right, bottom = a.T[:, :, None]  # (N, 1) each
+    x1, y1, x2, y2 = b.T[:, None]  # (1, M) each
+    wide = np.clip(np.minimum(right, x2) - np.maximum(left, x1), 0, None)
+    tall = np.clip(np.minimum(bottom, y2) - np.maximum(top, y1), 0, None)
+    both = wide * tall
+    either = (right - left) * (bottom - top) + (x2 - x1) * (y2 - y1) - both
     return both / np.where(either > 0, either, 1)
 
 
