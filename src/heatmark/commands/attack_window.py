@@ -15,7 +15,7 @@ from .. import data
 from ..imaging.occlude import RADIUS, hidden, where
 from ..metrics.pck import pck
 from ..runtime import Predictor
-from ..runtime.predictor import Window, seen, window
+from ..runtime.predictor import Window, seen, shown_part, window
 from ..types import ABSENT, Poses, Skeleton
 from . import topdown
 from .looks import only
@@ -105,7 +105,8 @@ def view(
     window.
     """
     frame = window(subject.box, network.card)
-    return seen(picture, frame), frame.into(labelled(subject.record, skeleton)[subject.instance]), frame
+    shown = seen(picture, frame, shown_part(subject.box, network.card))
+    return shown, frame.into(labelled(subject.record, skeleton)[subject.instance]), frame
 
 
 def labelled(record: data.Record, skeleton: Skeleton) -> np.ndarray:
