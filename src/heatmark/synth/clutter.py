@@ -74,14 +74,16 @@ def _curled(x: float, radius: float, thick: float, reach: float, lean: float) ->
     return _soft_tube(path, size, size)
 
 
-def _soft_tube(path: np.ndarray, a: np.ndarray, b: np.ndarray, across: np.ndarray | None = None) -> Solid:
+def _soft_tube(
+    path: np.ndarray, a: np.ndarray, b: np.ndarray, across: np.ndarray | None = None, sides: int = 14
+) -> Solid:
     """A round tube along a path (R, 3), half sizes a (towards `across`) and b."""
     ahead = np.gradient(path, axis=0)
     ahead /= np.linalg.norm(ahead, axis=1, keepdims=True)
     side = np.tile([1.0, 0.02, 0.03], (len(path), 1)) if across is None else across
     side = side - (side * ahead).sum(1, keepdims=True) * ahead
     side /= np.linalg.norm(side, axis=1, keepdims=True)
-    return sweep(path, side, np.cross(ahead, side), a, b, np.ones(20))
+    return sweep(path, side, np.cross(ahead, side), a, b, np.ones(sides))
 
 
 def _palm(rng: Rng, size: float, hollow: float, finger: float) -> Solid:
@@ -231,7 +233,7 @@ def _bolt(rng: Rng) -> tuple[Part, ...]:
     x = np.linspace(-0.2, long, int(np.clip(long / r * 14, 30, 200)))
     thread = r * (1 + 0.06 * np.cos(2 * np.pi * x / (r * 0.3)) * (x > long * rng.uniform(0, 0.5)))
     point = np.interp(x, [0, long * 0.7, long], [1, 1, rng.choice([0.85, 0.1])])
-    return (part(joined(top, rod(x, thread * point, thread * point, np.ones(20))), _steel(rng)),)
+    return (part(joined(top, rod(x, thread * point, thread * point, np.ones(12))), _steel(rng)),)
 
 
 def _nut(rng: Rng) -> tuple[Part, ...]:
@@ -385,12 +387,12 @@ def _cable(rng: Rng) -> tuple[Part, ...]:
     )
     up = np.tile([0.02, 0.01, 1.0], (count, 1))
     material = surfaces.plastic(rng, surfaces.any_color(rng), (256, 16)).material()
-    return (part(_soft_tube(path, np.full(count, r), np.full(count, r), up), material),)
+    return (part(_soft_tube(path, np.full(count, r), np.full(count, r), up, sides=10), material),)
 
 
 def _cloth(rng: Rng) -> tuple[Part, ...]:
     """A rag dropped in folds."""
-    n = 56
+    n = 40
     wide, deep, high = rng.uniform(80, 180), rng.uniform(70, 150), rng.uniform(6, 35)
     folds = surfaces.noise(rng, (n, n), (3, 3), 3)
     ridge = 1 - np.abs(surfaces.noise(rng, (n, n), (4, 4), 2) - 0.5) * 2

@@ -163,7 +163,7 @@ def _handle(rng: Rng, build: Build) -> tuple[float, tuple[Part, ...]]:
     return {"fluted": _fluted, "soft": _soft, "wood": _wood, "lobed": _lobed}[str(make)](rng, build)
 
 
-def _skin(rows: list[list[float]], flute: np.ndarray, build: Build, deep: float, count: int = 64) -> Solid:
+def _skin(rows: list[list[float]], flute: np.ndarray, build: Build, deep: float, count: int = 44) -> Solid:
     """Rows (t from the end 0 to the front 1, radius over the thickest, share of the fluting) as a solid."""
     table = profile(rows, count)
     shape = 1 - deep * np.clip(table[:, 2:3], 0, 1) * flute
@@ -336,7 +336,7 @@ def _lobed(rng: Rng, build: Build) -> tuple[float, tuple[Part, ...]]:
         [0.97, front, 0.1],
         [1.0, front * 0.6, 0.0],
     ]
-    solid = _skin(rows, flute, build, rng.uniform(0.06, 0.18), count=80)
+    solid = _skin(rows, flute, build, rng.uniform(0.06, 0.18), count=56)
     return -build.long, (part(solid, _acetate(rng, 0.8)),)
 
 
