@@ -14,12 +14,13 @@ from PIL import Image
 from heatmark.card import Card
 from heatmark.cli import main
 from heatmark.commands import attack_page
-from heatmark.commands.attack import Hit, Result, Score, attack
+from heatmark.commands.attack import Hit, Result, Score, Subject, attack
+from heatmark.commands.attack_window import view
 from heatmark.commands.progress import quiet
-from heatmark.data import coco
+from heatmark.data import coco, open_dataset
 from heatmark.data.records import Record
 from heatmark.errors import UserError
-from heatmark.runtime.predictor import Predictor
+from heatmark.runtime.predictor import Predictor, decoded
 from heatmark.types import Poses, Skeleton
 
 TOOL = Skeleton("tool", ("red", "green", "blue"), bones=(("red", "green"),), parts={"warm": ("red", "green")})
@@ -173,6 +174,14 @@ def test_a_run_that_was_killed_goes_on_with_the_same_numbers(tmp_path):
 def test_what_cannot_be_hidden_is_said(tmp_path, settings, said):
     with pytest.raises(UserError, match=said):
         attacked(predictor(), pictures(tmp_path / "d", count=1), **settings)
+
+
+@pytest.mark.parametrize(("context", "brightest"), [(True, 255), (False, 60)])
+def test_around_a_box_an_attack_shows_what_evaluate_shows(tmp_path, context, brightest):
+    record = open_dataset(pictures(tmp_path / "d"))[0]
+    beside = Subject(record, 0, np.array([34.0, 34, 37, 74]))  # a thin box, and a spot to its left
+    shown, _, _ = view(decoded(record.path), predictor(context=context), beside, TOOL)
+    assert shown.max() == brightest
 
 
 def test_nothing_labelled_is_said(tmp_path):
