@@ -246,9 +246,8 @@ def plan(
     outline = _contours(shape, spacing)
     within = [_contours(shape.offset(-d, _round_join(), 2.0, 32), spacing * 1.3) for d in rims]
     if lines:
-        lean = shape.simplify(
-            spacing * 0.001
-        )  # an inset costs by the edge; but the rims must keep step with it
+        # insets cost by the edge, and round corners have hundreds; but the rims must keep step with the outline
+        lean = shape.simplify(spacing * 0.001)
         middle = lean.offset(-max(rims, default=0.0) - 0.3 * spacing, _round_join(), 2.0, 32)
         within += [_contours(line ^ middle, spacing) for line in lines]
     grid = grid or spacing * 2.5
