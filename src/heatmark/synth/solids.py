@@ -246,7 +246,7 @@ def plan(
     outline = _contours(shape, spacing)
     within = [_contours(shape.offset(-d, _round_join(), 2.0, 32), spacing * 1.3) for d in rims]
     if lines:
-        # insets cost by the edge, and round corners have hundreds; but the rims must keep step with the outline
+        # insets cost by the edge, and round corners have hundreds; but rims keep step with it
         lean = shape.simplify(spacing * 0.001)
         middle = lean.offset(-max(rims, default=0.0) - 0.3 * spacing, _round_join(), 2.0, 32)
         within += [_contours(line ^ middle, spacing) for line in lines]
