@@ -6,7 +6,6 @@ The page is text, inline SVG and embedded JPEGs; no script, no plotting library:
 import base64
 import csv as csv_format
 import io
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
@@ -15,6 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from .data.records import write_whole
 from .geometry import enlarged
 from .imaging.decode import encode_jpeg
 from .metrics.oks import AveragePrecision
@@ -202,13 +202,7 @@ def document(title: str, lead: str, parts: Sequence[str]) -> str:
 
 def write(path: Path, text: str) -> Path:
     """Write a text file whole or not at all, making its folder."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    write_whole(path, text.encode())
     return path
 
 

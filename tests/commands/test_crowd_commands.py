@@ -11,7 +11,7 @@ from throngs import SIZE, TRIO, TWO, Throng, crowd_picture, throng_card, write_t
 from heatmark import models
 from heatmark.commands.crowd import answering, shifts, worst
 from heatmark.commands.detect import detect
-from heatmark.commands.evaluate import evaluate
+from heatmark.commands.evaluate import Evaluation, evaluate
 from heatmark.commands.export import export
 from heatmark.data import coco
 from heatmark.data.records import Record
@@ -54,6 +54,7 @@ def test_detect_finds_several_persons_and_draws_them(model, crowd, tmp_path):
 
 def test_evaluate_scores_everybody_by_oks(model, crowd):
     evaluation = evaluate(model, crowd)
+    assert isinstance(evaluation, Evaluation)
     assert evaluation.task == "crowd" and evaluation.metrics["AP"] == pytest.approx(1.0)
     assert evaluation.metrics["PCK@0.1"] == 1.0 and evaluation.counts["instances"] == 3
 

@@ -83,7 +83,7 @@ def test_results_are_given_to_pictures_by_the_annotations_beside_them_by_number_
     [
         (None, UserError, "no such box file"),
         (b"", DataError, "the file is empty"),
-        (b"<html>", DataError, "not JSON"),
+        (b"<html>", DataError, "not valid JSON"),
         (b"7", DataError, "wanted COCO annotations"),
         (b'{"images": []}', DataError, "wanted COCO annotations"),
         (b'{"images": [{"id": 1}], "annotations": []}', DataError, "an id and a file_name"),
@@ -93,11 +93,15 @@ def test_results_are_given_to_pictures_by_the_annotations_beside_them_by_number_
             "no image has the id 3",
         ),
         (b'[{"image_id": 7}]', DataError, "entry 0: wanted an object with image_id and bbox"),
-        (b'[{"image_id": 7, "bbox": [1, 2, 3]}]', DataError, "entry 0: bbox must be x, y, w, h"),
+        (
+            b'[{"image_id": 7, "bbox": [1, 2, 3]}]',
+            DataError,
+            "entry 0: bbox: wanted finite x, y, w, h with an area",
+        ),
         (
             b'[{"image_id": 7, "bbox": [1, 2, 0, 5]}]',
             DataError,
-            "entry 0: bbox must be finite and have an area",
+            "entry 0: bbox: wanted finite x, y, w, h with an area",
         ),
         (b'[{"image_id": 5, "bbox": [1, 2, 3, 5]}]', DataError, "entry 0: no image has the id 5"),
         (

@@ -8,12 +8,20 @@ from PIL import Image
 
 from heatmark.card import Card
 from heatmark.commands.convert import convert
-from heatmark.commands.evaluate import evaluate, in_common
+from heatmark.commands.evaluate import Evaluation, in_common
+from heatmark.commands.evaluate import evaluate as evaluated
 from heatmark.errors import DataError, UserError
 from heatmark.runtime.predictor import Predictor
 from heatmark.types import Skeleton
 
 TOOL = Skeleton("tool", ("red", "green", "blue"), bones=(("red", "green"),))
+
+
+def evaluate(*args, **kwargs) -> Evaluation:
+    """Of points, not of boxes."""
+    done = evaluated(*args, **kwargs)
+    assert isinstance(done, Evaluation)
+    return done
 
 
 def centroids(pictures):

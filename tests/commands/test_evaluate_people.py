@@ -7,7 +7,7 @@ import pytest
 
 from heatmark.card import Card
 from heatmark.commands import person_detector
-from heatmark.commands.evaluate import evaluate
+from heatmark.commands.evaluate import Evaluation, evaluate
 from heatmark.commands.progress import quiet
 from heatmark.commands.topdown import settled
 from heatmark.data import coco
@@ -75,9 +75,11 @@ def dataset(tmp_path):
     return people(tmp_path / "data")
 
 
-def scored(*args, **kwargs):
+def scored(*args, **kwargs) -> Evaluation:
     with quiet():
-        return evaluate(*args, **kwargs)
+        done = evaluate(*args, **kwargs)
+    assert isinstance(done, Evaluation)
+    return done
 
 
 def test_who_finds_everybody_has_an_ap_of_1_and_unlabelled_people_are_not_asked_for(dataset):

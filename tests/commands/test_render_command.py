@@ -179,10 +179,23 @@ def test_a_full_disk_is_one_line_and_the_same_command_goes_on(tmp_path, monkeypa
 
     with monkeypatch.context() as patch:
         patch.setattr("os.fsync", full)
-        with pytest.raises(UserError, match="the disk is full.*goes on from there"):
+        with pytest.raises(OSError, match="No space left") as error:
             small(tmp_path / "d")
+        assert error.value.filename.startswith(str(tmp_path / "d"))
     small(tmp_path / "d")
     assert files(tmp_path / "d") == files(tmp_path / "whole")
+
+
+def test_a_folder_that_a_full_disk_left_bare_is_begun_anew(tmp_path):
+    (tmp_path / "d" / "images").mkdir(parents=True)
+    assert small(tmp_path / "d").pictures > 0
+
+
+@pytest.mark.parametrize("setting", ["background", "ground", "light"])
+def test_a_folder_without_pictures_is_named_before_anything_is_begun(tmp_path, setting):
+    with pytest.raises((UserError, DataError), match="gone"):
+        small(tmp_path / "d", settings={setting: {"folder": str(tmp_path / "gone")}})
+    assert not (tmp_path / "d").exists()
 
 
 def test_two_processes_do_not_make_the_same_part(tmp_path):

@@ -212,9 +212,7 @@ def test_each_exports_and_answers_the_same():
             torch.testing.assert_close(torch.from_numpy(theirs), ours, atol=1e-4, rtol=1e-4)
 
 
-@pytest.mark.parametrize(
-    "options", [{"backbone": 7}, {"width": "many"}, {"weights": 7}, {"dropout": None}, {"trainable_from": [1]}]
-)
+@pytest.mark.parametrize("options", [{"backbone": 7}, {"width": "many"}, {"weights": 7}, {"dropout": None}])
 def test_an_option_of_another_kind_than_the_signatures_is_refused_by_name(options):
     (name,) = options
     with pytest.raises(UserError, match=f"options.{name} of ihm56: input should be a valid"):

@@ -16,7 +16,9 @@ from heatmark.types import Poses, Sample
 
 @pytest.fixture
 def predictor(spots_onnx) -> Predictor:
-    return load(spots_onnx, threads=1)
+    loaded = load(spots_onnx, threads=1)
+    assert isinstance(loaded, Predictor)
+    return loaded
 
 
 @pytest.mark.parametrize("size", [(48, 64), (96, 128), (300, 180), (200, 610), (31, 47)])

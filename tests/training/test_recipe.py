@@ -54,7 +54,7 @@ def test_a_recipe_from_a_file_and_settings_over_it(tmp_path):
         ("lr: 0.1", "bad.yaml: model: field required"),
         ("model: ihm57", "did you mean 'ihm56'"),
         ("model: ihm56\noptions: {widht: 1}", "no option of ihm56 is called 'widht' .did you mean 'width'"),
-        ("model: ihm56\nsize: [224, 100]", "multiples of 32, got .224, 100."),
+        ("model: ihm56\nsize: [224, 100]", "multiples of 32, 8192 at most, got .224, 100."),
         ("model: ihm56\nlr: fast", "lr: input should be a valid number.* got 'fast'"),
         ("model: ihm56\nlr: -1", "lr: input should be greater than 0, got -1"),
         (

@@ -69,9 +69,9 @@ def begun(out: Path) -> dict[str, Any] | None:
         raise UserError(f"{out}: is a file, not a folder")
     card = out / "card.json"
     if not card.is_file():
-        strangers = [p.name for p in out.iterdir() if not p.name.endswith(".part")]
+        strangers = [p.name for p in out.iterdir() if not p.name.endswith(".part") and not _bare(p)]
         if not strangers:
-            return None  # killed before its first file was whole
+            return None  # killed, or the disk full, before its first file was whole
         raise UserError(
             f"{out}: the folder holds other things ({strangers[0]} ...); take an empty or a new one"
         )
@@ -80,6 +80,10 @@ def begun(out: Path) -> dict[str, Any] | None:
         return read if {"plan", "versions"} <= set(read) else _not_a_card(card)
     except (ValueError, TypeError):
         return _not_a_card(card)
+
+
+def _bare(path: Path) -> bool:
+    return path.is_dir() and not any(path.iterdir())
 
 
 def _not_a_card(card: Path) -> Any:

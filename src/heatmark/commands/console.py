@@ -10,6 +10,7 @@ from typing import Any
 
 from ..errors import UserError
 
+WIDEST = 200  # columns, where no terminal says how many it has
 BROKEN_PIPE = 141  # the exit code of any Unix tool whose reader went away (`| head`)
 
 
@@ -35,24 +36,31 @@ def show(result: Any, as_json: bool, words: str = "") -> None:
     if as_json:
         say(json.dumps(plain(result.to_dict()), allow_nan=False))
     elif hasattr(result, "__rich__"):
-        from rich.console import Console
-
-        Console().print(result)
+        drawn(result)
     else:
         say(words if type(result).__str__ is object.__str__ else str(result))
 
 
 def table(rows: Sequence[Sequence[str]]) -> None:
     """Rows of text under a head, the first column to the left."""
-    from rich.console import Console
     from rich.table import Table
 
-    drawn = Table(box=None, pad_edge=False, header_style="bold")
+    whole = Table(box=None, pad_edge=False, header_style="bold")
     for i, head in enumerate(rows[0]):
-        drawn.add_column(head, justify="right" if i else "left", no_wrap=True)
+        whole.add_column(head, justify="right" if i else "left", no_wrap=True)
     for row in rows[1:]:
-        drawn.add_row(*row)
-    Console().print(drawn)
+        whole.add_row(*row)
+    drawn(whole)
+
+
+def drawn(result: Any) -> None:
+    """What rich can draw, as wide as the terminal; where there is none (a file, a pipe), as wide as it is."""
+    from rich.console import Console
+
+    console = Console()
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = WIDEST
+    console.print(result)
 
 
 def say(text: str) -> None:

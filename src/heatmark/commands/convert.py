@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..data import Dataset, Record, coco, formats, yolo
-from ..errors import UserError, unknown
+from ..errors import DataError, UserError, unknown
 from . import progress
 
 WRITERS = {"coco": coco.write, "yolo": yolo.write}
@@ -66,6 +66,8 @@ def convert(
         if target.exists():
             target.rmdir()
         part.rename(target)
+    except DataError as error:  # of a record that cannot be written, by the name it would have had
+        raise DataError(str(error).replace(str(part), str(target))) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
     instances = sum(len(r.poses) for r in records)

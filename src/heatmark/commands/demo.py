@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import zoo
-from ..errors import UserError
+from ..data.records import write_whole
 from ..imaging import encode_jpeg
 from ..runtime import Latency, Predictor, contact_sheet, load, overlay
+from ..runtime.crowd import CrowdPredictor
+from ..runtime.dense import DensePredictor
 from ..runtime.sources import read
 from ..types import Poses
 from .detect import Detection
@@ -79,29 +81,26 @@ def demo(out: str | Path = "heatmark-demo", engine: str = "auto") -> Demo:
         engine: "auto" (ONNX Runtime), "onnxruntime" or "openvino".
 
     Raises:
-        UserError: a detector is not in this installation, or `out` is no folder.
+        UserError: a detector is not in this installation. OSError: `out` is no folder, or cannot be made.
     """
     folder = Path(out)
     detectors = {name: load(zoo.detector(name), engine) for name in zoo.DETECTORS}
     jobs = [(name, path) for name in detectors for path in zoo.photographs(name)]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except FileExistsError as error:
-        raise UserError(f"{folder}: is a file; the overlays need a folder") from error
+    folder.mkdir(parents=True, exist_ok=True)
     found, overlays = [], []
     for name, path in track(jobs, len(jobs), "looking at photographs"):
         detection = _looked_at(detectors[name], name, path)
         drawn = overlay(read(path), detection.poses)
-        (folder / path.name).write_bytes(encode_jpeg(drawn))
+        write_whole(folder / path.name, encode_jpeg(drawn))
         found.append(detection)
         overlays.append(drawn)
-    (folder / SHEET).write_bytes(encode_jpeg(contact_sheet(overlays)))
+    write_whole(folder / SHEET, encode_jpeg(contact_sheet(overlays)))
     median = float(np.median([detection.latency.total for detection in found])) if found else np.nan
     label = "ONNX Runtime" if engine == "auto" else engine
     return Demo(folder, tuple(found), 1000 / median, label)
 
 
-def _looked_at(detector: Predictor, name: str, path: Path) -> Detection:
+def _looked_at(detector: Predictor | CrowdPredictor | DensePredictor, name: str, path: Path) -> Detection:
     """One photograph's points, with the median latency of REPEATS looks after one to warm up."""
     poses: Poses = detector(path)
     times: list[Latency] = []

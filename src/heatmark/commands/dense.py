@@ -41,6 +41,11 @@ class DenseEvaluation:
     task: str = "dense"
 
     @property
+    def metrics(self) -> dict[str, float | None]:
+        """Every score by its name: fractions, None where there is none."""
+        return self.scores.metrics()
+
+    @property
     def counting(self) -> dict[str, Mapping[str, float]]:
         """By what was counted -> how far it is off."""
         return {
@@ -48,9 +53,7 @@ class DenseEvaluation:
         }
 
     def __str__(self) -> str:
-        said = ", ".join(
-            f"{n} {'-' if v is None else format(v, '.3f')}" for n, v in self.scores.metrics().items()
-        )
+        said = ", ".join(f"{n} {'-' if v is None else format(v, '.3f')}" for n, v in self.metrics.items())
         counted = "; ".join(f"counting by {by}: off by {e['MAE']:.1f}" for by, e in self.counting.items())
         s = self.scores
         return (
@@ -60,7 +63,7 @@ class DenseEvaluation:
     @property
     def tables(self) -> dict[str, list[list[str]]]:
         """Heading -> rows, the head first."""
-        named = self.scores.metrics()
+        named = self.metrics
         head = ["counted by", "off by, mean", "root of mean square", "bias", "share of all"]
         rows = [
             [by, f"{e['MAE']:.1f}", f"{e['RMSE']:.1f}", f"{e['bias']:+.1f}", f"{e['share']:.3f}"]

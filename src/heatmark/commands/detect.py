@@ -1,7 +1,6 @@
 """heatmark detect: a picture, folder, video or camera in; points out, one JSON line a picture, and
 overlays."""
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,6 +9,9 @@ from typing import Any
 import cv2
 import numpy as np
 
+from ..data.boxes import box_of
+from ..data.pictures import shaped
+from ..data.records import read_json, write_whole
 from ..errors import DataError, UserError
 from ..imaging import encode_jpeg
 from ..runtime import Latency, Predictor, Shot, boxed, load, overlay, people, shots
@@ -197,9 +199,10 @@ class Boxfile:
         if not isinstance(rows, list):
             raise DataError(f"{path}: wanted COCO annotations (images, annotations) or a list of results")
         self.boxes: dict[str, list[list[float]]] = {name: [] for name in (names or {}).values()}
-        for i, row in enumerate(rows):
-            name, box = _row(path, i, row, names)
-            self.boxes.setdefault(name, []).append(box)
+        with shaped(str(path), "COCO"):
+            for i, row in enumerate(rows):
+                name, box = _row(path, i, row, names)
+                self.boxes.setdefault(name, []).append(box)
         folder = None if isinstance(source, bytes) or not Path(source).is_dir() else Path(source)
         self.only = (
             names is None and len(self.boxes) == 1 and folder is None
@@ -230,16 +233,9 @@ class Boxfile:
 
 
 def _json(path: Path) -> Any:
-    try:
-        text = path.read_bytes()
-    except FileNotFoundError as error:
-        raise UserError(f"{path}: no such box file") from error
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
-    try:
-        return json.loads(text)
-    except ValueError as error:
-        raise DataError(f"{path}: not JSON ({error})" if text else f"{path}: the file is empty") from error
+    if not path.is_file():
+        raise UserError(f"{path}: no such box file")
+    return read_json(path)
 
 
 def _names(path: Path, images: list[Any]) -> dict[Any, str]:
@@ -269,14 +265,8 @@ def _row(path: Path, i: int, row: Any, names: dict[Any, str] | None) -> tuple[st
         raise DataError(f"{path}: entry {i}: wanted an object with image_id and bbox")
     if names is not None and row["image_id"] not in names:
         raise DataError(f"{path}: entry {i}: no image has the id {row['image_id']!r}")
-    try:
-        x, y, w, h = (float(v) for v in row["bbox"])
-    except (TypeError, ValueError) as error:
-        raise DataError(f"{path}: entry {i}: bbox must be x, y, w, h, got {row['bbox']!r}") from error
-    if not (np.isfinite([x, y, w, h]).all() and w > 0 and h > 0):
-        raise DataError(f"{path}: entry {i}: bbox must be finite and have an area, got {row['bbox']!r}")
     name = str(row["image_id"]) if names is None else names[row["image_id"]]
-    return name, [x, y, x + w, y + h]
+    return name, box_of(row, f"{path}: entry {i}")[:4]
 
 
 def _folder(out: Path, source: str | Path | bytes) -> Path:
@@ -285,10 +275,7 @@ def _folder(out: Path, source: str | Path | bytes) -> Path:
         home = Path(source) if Path(source).is_dir() else Path(source).parent
         if out.samefile(home):
             raise UserError(f"{out}: the overlays would lie among the pictures; say another folder")
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except FileExistsError as error:
-        raise UserError(f"{out}: is a file; overlays need a folder") from error
+    out.mkdir(parents=True, exist_ok=True)
     return out
 
 
@@ -298,6 +285,7 @@ class Overlays:
     def __init__(self, folder: Path):
         self.folder = folder
         self.video: cv2.VideoWriter | None = None
+        self.frames, self.film = 0, folder  # how many are in the video, and its file
         self.taken: set[Path] = set()
 
     def add(self, shot: Shot, drawn: np.ndarray) -> None:
@@ -306,19 +294,29 @@ class Overlays:
             if path in self.taken:  # a.jpg and a.png in one folder
                 path = self.folder / f"{Path(shot.name).name}.jpg"
             self.taken.add(path)
-            path.write_bytes(encode_jpeg(drawn))
+            write_whole(path, encode_jpeg(drawn))
             return
         h, w = drawn.shape[0] // 2 * 2, drawn.shape[1] // 2 * 2  # players want even sizes
         if self.video is None:
-            path = self.folder / f"{Path(shot.name).stem.replace(' ', '_')}.mp4"
-            self.video = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), shot.fps, (w, h))
+            self.film = self.folder / f"{Path(shot.name).stem.replace(' ', '_')}.mp4"
+            self.video = cv2.VideoWriter(str(self.film), cv2.VideoWriter.fourcc(*"mp4v"), shot.fps, (w, h))
             if not self.video.isOpened():
-                raise UserError(f"{path}: this OpenCV cannot write videos here")
+                raise UserError(f"{self.film}: this OpenCV cannot write videos here")
         self.video.write(cv2.cvtColor(drawn[:h, :w], cv2.COLOR_RGB2BGR))
+        self.frames += 1
 
     def close(self) -> None:
-        if self.video is not None:
-            self.video.release()
+        """Ends the video. Raises a DataError if it is not whole, of which OpenCV says nothing."""
+        if self.video is None:
+            return
+        self.video.release()
+        written = cv2.VideoCapture(str(self.film))
+        there = int(written.get(cv2.CAP_PROP_FRAME_COUNT))
+        written.release()
+        if there < self.frames:
+            raise DataError(
+                f"{self.film}: only {there} of {self.frames} frames were written; is the disk full?"
+            )
 
 
 def _number(value: Any) -> float | None:

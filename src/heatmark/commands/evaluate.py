@@ -11,16 +11,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, get_args
 
 import numpy as np
 
 from .. import data, reports
 from ..card import Card
 from ..data import formats
-from ..errors import DataError, UserError
+from ..errors import DataError, UserError, unknown
 from ..metrics.oks import AveragePrecision
-from ..metrics.pck import ALPHAS, PCK, Policy, pck
+from ..metrics.pck import ALPHAS, PCK, POLICIES, Policy, pck
 from ..metrics.pckh import PCKh
 from ..metrics.posetrack import PoseTrackAP
 from ..runtime.dense import DensePredictor
@@ -154,6 +154,12 @@ def evaluate(
         UserError: no such model, dataset or category, no landmark in common, or nothing to score.
         DataError: a damaged model, dataset or picture; every unreadable picture is named.
     """
+    for what, chosen, known in (
+        ("policy for hidden landmarks", hidden, POLICIES),
+        ("suppression", nms, get_args(topdown.Suppression)),
+    ):
+        if chosen not in known:
+            raise unknown(what, chosen, known)
     predictor = _predictor(model, engine, threads, flip, scales, protocol)
     if isinstance(predictor, DensePredictor):
         opened_ = opened(dataset, category, predictor.card)
@@ -165,6 +171,8 @@ def evaluate(
         boxes, nms = "everybody", "none"
     skeleton, notes = in_common(predictor.card.skeleton_of(), whole.skeleton)
     records, more = _scored(whole.records, str(boxes), every=people and str(boxes) != "truth")
+    if out is not None:
+        Path(out).mkdir(parents=True, exist_ok=True)  # now, not after all the work
     where, remarks = looks("whole" if crowds else str(boxes), records, predictor.card)
     start = time.perf_counter()
     seen = _predicted(predictor, records, skeleton, where, str(boxes), second_look, skip_bad, nms)

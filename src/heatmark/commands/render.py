@@ -4,12 +4,11 @@ It can be stopped at any moment and gone on with: each picture is a function of 
 album).
 """
 
-import errno
 import hashlib
 import json
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -85,8 +84,9 @@ def render(
         planes: write masks and depths too.
 
     Raises:
-        UserError: wrong arguments; the folder was begun with others, or is in use; the disk is full.
+        UserError: wrong arguments; the folder was begun with others, or is in use.
         DataError: a mesh, its landmarks, the scene file or a photograph is faulty.
+        OSError: the disk is full, or cannot be written to; what is done is kept.
     """
     start, out = time.monotonic(), Path(out)
     part, parts = shard_of(shard)
@@ -102,24 +102,23 @@ def render(
     )
     if card and (differing := album.differences(_weighed(card["plan"]), _weighed(asdict(plan)))):
         raise UserError(f"{out}: begun with other settings: {'; '.join(differing)}. Take another folder")
-    with _disk(out):
-        out.mkdir(parents=True, exist_ok=True)
-        with album.alone(out):
-            album.begin(out, plan, card)
-        with album.journal(out, part, parts) as journal:
-            done = album.finished(out, plan)
-            todo = [index for index in range(part, count, parts) if index not in done]
-            _check_fits(out, done, count)
-            mine = len(range(part, count, parts))
-            label = f"{plan.method} {Path(str(scene)).name}" + (f" {shard}" if parts > 1 else "")
-            with closing(crew.worked(partial(Maker, plan, out, cutouts), todo, workers)) as made:
-                lines = (line for index in made for line in index)
-                before = (mine - len(todo)) * plan.each
-                for line in track(lines, mine * plan.each, label, done=before):
-                    journal.write(json.dumps(line) + "\n")
-                    journal.flush()
-        with album.alone(out):
-            pictures = album.folded(out, plan)
+    out.mkdir(parents=True, exist_ok=True)
+    with album.alone(out):
+        album.begin(out, plan, card)
+    with album.journal(out, part, parts) as journal:
+        done = album.finished(out, plan)
+        todo = [index for index in range(part, count, parts) if index not in done]
+        _check_fits(out, done, count)
+        mine = len(range(part, count, parts))
+        label = f"{plan.method} {Path(str(scene)).name}" + (f" {shard}" if parts > 1 else "")
+        with closing(crew.worked(partial(Maker, plan, out, cutouts), todo, workers)) as made:
+            lines = (line for index in made for line in index)
+            before = (mine - len(todo)) * plan.each
+            for line in track(lines, mine * plan.each, label, done=before):
+                journal.write(json.dumps(line) + "\n")
+                journal.flush()
+    with album.alone(out):
+        pictures = album.folded(out, plan)
     return Rendered(out, pictures, round(time.monotonic() - start, 3), plan.variant)
 
 
@@ -144,7 +143,7 @@ def _weighed(plan: dict[str, Any]) -> dict[str, Any]:
 
 def _planned(scene, seed, size, samples, method, variant, copies, settings, format, planes, card):
     """The plan and, to cut and paste from a dataset, its folder."""
-    from ..synth import studio
+    from ..synth import invention, lights, scraps, studio
     from ..synth.render import mending, probe_variant
     from ..synth.settings import settings_of
     from ..synth.studio import check_objects
@@ -154,6 +153,10 @@ def _planned(scene, seed, size, samples, method, variant, copies, settings, form
         raise unknown("method", method, studio.METHODS)
     cutouts = Path(scene) if method == "cut-and-paste" and studio.cutout_folder(scene) else None
     chosen = settings_of(scene, settings)
+    for folder in (chosen.background.folder, chosen.ground.folder):
+        scraps.photographs(folder)  # which names a folder without any before one of ours is begun
+    if chosen.light.folder:
+        invention.files(chosen.light.folder, lights.SUFFIXES)
     if not cutouts:
         check_objects(chosen)
         for name in chosen.objects:
@@ -186,22 +189,6 @@ def _digest(path: Path) -> str:
     for file in sorted(f for f in inside if f.is_file()):
         digest.update(file.name.encode() + read_bytes(file))
     return digest.hexdigest()[:16]
-
-
-@contextmanager
-def _disk(out: Path) -> Iterator[None]:
-    """Turns what a disk can do to us into one line."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            what = (
-                "the disk is full. What is done is kept: make room, then the same command goes on from there"
-            )
-            raise UserError(f"{out}: {what}") from error
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            raise UserError(f"{error.filename or out}: cannot be written ({error.strerror})") from error
-        raise
 
 
 def _check_fits(out: Path, done: set[int], count: int) -> None:

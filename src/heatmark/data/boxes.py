@@ -47,7 +47,7 @@ def _by_id(raw: Any, path: Path, records: Sequence[Record]) -> tuple[dict[int, B
     found: dict[int, list[list[float]]] = {}
     strangers: dict[Any, int] = {}
     for i, row in enumerate(rows):
-        box = _box(row, f"{path}: entry {i}")
+        box = box_of(row, f"{path}: entry {i}")
         if several and isinstance(raw, list) and row.get("category_id") != PERSON:
             continue
         key = ids.get(row.get("image_id"), -1)
@@ -71,7 +71,7 @@ def _by_id(raw: Any, path: Path, records: Sequence[Record]) -> tuple[dict[int, B
     return {key: Boxes(some[:, :4], some[:, 4]) for key, some in arrays.items()}, notes
 
 
-def _box(row: Any, where: str) -> list[float]:
+def box_of(row: Any, where: str) -> list[float]:
     """x1, y1, x2, y2 and the score. Raises DataError."""
     said = row.get("bbox") if isinstance(row, dict) else None
     box = numbers(said, 4)
@@ -79,6 +79,6 @@ def _box(row: Any, where: str) -> list[float]:
     if not (np.isfinite(box).all() and x1 < x2 and y1 < y2):
         raise DataError(f"{where}: bbox: wanted finite x, y, w, h with an area, got {said}")
     score = row.get("score", 1.0)
-    if not isinstance(score, (int, float)) or not np.isfinite(score):
+    if not np.isfinite(numbers([score], 1)).all():
         raise DataError(f"{where}: score: wanted a finite number, got {score!r}")
     return [*x1_y1_x2_y2, float(score)]

@@ -168,6 +168,8 @@ def write_whole(path: Path, data: bytes, alone: bool = False) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(beside, path)
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, OSError) and error.filename is None:  # the system names none while it writes
+            error.filename = str(path)
         beside.unlink(missing_ok=True)
         raise

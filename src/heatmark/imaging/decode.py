@@ -129,7 +129,7 @@ def _unpacked(data: bytes, name: str, limit: int) -> Image.Image:
             warnings.simplefilter("ignore")  # Pillow warns of large pictures; `limit` decides here
             opened = Image.open(io.BytesIO(data), formats=FORMATS)
     except Image.DecompressionBombError as error:
-        raise DataError(f"{name}: {error}") from error
+        raise DataError(f"{name}: more pixels than the {limit:,} allowed") from error
     except UnidentifiedImageError as error:
         raise DataError(f"{name}: not a picture; it {_looks_like(data)}") from error
     except Exception as error:  # Pillow's readers raise half a dozen kinds for damaged headers

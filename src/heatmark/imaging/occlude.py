@@ -83,7 +83,7 @@ class Rectangle:
         """Which of the points (K, 2) lie in it, its border included, or in one twice as large: (K,) bool."""
         away = points - (self.x, self.y)
         if not wide:
-            return (np.abs(away) <= np.array([self.width, self.height]) / 2 + 1e-6).all(-1)
+            return np.asarray((np.abs(away) <= np.array([self.width, self.height]) / 2 + 1e-6).all(-1))
         reach = np.array([self.width, self.height])
         return np.asarray(((-reach < away) & (away <= reach)).all(-1) & (self.width > 0))
 
@@ -198,7 +198,8 @@ def hidden(
         raise unknown("way of hiding", how, HOWS)
     if area is None:
         return picture
-    instead = HOWS[how](picture, area.kernel if kernel is None else kernel)
+    widest = 2 * max(picture.shape[:2]) - 1  # a wider blur sees nothing more
+    instead = HOWS[how](picture, min(area.kernel, widest) if kernel is None else kernel)
     return np.where(area.mask((picture.shape[0], picture.shape[1]))[..., None], instead, picture)
 
 

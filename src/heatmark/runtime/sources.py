@@ -1,6 +1,7 @@
 """Where pictures come from: a file, a folder, a video, a camera, standard input; each gives them one by
 one."""
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -45,6 +46,8 @@ def shots(source: str | Path | bytes, report: Callable[[DataError], None] | None
         return _bytes(lambda: source, "bytes")
     if str(source) == STDIN:
         return _bytes(sys.stdin.buffer.read, "stdin")
+    if not str(source):
+        raise UserError("the source is an empty text; wanted a picture, folder, video or a camera's number")
     path = Path(source)
     if path.is_dir():
         return _folder(path, report)
@@ -89,7 +92,9 @@ def _file(path: Path) -> Iterator[Shot]:
 def _folder(folder: Path, report: Callable[[DataError], None] | None) -> Iterator[Shot]:
     found = pictures_in(folder)
     if not found:
-        raise DataError(f"{folder}: no picture in this folder; read are {' '.join(PICTURES)}")
+        within = next((f for f in sorted(folder.iterdir()) if f.is_dir() and pictures_in(f)), None)
+        hint = f"; {within} holds some" if within else f"; read are {' '.join(PICTURES)}"
+        raise DataError(f"{folder}: no picture in this folder{hint}")
     for path in found:
         try:
             yield from _file(path)
@@ -117,7 +122,12 @@ def _camera(number: int) -> Iterator[Shot]:
 
 
 def _opened(what: str | int) -> cv2.VideoCapture | None:
-    capture = cv2.VideoCapture(what)
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # our own line says what is wrong
+    level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    try:
+        capture = cv2.VideoCapture(what)
+    finally:
+        cv2.utils.logging.setLogLevel(level)
     if capture.isOpened():
         return capture
     capture.release()

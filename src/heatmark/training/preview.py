@@ -47,7 +47,7 @@ def _glowing(picture: np.ndarray, maps: Tensor) -> np.ndarray:
     )
     colours = np.array([COLOURS[k % len(COLOURS)] for k in range(len(large))], np.float32)
     glow = np.einsum("chw,cd->hwd", large, colours)
-    return np.clip(picture * 0.35 + glow, 0, 255).astype(np.uint8)
+    return np.clip(np.nan_to_num(picture * 0.35 + glow), 0, 255).astype(np.uint8)
 
 
 def _pixel(point: np.ndarray) -> tuple[int, int]:

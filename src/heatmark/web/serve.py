@@ -18,6 +18,10 @@ from . import guard
 
 if TYPE_CHECKING:
     from ..runtime import Predictor
+    from ..runtime.crowd import CrowdPredictor
+    from ..runtime.dense import DensePredictor
+
+    Detector = Predictor | CrowdPredictor | DensePredictor
 
 BODY_LIMIT = 25 << 20  # bytes of a picture file
 PIXEL_LIMIT = 50_000_000  # read from its header, before it is unpacked
@@ -53,7 +57,7 @@ def serve(
     guard.run(app_of(detectors, None if not alone else guard.LOOPBACK), listener, url, open_browser)
 
 
-def loaded(model: Sequence[str] | None, engine: str, threads: int | None) -> "dict[str, Predictor]":
+def loaded(model: Sequence[str] | None, engine: str, threads: int | None) -> "dict[str, Detector]":
     """Predictors by the name one asks for them with: a shipped name, or the name on a model file's card."""
     from .. import zoo
     from ..runtime import load
@@ -61,7 +65,7 @@ def loaded(model: Sequence[str] | None, engine: str, threads: int | None) -> "di
     names = list(model or (name for name, file in zoo.DETECTORS.items() if (zoo.folder() / file).is_file()))
     if not names:
         raise UserError("no detector is shipped with this installation; name a model file with --model")
-    detectors: dict[str, Predictor] = {}
+    detectors: dict[str, Detector] = {}
     for name in names:
         predictor = load(name, engine=engine, threads=threads)
         short = name if name in zoo.DETECTORS else predictor.card.name
@@ -71,7 +75,7 @@ def loaded(model: Sequence[str] | None, engine: str, threads: int | None) -> "di
     return detectors
 
 
-def app_of(detectors: "Mapping[str, Predictor]", hosts: frozenset[str] | None) -> guard.App:
+def app_of(detectors: "Mapping[str, Detector]", hosts: frozenset[str] | None) -> guard.App:
     """The ASGI app. `hosts` are the names this server may be called by; None for any."""
     from fastapi import FastAPI, Request
     from fastapi.concurrency import run_in_threadpool
@@ -144,7 +148,7 @@ async def picture_of(request: Any) -> tuple[bytes, str]:
 
 
 def look(
-    predictor: "Predictor",
+    predictor: "Detector",
     lock: threading.Lock,
     data: bytes,
     source: str,
@@ -173,7 +177,7 @@ def look(
     return Detection(source, 0, (picture.shape[0], picture.shape[1]), name, poses, latency).to_dict()
 
 
-def described(name: str, predictor: "Predictor") -> dict[str, Any]:
+def described(name: str, predictor: "Detector") -> dict[str, Any]:
     """What GET /models says of one."""
     card = predictor.card
     return {
@@ -188,7 +192,7 @@ def described(name: str, predictor: "Predictor") -> dict[str, Any]:
     }
 
 
-def shipped_examples(detectors: "Mapping[str, Predictor]") -> dict[str, list[str]]:
+def shipped_examples(detectors: "Mapping[str, Detector]") -> dict[str, list[str]]:
     """Names of the shipped photographs that show what each detector looks for."""
     from .. import zoo
 
