@@ -277,8 +277,8 @@ def _boxes(mask: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 
 def _left(poses: Poses, mask: np.ndarray) -> tuple[Poses, np.ndarray]:
-    """The instances that are still in the picture, numbered anew; all of them if none is."""
-    there = np.isfinite(poses.boxes).all(-1)
+    """The instances of which a pixel is still in the picture, numbered anew; all of them if none is."""
+    there = np.bincount(mask.reshape(-1), minlength=len(poses) + 1)[1:] > 0
     if there.all() or not there.any():
         return poses, mask
     numbers = np.concatenate([[0], np.where(there, np.cumsum(there), 0)]).astype(mask.dtype)
