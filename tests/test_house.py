@@ -63,8 +63,8 @@ FORBIDDEN = {
 VAGUE = {"utils", "core", "helpers", "common", "misc", "util", "helper"}
 FACE = {
     "Boxes", "DataError", "Frame", "GateError", "HeatmarkError", "Poses", "Sample", "Skeleton", "UserError",
-    "attack", "check", "demo", "detect", "doctor", "evaluate", "export", "heatmaps", "load", "render",
-    "train",
+    "attack", "bench", "check", "convert", "demo", "detect", "doctor", "evaluate", "export", "heatmaps",
+    "landmarks", "load", "render", "serve", "train",
 }  # fmt: skip
 
 FILES = sorted(p for p in ROOT.rglob("*.py"))

@@ -15,7 +15,9 @@ from .types import Boxes, Poses, Sample, Skeleton
 if TYPE_CHECKING:
     from . import heatmaps as heatmaps
     from .commands.attack import attack as attack
+    from .commands.bench import bench as bench
     from .commands.check import check as check
+    from .commands.convert import convert as convert
     from .commands.demo import demo as demo
     from .commands.detect import detect as detect
     from .commands.doctor import doctor as doctor
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from .commands.render import render as render
     from .commands.train import train as train
     from .runtime import load as load
+    from .web.landmarks import landmarks as landmarks
+    from .web.serve import serve as serve
 
 __version__ = "0.1.0"
 
@@ -32,13 +36,17 @@ _LATER = {
     "heatmaps": "heatmark.heatmaps",
     "load": "heatmark.runtime:load",
     "attack": "heatmark.commands.attack:attack",
+    "bench": "heatmark.commands.bench:bench",
     "check": "heatmark.commands.check:check",
+    "convert": "heatmark.commands.convert:convert",
     "demo": "heatmark.commands.demo:demo",
     "detect": "heatmark.commands.detect:detect",
     "doctor": "heatmark.commands.doctor:doctor",
     "evaluate": "heatmark.commands.evaluate:evaluate",
     "export": "heatmark.commands.export:export",
+    "landmarks": "heatmark.web.landmarks:landmarks",
     "render": "heatmark.commands.render:render",
+    "serve": "heatmark.web.serve:serve",
     "train": "heatmark.commands.train:train",
 }
 

@@ -35,6 +35,8 @@ class Skeleton:
     sigmas: Mapping[str, float] = field(default_factory=dict)  # OKS tolerance by name, else DEFAULT_SIGMA
 
     def __post_init__(self):
+        if isinstance(self.landmarks, str):
+            raise UserError(f"skeleton {self.name!r}: landmarks are a list of names, got {self.landmarks!r}")
         for name in ("landmarks", "bones", "mirror", "interchangeable"):
             object.__setattr__(
                 self, name, tuple(v if isinstance(v, str) else tuple(v) for v in getattr(self, name))

@@ -135,9 +135,9 @@ def test_boxes_of_a_file_are_given_to_the_instances_they_overlap(tmp_path):
 
 FAULTY = {
     "[{}]": "entry 0: bbox",
-    "{": "is no JSON",
+    "{": "not valid JSON",
     '[{"bbox": [1, 1, 0, 5]}]': "with an area",
-    '[{"bbox": "all"}]': "not as COCO writes it",
+    '[{"bbox": "all"}]': "entry 0: bbox: .*got all",
     '{"images": 7}': "not as COCO writes it",
     '[{"bbox": [1, 1, 5, 5], "image_id": []}]': "not as COCO writes it",
     "7": "wanted a list of results or COCO annotations, got a int",
@@ -149,6 +149,26 @@ def test_a_faulty_box_file_is_named(tmp_path, text, error):
     (tmp_path / "boxes.json").write_text(text)
     with pytest.raises(DataError, match=error):
         evaluate(predictor(), dataset(tmp_path / "d"), boxes=tmp_path / "boxes.json")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "text"), [({"alphas": ()}, "alphas"), ({"hidden": "x"}, "separate"), ({"nms": "x"}, "soft")]
+)
+def test_what_cannot_be_is_said_before_anything_is_looked_at(tmp_path, wrong, text):
+    def never(pictures):
+        raise AssertionError("it was looked at")
+
+    with pytest.raises(UserError, match=text):
+        evaluate(predictor(engine=never), dataset(tmp_path / "d"), **wrong)
+
+
+def test_an_out_that_is_a_file_is_said_before_anything_is_looked_at(tmp_path):
+    def never(pictures):
+        raise AssertionError("it was looked at")
+
+    (tmp_path / "file").write_text("")
+    with pytest.raises(FileExistsError, match="file"):
+        evaluate(predictor(engine=never), dataset(tmp_path / "d"), out=tmp_path / "file")
 
 
 def test_a_box_file_that_is_not_there_is_the_users_mistake(tmp_path):

@@ -308,3 +308,10 @@ def test_a_skeleton_without_the_studys_parts_uses_its_own(picture, rng):
     drawn = [occluded(picture, points, TOOL, Occlusion(cutout=1, level="part"), rng)[0] for _ in range(20)]
     hit = [changed(picture, d).any() for d in drawn]
     assert any(hit) and not all(hit)  # `heads` has an area, `grip` has none
+
+
+def test_a_disc_larger_than_the_picture_blurs_no_wider_than_it(picture):
+    everywhere = hidden(picture, occlude.Disc(18.0, 24.0, 1e9), "blur")
+    np.testing.assert_array_equal(
+        everywhere, hidden(picture, occlude.Disc(18.0, 24.0, 1e9), "blur", kernel=95)
+    )

@@ -97,6 +97,18 @@ def test_a_file_that_is_no_picture_or_video_is_named(tmp_path, name, data, text,
         list(shots(tmp_path / name))
 
 
+def test_a_folder_of_folders_says_where_pictures_are(tmp_path):
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "a.jpg").write_bytes(b"")
+    with pytest.raises(DataError, match="no picture in this folder; .*images holds some"):
+        list(shots(tmp_path))
+
+
+def test_an_empty_text_is_no_source():
+    with pytest.raises(UserError, match="empty text"):
+        shots("")
+
+
 def test_a_folder_without_pictures_is_named(tmp_path):
     with pytest.raises(DataError, match="no picture in this folder"):
         list(shots(tmp_path))

@@ -193,6 +193,8 @@ def attack(
             attack.
         DataError: a damaged model, dataset or picture.
     """
+    if batch < 1 or (limit is not None and limit < 1):
+        raise UserError(f"wanted batch and limit >= 1, got {batch} and {limit}")
     networks = [loaded(m, engine, threads, flip) for m in (model, *([other] if other is not None else []))]
     whole = opened(dataset, category, networks[0].card)
     skeleton, notes = whole.skeleton, []

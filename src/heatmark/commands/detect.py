@@ -76,7 +76,7 @@ class Detection:
 
 
 def detect(
-    source: str | Path | bytes,
+    source: str | Path | bytes | int,
     model: str | Path | Predictor | CrowdPredictor | DensePredictor,
     *,
     boxes: str | Path | None = None,
@@ -107,6 +107,13 @@ def detect(
         cannot
             be read is passed over; after the last one a DataError names those that were.
     """
+    if isinstance(source, int):  # a camera's number
+        source = str(source)
+    if not isinstance(source, (str, Path, bytes)):
+        wanted = "a path, a camera's number or a picture's bytes"
+        raise UserError(f"wanted {wanted}, got {type(source).__name__}; what load() gives takes arrays")
+    if not 0 <= threshold <= 1 or (limit is not None and limit < 1):
+        raise UserError(f"wanted a threshold in [0, 1] and a limit >= 1, got {threshold} and {limit}")
     predictor = load(model, engine) if isinstance(model, (str, Path)) else model
     given = None if boxes is None else _looks(str(boxes), source)
     faults: list[DataError] = []

@@ -20,7 +20,7 @@ from ..card import Card
 from ..data import formats
 from ..errors import DataError, UserError, unknown
 from ..metrics.oks import AveragePrecision
-from ..metrics.pck import ALPHAS, PCK, POLICIES, Policy, pck
+from ..metrics.pck import ALPHAS, PCK, Policy, pck
 from ..metrics.pckh import PCKh
 from ..metrics.posetrack import PoseTrackAP
 from ..runtime.dense import DensePredictor
@@ -154,12 +154,9 @@ def evaluate(
         UserError: no such model, dataset or category, no landmark in common, or nothing to score.
         DataError: a damaged model, dataset or picture; every unreadable picture is named.
     """
-    for what, chosen, known in (
-        ("policy for hidden landmarks", hidden, POLICIES),
-        ("suppression", nms, get_args(topdown.Suppression)),
-    ):
-        if chosen not in known:
-            raise unknown(what, chosen, known)
+    pck([], [], alphas=tuple(alphas), hidden=hidden)  # which judges its arguments before all the work
+    if nms not in (known := get_args(topdown.Suppression)):
+        raise unknown("suppression", nms, known)
     predictor = _predictor(model, engine, threads, flip, scales, protocol)
     if isinstance(predictor, DensePredictor):
         opened_ = opened(dataset, category, predictor.card)

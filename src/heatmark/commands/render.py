@@ -89,6 +89,8 @@ def render(
         OSError: the disk is full, or cannot be written to; what is done is kept.
     """
     start, out = time.monotonic(), Path(out)
+    if not isinstance(size, (tuple, list)) or len(size) != 2:
+        raise UserError(f"size is (H, W) in pixels, got {size!r}")
     part, parts = shard_of(shard)
     if count < 1 or workers < 1 or (copies is not None and copies < 0) or seed < 0:
         raise UserError(

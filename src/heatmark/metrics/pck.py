@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ..errors import unknown
+from ..errors import UserError, unknown
 from ..types import ABSENT, HIDDEN, SEEN, Poses, Skeleton
 
 ALPHAS = tuple(round(0.01 * i, 2) for i in range(1, 21))
@@ -180,7 +180,7 @@ def pck(
     if hidden not in POLICIES:
         raise unknown("policy for hidden landmarks", hidden, POLICIES)
     if not alphas or not all(np.isfinite(a) and a > 0 for a in alphas):
-        raise ValueError(f"alphas must be positive fractions, got {list(alphas)}")
+        raise UserError(f"alphas must be positive fractions, got {list(alphas)}")
     skeleton = _aligned(predicted, truth)
     if skeleton is None:
         return PCK((), np.empty((0, 0)), np.empty(0), np.empty((0, 0), np.int64), tuple(alphas), correct_at)

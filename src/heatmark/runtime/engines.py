@@ -176,6 +176,8 @@ def opened(
             extra.
         DataError: the file is empty, truncated, something else, or has no card.
     """
+    if threads is not None and threads < 1:
+        raise UserError(f"an engine uses 1 thread or more, got {threads}")
     if engine != "auto" and engine not in ENGINES:
         raise unknown("engine", engine, ("auto", *ENGINES))
     if not path.is_file():
