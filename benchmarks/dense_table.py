@@ -8,10 +8,10 @@
         --seeds 2 [--minutes 9] [--weights FILE] [--sku FOLDER] [--out docs/shelves_table.md]
 
 Every network learns the same pictures for as many epochs from the same seed (RECIPE and SETTINGS), and is
-scored on the same others. A call works for `--minutes`, then saves; the same call goes on. Where SKU-110K
-lies in --sku, its test split is scored too (with networks trained on --data, which should then be its
-training split); WebMarket, Holoselecta, Grocery Products and CAPG-GP are given as --also NAME=DATASET. What
-was not measured says so.
+scored on the same others. A call works for `--minutes`, then saves; the same call goes on; with 0 it writes
+the table of what is there. Where SKU-110K lies in --sku, its test split is scored too (with networks trained
+on --data, which should then be its training split); WebMarket, Holoselecta, Grocery Products and CAPG-GP are
+given as --also NAME=DATASET. What was not measured says so.
 
 Expectation: the paper claims +5 to +6 points of AP for the map.
 """
@@ -70,6 +70,8 @@ def trained(folder: Path, given: argparse.Namespace, method: str, seed: int, unt
     run, asked = folder / f"{method}-{seed}", settings_for(method, seed, given.epochs, given.weights)
     if (run / "done.json").exists():
         return run / "best.safetensors"
+    if time.monotonic() >= until:
+        return None
     code = (
         "import json, sys; from heatmark.commands.train import train\n"
         "recipe, data, out, resume, settings = json.loads(sys.argv[1])\n"
