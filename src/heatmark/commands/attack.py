@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from .. import data
-from ..data.records import write_whole
+from ..data.records import held, write_whole
 from ..errors import UserError, unknown
 from ..imaging.occlude import HIGH, HOWS, RADIUS
 from ..runtime import Predictor, load
@@ -209,9 +209,10 @@ def attack(
         results, found, metric = [], [], metric_of(networks, skeleton)
         for n, network in enumerate(networks):
             folder = Path(aside if out is None else out) / f"answers-{n + 1}"
-            begin(folder, network, subjects, attacks, legacy)
-            found.append(Answers.made(folder, network, subjects, skeleton, attacks, batch, legacy))
-            results.append(scored(folder, network, subjects, skeleton, attacks, found[-1], metric))
+            with held(folder):
+                begin(folder, network, subjects, attacks, legacy)
+                found.append(Answers.made(folder, network, subjects, skeleton, attacks, batch, legacy))
+                results.append(scored(folder, network, subjects, skeleton, attacks, found[-1], metric))
         notes = list(dict.fromkeys(notes))
         name = str(whole.folder if isinstance(dataset, data.Dataset) else dataset)
         done = Attack(

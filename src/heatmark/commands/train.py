@@ -4,6 +4,7 @@ import os
 import re
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,6 +66,7 @@ def train(
     require("torch", "torchvision", "timm", "accelerate", "safetensors", to="train")
     import torch
 
+    from ..data.records import held
     from ..models import create
     from ..models.blocks import draw_logits
     from ..training import recipe as recipes
@@ -102,7 +104,8 @@ def train(
     known: Any = net
     task = task_for(known.layout) if crowd else boxes_task(known.anchors) if dense else task_of(resolved)
     shown = {"track": track, "note": note} if leads else {}
-    ended = fit(resolved, task, net, training, checking, folder, card, resume, **shown)
+    with held(folder) if leads else nullcontext():
+        ended = fit(resolved, task, net, training, checking, folder, card, resume, **shown)
     return Run(folder, ended.model, ended.epochs, ended.best_loss, ended.nonfinite)
 
 

@@ -9,6 +9,7 @@ import io
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, overload
@@ -16,7 +17,7 @@ from typing import Any, overload
 import numpy as np
 import yaml
 
-from ..errors import DataError
+from ..errors import DataError, UserError
 from ..imaging.decode import LIMIT, decode, decode_plane
 from ..types import Poses, Sample, Skeleton
 
@@ -173,3 +174,28 @@ def write_whole(path: Path, data: bytes, alone: bool = False) -> None:
             error.filename = str(path)
         beside.unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Nobody else works in this folder meanwhile; it is made if it is not there. It is let go however the
+    process ends. Where the system has no such locks this does nothing.
+
+    Raises a UserError if another process holds it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(handle)
+        raise UserError(f"{folder}: another process works in it; wait, or take another folder") from error
+    try:
+        yield
+    finally:
+        os.close(handle)
