@@ -36,7 +36,7 @@ from heatmark import data, heatmaps
 from heatmark.card import Card
 from heatmark.imaging.augment import framed
 from heatmark.metrics.boxes import overlaps
-from heatmark.metrics.dense import counting_error, dense_scores, found_at
+from heatmark.metrics.dense import counting_error, dense_scores, found_at, with_area
 from heatmark.models import create
 from heatmark.training import state
 from heatmark.training.dense import fitted, read, shelves
@@ -116,7 +116,7 @@ def scored(path: Path, test: Path) -> dict[str, Any]:
             outputs = net(pixels)
         for kind in kinds:
             answers[kind] += read(outputs, net.anchors, frame.size, how, kind)
-        truth.append(Boxes(seen.poses.boxes))
+        truth.append(Boxes(seen.poses.boxes[with_area(seen.poses.boxes)]))
         sure.append(int((answers["nms"][-1].scores > 0.3).sum()))
         if net.branch is not None:
             drawn = heatmaps.smoothed(outputs[2][0, 0].clamp(0, 1))

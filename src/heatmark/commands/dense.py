@@ -13,7 +13,7 @@ from .. import data
 from ..card import Card
 from ..errors import DataError, UserError, require
 from ..metrics.boxes import overlaps
-from ..metrics.dense import DenseScores, counting_error, dense_scores, surest
+from ..metrics.dense import DenseScores, counting_error, dense_scores, surest, with_area
 from ..runtime.dense import DensePredictor
 from ..types import Boxes
 from . import progress
@@ -122,17 +122,21 @@ def evaluated(
         found.append(seen.boxes)
         if seen.map is not None:
             peaks.append(peaks_of(seen.map))
-    if not any(map(len, truth)):
+    if not any(with_area(labels.boxes).any() for labels in truth):
         raise UserError(f"{names[0]}: there is nothing to score: no box in {len(truth)} pictures")
+    scores = dense_scores(found, truth)
+    truth = [labels[with_area(labels.boxes)] for labels in truth]
+    if scores.arealess:
+        notes.append(f"{scores.arealess} labels have no box with an area: they ask for nothing")
     if full:
         notes.append(f"{full} pictures gave as many boxes as the model keeps: there may be more")
+    for line in notes:
+        progress.note(line)
     counted = {f"boxes above {SURE}": [int((f.scores > SURE).sum()) for f in found]}
     if peaks:
         counted["peaks of the map"] = peaks
-    for line in notes:
-        progress.note(line)
     made = DenseEvaluation(
-        *names, dense_scores(found, truth), counted, tuple(records), tuple(truth), tuple(found),
+        *names, scores, counted, tuple(records), tuple(truth), tuple(found),
         surest(found, truth), milliseconds / 1e3, predictor.card, tuple(notes), out,
     )  # fmt: skip
     if out is not None:

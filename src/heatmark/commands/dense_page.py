@@ -25,7 +25,7 @@ SIDE = 900  # px; longer side of an embedded picture
 W, H, LEFT, RIGHT, TOP, BOTTOM = 560, 320, 48, 104, 12, 34  # px, of a drawing and its margins
 SERIES = ("#2a7de1", "#e8622c", "#17a673", "#d99a00")
 STYLE = """<style>
-.shelf svg{border-radius:8px;background:var(--card)}
+.shelf svg{aspect-ratio:auto;border-radius:8px;background:var(--card)}
 .shelf .right{fill:none;stroke:#17c690;stroke-width:2}
 .shelf .false{fill:none;stroke:#ff4a40;stroke-width:2}
 .shelf .missed{fill:#ffd23f;fill-opacity:.28;stroke:#ffd23f;stroke-width:2;stroke-dasharray:5 4}
@@ -94,7 +94,8 @@ def page(evaluation: "DenseEvaluation") -> str:
 HOW = (
     "AP and AR300 are the means over the overlaps 0.5 to 0.95, as SKU-110K's evaluation has them: one class,"
     " all areas, the 300 surest boxes of a picture. A box is right that overlaps a label by 0.5 or more which"
-    " no surer box has taken. Pictures are ranked by F1, twice the right ones over all found and all labelled."
+    " no surer box has taken. Pictures are ranked by F1: twice the right ones over all found and all labelled"
+    " ones."
 )
 
 

@@ -68,8 +68,8 @@ def dense_scores(predicted: Sequence[Boxes], truth: Sequence[Boxes]) -> DenseSco
     require("faster_coco_eval", to="score boxes")
     if len(predicted) != len(truth):
         raise ValueError(f"{len(predicted)} predictions for {len(truth)} pictures")
-    whole = [_with_area(t.boxes) for t in truth]
-    good = [_with_area(p.boxes) for p in predicted]
+    whole = [with_area(t.boxes) for t in truth]
+    good = [with_area(p.boxes) for p in predicted]
     counts = {
         "pictures": len(truth),
         "boxes": sum(int(w.sum()) for w in whole),
@@ -88,7 +88,7 @@ def dense_scores(predicted: Sequence[Boxes], truth: Sequence[Boxes]) -> DenseSco
     return DenseScores(*map(float, numbers), **counts, precision=precision)
 
 
-def _with_area(boxes: np.ndarray) -> np.ndarray:
+def with_area(boxes: np.ndarray) -> np.ndarray:
     """(N,) bool: finite, and with an area."""
     return np.isfinite(boxes).all(-1) & (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
 
