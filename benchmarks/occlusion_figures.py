@@ -46,7 +46,8 @@ def own(target: str, landmark: str) -> Measure:
     """A landmark's own loss where another one is hidden, the mean over the ways."""
 
     def mean(result: Result, share: float) -> float:
-        return float(np.mean([result.loss(Hit(target, how, RADIUS * share), landmark) for how in HOWS]))
+        tried = [h for h in (Hit(target, how, RADIUS * share) for how in HOWS) if h in result.hits]
+        return float(np.mean([result.loss(h, landmark) for h in tried])) if tried else float("nan")
 
     return mean
 
@@ -76,8 +77,9 @@ CLAIMS: tuple[tuple[str, str, float, Measure, float], ...] = (
 HEAD = """# Tilting at windmills, figures 3 to 8 and 11: what it costs to hide what
 
 Losses are points of {metric}. The paper's are HRNet-W32's on COCO's val2017 (5,000 pictures), as its text
-states them; ours are those of {model}, {counts} of {data}. {radii}With another network or
-other data a "no" says how far the paper's conclusion carries, not that a run failed.
+states them; ours are those of {model}, {counts} of {data}. {radii}
+
+With another network or other data a "no" says how far the paper's conclusion carries, not that a run failed.
 
 """
 
@@ -101,7 +103,7 @@ def document(done: Attack, command: str, share: float, pictures: Sequence[tuple[
     names = " and ".join(r.name for r in done.results)
     radii = "" if share == 1 else (
         f"Windows are {HIGH * share:g} pixels high, so a disc of {RADIUS * share:g} pixels hides what one of"
-        f" {RADIUS:g} does in the paper.\n"
+        f" {RADIUS:g} does in the paper."
     )  # fmt: skip
     text = HEAD.format(
         metric=done.metric, model=names, counts=counts, data=Path(done.dataset).name, radii=radii
@@ -132,6 +134,7 @@ def main() -> None:
     parser.add_argument(
         "--radii", default=",".join(f"{r:g}" for r in RADII), help="pixels of the paper's windows"
     )
+    parser.add_argument("--ways", default=",".join(HOWS), help="of hiding, with commas between")
     parser.add_argument("--limit", type=int, help="only so many pictures")
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--flip", action="store_true", help="with the flip test, as the paper")
@@ -147,6 +150,7 @@ def main() -> None:
             given.model,
             given.dataset,
             other=given.other,
+            hows=given.ways.split(","),
             radii=[float(r) * share for r in given.radii.split(",")],
             limit=given.limit,
             batch=given.batch,
@@ -155,7 +159,7 @@ def main() -> None:
         )
     given.out.mkdir(parents=True, exist_ok=True)
     command = f"python -m benchmarks.occlusion_figures MODEL DATASET{' --other MODEL' if given.other else ''}"
-    command += f" --radii {given.radii}" + (" --flip" if given.flip else "")
+    command += f" --radii {given.radii} --ways {given.ways}" + (" --flip" if given.flip else "")
     pictures = occlusion_plots.drawn(done, given.out, given.name)
     text = document(done, command, share, pictures)
     (given.out / f"{given.name}.md").write_text(text, encoding="utf-8")

@@ -50,6 +50,7 @@ class Study:
     base: str | None = None  # a recipe that the rows are laid over; None: the sheet's own
     start: Path | None = None  # a model that every row begins with
     ways: tuple[str, ...] = ()  # of hiding, under which rows are scored, too
+    hidden: tuple[str, ...] = ("landmarks", "parts")
 
     @property
     def words(self) -> str:
@@ -114,7 +115,8 @@ def measured(study: Study, row: str) -> Mapping[str, Any]:
     scores under attack are among them as `attack.WAY of KIND`: the mean over all landmarks or all parts.
     """
     known = study.known().get(row, {}).get("metrics", {})
-    fresh = [way for way in study.ways if f"attack.{way} of parts" not in known]
+    wanted = [f"attack.{way} of {kind}" for way in study.ways for kind in study.hidden]
+    fresh = [name for name in wanted if known.get(name) is None]
     if not known or fresh:
         model = trained(study, row)
         if not known:
@@ -128,13 +130,23 @@ def measured(study: Study, row: str) -> Mapping[str, Any]:
     return known
 
 
-def attacked(study: Study, model: Path) -> dict[str, float | None]:
+def attacked(study: Study, model: Path) -> dict[str, float]:
     """A model's score under each way of hiding landmarks and parts, and untouched (figure 11): fractions."""
     radius = RADIUS * load(model).card.size[0] / HIGH
-    report = model.parent / f"attack-{'-'.join(study.ways)}"
-    done = attack(model, study.validation, hows=study.ways, radii=[radius], out=report, batch=64)
+    skeleton = open_dataset(study.validation).skeleton
+    targets = {"landmarks": skeleton.landmarks, "parts": tuple(skeleton.parts)}
+    report = model.parent / f"attack-{'-'.join((*study.hidden, *study.ways))}"
+    done = attack(
+        model,
+        study.validation,
+        targets=[name for kind in study.hidden for name in targets[kind]],
+        hows=study.ways,
+        radii=[radius],
+        out=report,
+        batch=64,
+    )
     left = under_attack(done.results[0], radius, study.ways)
-    return {name: value if np.isfinite(value) else None for name, value in left.items()}
+    return {name: value for name, value in left.items() if np.isfinite(value)}
 
 
 def under_attack(result: Result, radius: float, ways: Sequence[str] = tuple(HOWS)) -> dict[str, float]:
@@ -169,6 +181,7 @@ def arguments(description: str | None, out: str) -> argparse.ArgumentParser:
     found.add_argument(
         "--attack", default="", metavar="WAYS", help="score rows under attack, too: blur,blackout,meanout"
     )
+    found.add_argument("--hide", default="landmarks,parts", help="what attacks hide")
     found.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE", help="of every recipe")
     found.add_argument("--minutes", type=float, default=9.5, help="then stop; the same command goes on")
     found.add_argument("--out", type=Path, default=Path(out))
@@ -178,7 +191,9 @@ def arguments(description: str | None, out: str) -> argparse.ArgumentParser:
 def study_of(given: argparse.Namespace) -> Study:
     """What was asked for; built-in people are rendered where no data is given."""
     settings = settings_of(given.set)
-    begun = (settings, given.recipe, _model(given.start), tuple(chosen(tuple(HOWS), given.attack, ())))
+    ways = chosen(tuple(HOWS), given.attack, ())
+    begun = (settings, given.recipe, _model(given.start), tuple(ways))
+    begun = (*begun, tuple(chosen([kind for kind, _ in KINDS], given.hide)))
     if given.data:
         if not given.validation:
             raise UserError("with --data, say --validation too")
