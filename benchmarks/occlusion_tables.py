@@ -84,7 +84,7 @@ def table(study: Study, name: str, command: str) -> str:
         lines.append(f"| {row} | paper | {' | '.join(f'{v:.1f}' for v in paper)} |")
         ours = known.get(f"{SHEETS[name]}/{row}")
         if ours is None:
-            lines.append("| | ours | not measured" + " | " * len(columns) + "|")
+            lines.append("| | ours | not measured" + " | " * (len(columns) - 1) + " |")
             continue
         values = [points(ours["metrics"].get(column)) for column in columns]
         lines.append(f"| | ours | {' | '.join('-' if v is None else f'{v:.1f}' for v in values)} |")
