@@ -87,7 +87,8 @@ def test_models_lists_what_is_shipped_and_what_can_be_trained(small_zoo):
     (small_zoo / "wrench.onnx").unlink()
     found = models()
     assert {d.name: d.there for d in found.detectors} == {name: name != "wrench" for name in zoo.DETECTORS}
-    assert {"ihm56", "ihm224", "hm"} <= set(found.networks)
+    assert {"ihm56", "pose_ae", "retinanet"} <= set(found.networks)
+    assert {"ihm56", "hrnet_coco/w32_256x192"} <= set(found.recipes)
     text = shown(found)
     assert "red, green, blue" in text and "48x64" in text and "not in this installation" in text
     assert json.loads(json.dumps(found.to_dict()))["detectors"][0]["landmarks"] == ["red", "green", "blue"]

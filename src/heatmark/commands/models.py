@@ -1,4 +1,4 @@
-"""heatmark models: the shipped detectors with what their cards say, and the networks one can train."""
+"""heatmark models: the shipped detectors with what their cards say; networks and recipes one can train."""
 
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -38,13 +38,15 @@ class Shipped:
 
 @dataclass(frozen=True)
 class Models:
-    """What there is: detectors to use, networks to train."""
+    """What there is: detectors to use, networks and recipes to train."""
 
     detectors: tuple[Shipped, ...]
     networks: tuple[str, ...]  # empty without torch
+    recipes: tuple[str, ...]  # likewise
 
     def to_dict(self) -> dict[str, Any]:
-        return {"detectors": [d.to_dict() for d in self.detectors], "networks": list(self.networks)}
+        names = {"networks": list(self.networks), "recipes": list(self.recipes)}
+        return {"detectors": [d.to_dict() for d in self.detectors]} | names
 
     def __rich__(self) -> "RenderableType":
         from rich.console import Group
@@ -69,18 +71,21 @@ class Models:
                 card.licence,
             )
             table.add_row(shipped.name, *row)
-        text = ", ".join(self.networks) or f"none without torch: {install_line('train')}"
-        return Group(table, Text(f"networks to train: {text}"))
+        none = f"none without torch: {install_line('train')}"
+        lists = {"networks to train": self.networks, "recipes": self.recipes}
+        return Group(table, *(Text(f"{what}: {', '.join(names) or none}") for what, names in lists.items()))
 
 
 def models() -> Models:
-    """The shipped detectors, whether or not they are in this installation, and the trainable networks."""
+    """The shipped detectors, whether or not they are in this installation, and what can be trained."""
     networks: tuple[str, ...] = ()
+    recipes: tuple[str, ...] = ()
     if find_spec("torch"):
-        from ..models import CROWDS, MODELS
+        from ..models import CROWDS, DENSE, MODELS
+        from ..training.recipe import shipped
 
-        networks = (*MODELS, *CROWDS)
-    return Models(tuple(_shipped(name) for name in zoo.DETECTORS), networks)
+        networks, recipes = (*MODELS, *CROWDS, *DENSE), tuple(shipped())
+    return Models(tuple(_shipped(name) for name in zoo.DETECTORS), networks, recipes)
 
 
 def _shipped(name: str) -> Shipped:
