@@ -215,6 +215,7 @@ def page(table: Table, command: str) -> str:
         "",
         f"Ours: {table.budget}; on crowds, not COCO. So the difference to the paper's column says nothing by",
         "itself; which row is ahead of which may be compared.",
+        *nothing_learnt(short),
         "",
         markdown(short, command),
         *all_numbers(table),
@@ -234,6 +235,14 @@ def page(table: Table, command: str) -> str:
     ]
     lines += ["", "## At the paper's size", "", markdown(full, "heatmark train clusterwise_coco/ROW")]
     return "\n".join(lines)
+
+
+def nothing_learnt(rows: Sequence[Row]) -> list[str]:
+    """A warning where no row that was measured finds anybody."""
+    measured = [row.ours for row in rows if row.ours is not None]
+    if not measured or max(measured) >= 0.1:
+        return []
+    return ["**No row that was measured finds anybody: this budget is too small to compare anything.**"]
 
 
 def all_numbers(table: Table, photographs: bool = False) -> list[str]:

@@ -61,6 +61,15 @@ def test_what_was_not_run_says_so_and_seeds_are_averaged(tmp_path):
         Table.opened(tmp_path / "t.json", "large")
 
 
+def test_a_budget_too_small_to_learn_anything_says_so(tmp_path):
+    table = Table.opened(tmp_path / "t.json", "tiny")
+    assert "too small" not in bench.page(table, "x")  # nothing was measured at all
+    table.put("pose_ae", 0, dict.fromkeys(METRICS, 0.0))
+    assert "this budget is too small to compare anything" in bench.page(table, "x")
+    table.put("in_cross", 0, dict.fromkeys(METRICS, 0.2))
+    assert "too small" not in bench.page(table, "x")
+
+
 def test_photographs_have_a_table_of_their_own(tmp_path):
     table = Table.opened(tmp_path / "t.json", "small")
     assert "photographs" not in bench.page(table, "x")
