@@ -124,7 +124,7 @@ def said(given: argparse.Namespace) -> str:
     words += [f"--recipe {Path(given.recipe).stem}"] if given.recipe else []
     words += ["--from RUN"] if given.start else []
     words += [f"--set {one}" for one in given.set]
-    words += [f"--attack {given.attack}"] if given.attack else []
+    words += [f"--attack {given.attack} --hide {given.hide}"] if given.attack else []
     words += ["--data DATA --validation VALIDATION"] if given.data else [f"--people {given.people}"]
     return f"python -m benchmarks.occlusion_tables {' '.join(words)}"
 
