@@ -24,6 +24,7 @@ from heatmark.commands.console import settings_of
 from heatmark.commands.evaluate import Evaluation, evaluate
 from heatmark.commands.render import render
 from heatmark.commands.train import train
+from heatmark.data import Dataset
 from heatmark.data.records import write_whole
 from heatmark.errors import HeatmarkError, UserError
 from heatmark.models import options_of
@@ -235,7 +236,14 @@ def trained(plan: Plan, work: Path, budget: Budget) -> Path:
 def scored(plan: Plan, photographs: Path, work: Path, budget: Budget) -> Score:
     """The plan's network on labelled photographs."""
     model = plan.scene if plan.shipped else trained(plan, work, budget)
-    return Score.of(evaluate(model, photographs, boxes=plan.boxes, second_look=plan.second_look))
+    return Score.of(evaluated(model, photographs, boxes=plan.boxes, second_look=plan.second_look))
+
+
+def evaluated(model: str | Path, photographs: Path | Dataset, **how: Any) -> Evaluation:
+    """`evaluate` of a network of landmarks."""
+    found = evaluate(model, photographs, **how)
+    assert isinstance(found, Evaluation), f"{model} finds boxes, not landmarks"
+    return found
 
 
 def weighted(changes: Mapping[str, Any], recipe: str, budget: Budget) -> dict[str, Any]:

@@ -14,9 +14,10 @@ import tempfile
 from pathlib import Path
 
 from heatmark import zoo
-from heatmark.commands.evaluate import evaluate
 from heatmark.commands.export import export, onnx_of, write
 from heatmark.runtime import load
+
+from .runs import evaluated
 
 LICENCE = "Apache-2.0; inside: EfficientNet-lite0 (Apache-2.0), trained on ImageNet"
 RENDERED_WITH = (
@@ -30,8 +31,8 @@ LIMITS = (
 
 def scores(model: Path, photographs: Path) -> dict[str, float]:
     """PCK@0.1 in fractions, inside labelled boxes and on whole pictures, as the card tells them."""
-    inside = evaluate(model, photographs)
-    whole = evaluate(model, photographs, boxes="whole", second_look=True)
+    inside = evaluated(model, photographs)
+    whole = evaluated(model, photographs, boxes="whole", second_look=True)
     return {
         "photographs, in boxes: PCK@0.1": round(inside.result.at(0.1), 4),
         "photographs, in boxes: mean error of the correct, of the box": round(inside.result.error, 4),

@@ -21,7 +21,6 @@ from typing import Any
 import numpy as np
 
 from heatmark.commands.bench import bench
-from heatmark.commands.evaluate import evaluate
 from heatmark.errors import unknown
 from heatmark.synth.settings import merged
 from heatmark.training import recipe as recipes
@@ -101,7 +100,7 @@ def measure(given: argparse.Namespace, results: Results, budget: Budget) -> None
                 continue
             for tool in given.tools.split(","):
                 if row == SHIPPED:
-                    found = evaluate(tool, given.photographs / tool)
+                    found = runs.evaluated(tool, given.photographs / tool)
                     results.put((row, tool, 0), Score.of(found))
                     continue
                 for seed in range(budget.seeds):

@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 
-from heatmark.commands.evaluate import evaluate
 from heatmark.commands.train import train
 from heatmark.data import Dataset, coco, pascal3d
 from heatmark.data.records import Record
@@ -81,7 +80,7 @@ def measured(root: Path, kind: str, row: str, given: argparse.Namespace, budget:
             written(learnt_from(root, kind, given.pictures), work)
         train(f"{SHEET}/{row}", data=work, out=run, resume=run.exists(), settings=changes)
         (run / "ended").touch()
-    return Score.of(evaluate(run, scored_on(root, kind), hidden="ignore"))
+    return Score.of(runs.evaluated(run, scored_on(root, kind), hidden="ignore"))
 
 
 def micro(results: Results, row: str) -> tuple[float, list[str]] | None:

@@ -11,10 +11,10 @@ written too.
 import argparse
 from pathlib import Path
 
-from heatmark.commands.evaluate import evaluate
 from heatmark.errors import UserError
 
 from .rows import Row, markdown
+from .runs import evaluated
 
 PAPER = {"screwdriver": 82.0, "wrench": 88.9, "combination_wrench": 84.9, "hammer": 74.0}  # IHM56, table 1
 
@@ -24,7 +24,7 @@ def measured(tool: str, given: argparse.Namespace) -> float | None:
     model = given.models / f"{tool}.onnx" if given.models else tool
     pages = given.pages / tool if given.pages else None
     try:
-        result = evaluate(
+        result = evaluated(
             model, given.data / tool, boxes=given.boxes, second_look=given.second_look, out=pages
         )
     except UserError as error:

@@ -81,8 +81,8 @@ def octaved(
     """
     total, weights = np.zeros((1, 1), np.float32), 0.0
     for octave in range(octaves):
-        shape = tuple(int(np.clip(round(c * 2**octave), 1, n)) for c, n in zip(cells, size))
-        total = spread(total, shape) + falling**octave * draw(shape, np.float32)
+        h, w = (int(np.clip(round(c * 2**octave), 1, n)) for c, n in zip(cells, size))
+        total = spread(total, (h, w)) + falling**octave * draw((h, w), np.float32)
         weights += falling**octave
     return spread(total, size), weights
 
