@@ -136,7 +136,7 @@ def test_overlays_are_written_and_never_over_the_pictures(tmp_path, folder, spot
     assert drawn is not None and drawn.shape[1] == 640
     with pytest.raises(UserError, match="among the pictures"):
         detect(folder / "images", spots_onnx, out=folder / "images")
-    with pytest.raises(UserError, match="is a file"):
+    with pytest.raises(FileExistsError, match="annotations.json"):  # which the command line tells in a line
         detect(folder / "images", spots_onnx, out=folder / "annotations.json")
 
 

@@ -180,7 +180,7 @@ def test_the_report_shows_coco_numbers_and_the_results_file_is_cocos(dataset, tm
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        ({"bbox": [20, 30, 0, 10]}, r"entry 0: bbox: wanted finite x, y, w, h with an area, got .20.0, 30"),
+        ({"bbox": [20, 30, 0, 10]}, r"entry 0: bbox: wanted finite x, y, w, h with an area, got .20, 30, 0"),
         ({"bbox": [400, 30, 9, 9]}, r"entry 0: bbox: .400, 30, 9, 9. lies outside its 320 x 240 picture"),
         ({"bbox": [2, 3, 9, 9], "score": float("nan")}, "entry 0: score: wanted a finite number, got nan"),
         (

@@ -89,8 +89,9 @@ def check_options(name: str, options: dict[str, Any]) -> None:
     for option, value in options.items():
         if option not in known:
             raise unknown(f"option of {name}", option, known)
+        kind = parameters[option].annotation
         try:
-            TypeAdapter(parameters[option].annotation).validate_python(value, strict=True)
+            TypeAdapter(Any if kind is inspect.Parameter.empty else kind).validate_python(value, strict=True)
         except ValidationError as error:
             said = error.errors()[0]["msg"].lower()
             raise UserError(f"options.{option} of {name}: {said}, got {value!r:.100}") from error
