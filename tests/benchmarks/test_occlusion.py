@@ -69,6 +69,7 @@ def test_a_row_laid_over_a_small_recipe_keeps_what_it_hides_and_nothing_else_of_
     small = recipe.read("people_lite0")
     row = occlusion_runs.recipe_of(here, "windmills_coco/cutout_p_0.5")
     assert (row.model, row.size, row.epochs, row.lr) == (small.model, small.size, 3, small.lr)
+    assert row.occlusion is not None
     assert row.occlusion.level == "part" and row.occlusion.cutout == 0.5
     assert row.occlusion.radius == 6 * small.size[0] / 256  # as large a share of the window
     assert row.augmentation == recipe.read("windmills_coco/cutout_p_0.5").augmentation

@@ -4,6 +4,7 @@ import functools
 import os
 import signal
 import time
+from typing import Any
 
 import pytest
 
@@ -28,7 +29,7 @@ def failing(error):
     return work
 
 
-def dying():
+def dying() -> Any:
     return lambda jobs: os.kill(os.getpid(), signal.SIGKILL)
 
 

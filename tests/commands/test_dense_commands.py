@@ -68,7 +68,7 @@ def pictures(tmp_path_factory):
 @pytest.fixture(scope="module")
 def exported(model, pictures):
     done = export(model, pictures=pictures, decoding={"map": True, "apart": 0.7, "kept": 40})
-    assert done.max_shift_px < 0.01
+    assert done.max_shift_px is not None and done.max_shift_px < 0.01
     return done.out
 
 
@@ -102,7 +102,8 @@ def test_a_file_rescores_by_the_maps_peaks_as_the_formula_does(model, pictures):
 
 
 def test_the_number_kept_is_a_setting_and_hitting_it_is_said(exported, pictures, capsys):
-    found = load(exported).look(pictures / "images" / "0.png")  # type: ignore[union-attr]
+    shelves: Any = load(exported)
+    found = shelves.look(pictures / "images" / "0.png")
     assert len(found.boxes) == 40 and found.full
     list(detect(pictures / "images" / "0.png", exported))
     assert "40 boxes, as many as the model keeps" in capsys.readouterr().err

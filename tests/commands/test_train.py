@@ -141,11 +141,15 @@ def test_datasets_of_other_landmarks_do_not_mix(tmp_path, wrenches):
         train("ihm56", data=[wrenches, other], out=tmp_path / "run", settings=TINY)
 
 
-def test_a_picture_that_is_broken_is_named(tmp_path):
+def test_a_picture_that_is_broken_is_named_and_once_mended_the_same_command_trains(tmp_path):
     data = write(tmp_path / "data", 6)
-    (data / "images" / "3.jpg").write_bytes((data / "images" / "3.jpg").read_bytes()[:200])
+    picture = data / "images" / "3.jpg"
+    whole = picture.read_bytes()
+    picture.write_bytes(whole[:200])
     with pytest.raises(DataError, match="3.jpg"):
         train("ihm56", data=data, out=tmp_path / "run", settings=TINY)
+    picture.write_bytes(whole)
+    assert train("ihm56", data=data, out=tmp_path / "run", settings=TINY | {"epochs": 1}).epochs == 1
 
 
 KILLED = """

@@ -100,6 +100,8 @@ def test_the_same_seed_gives_the_same_sample(sample):
 def test_a_range_the_wrong_way_round_and_unknown_names_are_named():
     with pytest.raises(UserError, match="scale is a range"):
         Augmentation(scale=(2, 1))
+    with pytest.raises(UserError, match="rotate is a range .low, high., got 'abc'"):
+        Augmentation(rotate="abc")  # type: ignore[arg-type]
     with pytest.raises(UserError, match="did you mean 'noise'"):
         Augmentation(chances={"nois": 1})
     with pytest.raises(UserError, match="did you mean 'reflect'"):

@@ -156,5 +156,5 @@ def test_what_a_stretched_picture_loses_is_no_instance_of_it():
         seen = _stretched(whole, 1.3 if seed % 2 else 1.15, np.random.default_rng(seed))
         counts.add(len(seen.poses))
         assert np.isfinite(seen.poses.boxes).all()
-        assert set(np.unique(seen.mask)) - {0} == set(range(1, len(seen.poses) + 1))
+        assert seen.mask is not None and set(np.unique(seen.mask)) - {0} == set(range(1, len(seen.poses) + 1))
     assert 2 in counts

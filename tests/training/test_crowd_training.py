@@ -198,7 +198,7 @@ def test_a_person_of_one_labelled_landmark_and_a_picture_without_any_in_sight_ar
 @pytest.mark.parametrize("row", ["blur", "cutout", "partmix"])
 def test_the_occlusion_studys_rows_hide_something_of_every_person_and_move_no_label(totems, row):
     chances = recipe.read(f"higher_hrnet_coco/{row}").occlusion
-    assert chances == Occlusion(**{row: 0.5})
+    assert chances == replace(Occlusion(), **{row: 0.5})
     armed = replace(TOTEM, parts={"left_arm": ("left", "foot"), "right_arm": ("right", "foot")})
     shown = scenes(open_dataset(totems), armed)
     plain, hidden = (Crowds(shown, armed, settings(occlusion=o)) for o in (None, {row: 1.0}))

@@ -111,10 +111,11 @@ def _usage(error: Any) -> str:
 def _flushed(code: int) -> int:
     """The exit code once stdout is out, where there is one; 141, as of any Unix tool, when its reader went
     away (`| head`)."""
+    out = sys.stdout
     try:
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        if out is not None:
+            out.flush()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
         return BROKEN_PIPE
     return code

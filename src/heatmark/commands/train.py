@@ -80,6 +80,7 @@ def train(
     resolved = recipes.read(recipe, settings)
     crowd, dense = resolved.task == "crowd", resolved.task == "dense"
     sources = [data] if isinstance(data, str | Path) else list(data)
+    learn: Any
     skeleton, learn, check = _entries(resolved, sources, validation)
     named = ", ".join(map(str, sources))
     worth_training(learn, check, named)
@@ -160,11 +161,11 @@ def _folder(recipe: "Recipe", out: str | Path | None, resume: bool) -> Path:
 
 
 def _begin(folder: Path, recipe: "Recipe", resume: bool) -> None:
-    """Make the run's folder, or check that it holds the same run."""
+    """Make the run's folder, or check that it holds the same run. A run that took no step is none."""
     from ..training import recipe as recipes
 
     written = folder / "recipe.yaml"
-    if written.exists():
+    if written.exists() and (folder / "log.jsonl").exists():
         if not resume:
             raise UserError(f"{folder} already holds a run: resume it, or give another folder")
         if other := recipes.differences(recipes.read(written), recipe):

@@ -65,10 +65,13 @@ class Augmentation:
                     if effect not in CHANCES:
                         raise unknown("effect with a chance", effect, CHANCES)
             elif value is not None:
-                low, high = value
+                try:
+                    low, high = (float(v) for v in value)
+                except (TypeError, ValueError):
+                    low, high = 1.0, 0.0
                 if not low <= high:
-                    raise UserError(f"augmentation: {name} is a range (low, high), got {value}")
-                object.__setattr__(self, name, (float(low), float(high)))
+                    raise UserError(f"augmentation: {name} is a range (low, high), got {value!r}")
+                object.__setattr__(self, name, (low, high))
 
     @classmethod
     def none(cls) -> "Augmentation":

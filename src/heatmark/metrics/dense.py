@@ -84,8 +84,8 @@ def dense_scores(predicted: Sequence[Boxes], truth: Sequence[Boxes]) -> DenseSco
     if counts["boxes"]:
         precision, recall = _scored(asked, given)
     ap, (half, three_quarters) = precision.mean(1), (OVERLAPS.index(t) for t in (0.5, 0.75))
-    numbers = ap.mean(), ap[half], ap[three_quarters], recall.mean(), recall[half]
-    return DenseScores(*map(float, numbers), **counts, precision=precision)
+    numbers = [float(v) for v in (ap.mean(), ap[half], ap[three_quarters], recall.mean(), recall[half])]
+    return DenseScores(*numbers, precision=precision, **counts)  # type: ignore[arg-type]
 
 
 def with_area(boxes: np.ndarray) -> np.ndarray:

@@ -71,8 +71,8 @@ def with_onnxruntime(path: Path, threads: int | None = None) -> tuple[Engine, Ca
         raise DataError(f"{path}: not an ONNX file, or a damaged one ({_line(error)})") from error
     card = _card(path, session.get_modelmeta().custom_metadata_map.get(KEY))
     wanted = outputs_of(card)
-    ends = ({end.name: end.shape for end in side} for side in (session.get_inputs(), session.get_outputs()))
-    _check_ends(path, *ends, card)
+    given, made = ({e.name: e.shape for e in side} for side in (session.get_inputs(), session.get_outputs()))
+    _check_ends(path, given, made, card)
 
     def run(pictures: np.ndarray) -> dict[str, np.ndarray]:
         return dict(zip(wanted, map(np.asarray, session.run(wanted, {INPUT: pictures}))))
@@ -103,11 +103,11 @@ def with_openvino(path: Path, threads: int | None = None) -> tuple[Engine, Card]
     framework = model.get_rt_info()["framework"] if "framework" in model.get_rt_info() else {}
     card = _card(path, framework[KEY].value if KEY in framework else None)
     wanted = outputs_of(card)
-    ends = (
+    given, made = (
         {end.any_name: [d.get_length() if d.is_static else None for d in end.partial_shape] for end in side}
         for side in (model.inputs, model.outputs)
     )
-    _check_ends(path, *ends, card)
+    _check_ends(path, given, made, card)
     settings = {
         "INFERENCE_NUM_THREADS": threads or cores(),
         "PERFORMANCE_HINT": "LATENCY",

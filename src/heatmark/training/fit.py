@@ -125,7 +125,9 @@ def fit(
                 raise KeyboardInterrupt
     accelerator.wait_for_everyone()
     if not math.isfinite(progress.best):
-        raise DataError(f"no epoch had a finite validation loss; {progress.nonfinite} steps were left out")
+        raise DataError(
+            f"no epoch had a finite validation loss (lr {recipe.lr:g}, {progress.nonfinite} steps left out)"
+        )
     return Fitted(folder / "best.safetensors", progress.epoch, progress.best, progress.nonfinite)
 
 
