@@ -112,9 +112,10 @@ def _flushed(code: int) -> int:
     """The exit code once stdout is out, where there is one; 141, as of any Unix tool, when its reader went
     away (`| head`)."""
     out = sys.stdout
+    if out is None:
+        return code
     try:
-        if out is not None:
-            out.flush()
+        out.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
         return BROKEN_PIPE

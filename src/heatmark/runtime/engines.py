@@ -34,7 +34,7 @@ def outputs_of(card: Card) -> tuple[str, ...]:
     return CANDIDATES if card.task == "crowd" else OUTPUTS
 
 
-Shapes = dict[str, Sequence[Any]]  # of inputs or outputs, by name; an axis of any length is no number
+Shapes = Mapping[str, Sequence[Any]]  # of inputs or outputs, by name; an axis of any length is no number
 
 
 class Engine(Protocol):
@@ -414,7 +414,7 @@ def _check_ends(path: Path, inputs: Shapes, outputs: Shapes, card: Card) -> None
         raise DataError(f"{path}: wanted {ends}; it has {', '.join(inputs)} in, {', '.join(outputs)} out")
     of_points = {} if card.task == "dense" else {name: (None, k) for name in wanted}
     for name, said in ({INPUT: (None, 3, *card.size)} | of_points).items():
-        there = (inputs | outputs)[name]
+        there = {**inputs, **outputs}[name]
         if any(isinstance(n, int) and m not in (None, n) for m, n in zip(said, there)):
             words = ", ".join("any" if m is None else str(m) for m in said)
             raise DataError(f"{path}: its card speaks of {name} ({words}), its network of {tuple(there)}")
