@@ -153,3 +153,19 @@ def test_the_rate_follows_its_schedule(tiny, settings, rates):
         fit.learning_rate(resolved, state.Progress(epoch=e, losses=losses[:e]), batches=10) for e in range(4)
     ]
     assert found == pytest.approx(rates, rel=1e-4)
+
+
+def test_in_bfloat16_the_gradient_of_a_depthwise_layer_is_that_of_float32():
+    torch.manual_seed(0)
+    net = torch.nn.Conv2d(4, 4, 5, padding=2, groups=4)
+    picture = torch.randn(2, 4, 9, 9).bfloat16()
+    exact = torch.autograd.grad(net(picture.float()).square().sum(), net.weight)[0]
+    fit.depthwise_in_float32(net)
+    with torch.autocast("cpu", torch.bfloat16):
+        seen = net(picture)
+    assert seen.dtype == torch.bfloat16  # what follows computes as before
+    ours = torch.autograd.grad(seen.float().square().sum(), net.weight)[0]
+    torch.testing.assert_close(ours, exact, rtol=0.01, atol=0.01 * float(exact.abs().max()))
+    frozen = torch.nn.Conv2d(4, 4, 5, groups=4).requires_grad_(False)
+    fit.depthwise_in_float32(frozen)
+    assert "forward" not in vars(frozen)

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -146,6 +147,8 @@ def prepared(recipe: Recipe, task: Task, net: nn.Module, training: Samples) -> F
         raise UserError(f"precision {recipe.precision} does not work on this machine: {error}") from error
     torch.manual_seed(recipe.seed + accelerator.process_index)  # what dropout draws from
     net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # a third faster, also on CPUs
+    if accelerator.mixed_precision == "bf16" and accelerator.device.type == "cpu":
+        depthwise_in_float32(net)
     wrapped, optimiser = accelerator.prepare(net, optimiser_for(recipe, net))
     progress = Progress(data=state.fingerprint([e.record.name for e in training.entries]))
     return Fitting(recipe, task, training.skeleton, wrapped, strides, optimiser, accelerator, progress)
@@ -292,6 +295,20 @@ def precision(wanted: str) -> str:
         fast = torch.cuda.is_bf16_supported(False) if torch.cuda.is_available() else _cpu_bf16()
         return "bf16" if fast else "no"
     return "no" if wanted == "fp32" else wanted
+
+
+def depthwise_in_float32(net: nn.Module) -> None:
+    """Let the depthwise convolutions that learn compute in float32 under autocast: on CPUs the gradient of
+    their weights takes 20 times as long in bfloat16 (5 x 5, oneDNN), half of a light network's step.
+    """
+    for conv in net.modules():
+        if isinstance(conv, nn.Conv2d) and conv.groups > 1 and conv.weight.requires_grad:
+            conv.forward = partial(_in_float32, conv.forward)
+
+
+def _in_float32(forward: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    with torch.autocast(x.device.type, enabled=False):
+        return forward(x.float()).to(x.dtype)
 
 
 def _cpu_bf16() -> bool:
