@@ -14,7 +14,7 @@ import torch
 from heatmark.card import Card
 from heatmark.commands.train import train
 from heatmark.data import coco
-from heatmark.data.records import Record
+from heatmark.data.records import Record, held
 from heatmark.errors import DataError, UserError
 from heatmark.heatmaps import decode
 from heatmark.imaging.decode import encode_jpeg
@@ -87,6 +87,14 @@ def test_a_run_goes_on_where_it_ended_and_another_does_not_overwrite_it(tmp_path
     with pytest.raises(UserError, match="begun with other settings: lr"):
         train("ihm56", data=wrenches, out=tmp_path / "run", settings=TINY | {"lr": 1.0}, resume=True)
     assert train("ihm56", data=wrenches, out=tmp_path / "run", settings=TINY, resume=True).epochs == 2
+
+
+def test_a_folder_that_another_process_trains_in_is_left_as_it_is(tmp_path, wrenches):
+    with held(tmp_path / "run"):  # as in the seconds before the other's first step
+        (tmp_path / "run" / "recipe.yaml").write_text("the other's")
+        with pytest.raises(UserError, match="another process works in it"):
+            train("ihm56", data=wrenches, out=tmp_path / "run", settings=TINY)
+    assert [p.read_text() for p in (tmp_path / "run").iterdir()] == ["the other's"]
 
 
 def test_training_begins_where_a_finished_model_ended(tmp_path, wrenches):

@@ -96,16 +96,16 @@ def train(
     if resolved.start:
         _begin_with(Path(resolved.start), net)
     card = _card(resolved, skeleton, net, sources, len(learn), len(check))
-    if leads:
-        _begin(folder, resolved, resume)
-        what = "pictures" if crowd or dense else "objects"
-        note(f"{folder}: {len(learn)} {what} to learn from, {len(check)} to validate on")
     kind: Any = Crowds if crowd else Wholes if dense else Samples
     training, checking = kind(learn, skeleton, resolved), kind(check, skeleton, resolved)
     known: Any = net
     task = task_for(known.layout) if crowd else boxes_task(known.anchors) if dense else task_of(resolved)
     shown = {"track": track, "note": note} if leads else {}
     with held(folder) if leads else nullcontext():
+        if leads:
+            _begin(folder, resolved, resume)
+            what = "pictures" if crowd or dense else "objects"
+            note(f"{folder}: {len(learn)} {what} to learn from, {len(check)} to validate on")
         ended = fit(resolved, task, net, training, checking, folder, card, resume, **shown)
     return Run(folder, ended.model, ended.epochs, ended.best_loss, ended.nonfinite)
 
@@ -148,6 +148,8 @@ def _numbered(recipe: "Recipe", skeleton: "Skeleton") -> "Recipe":
 
 def _folder(recipe: "Recipe", out: str | Path | None, resume: bool) -> Path:
     if out is not None:
+        if resume and not Path(out).is_dir():
+            raise UserError(f"there is no run in {out} to resume")
         return Path(out)
     if "RANK" in os.environ:  # each process would name its own by the clock
         raise UserError("with several processes, say where the run's folder is to be (out)")
@@ -161,7 +163,7 @@ def _folder(recipe: "Recipe", out: str | Path | None, resume: bool) -> Path:
 
 
 def _begin(folder: Path, recipe: "Recipe", resume: bool) -> None:
-    """Make the run's folder, or check that it holds the same run. A run that took no step is none."""
+    """Say the recipe in the run's folder, which must hold no other run. One that took no step is none."""
     from ..training import recipe as recipes
 
     written = folder / "recipe.yaml"
@@ -170,10 +172,7 @@ def _begin(folder: Path, recipe: "Recipe", resume: bool) -> None:
             raise UserError(f"{folder} already holds a run: resume it, or give another folder")
         if other := recipes.differences(recipes.read(written), recipe):
             raise UserError(f"{folder} was begun with other settings: {', '.join(other)}")
-    elif resume and not folder.is_dir():
-        raise UserError(f"there is no run in {folder} to resume")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         written.write_text(recipes.text(recipe), encoding="utf-8")
     except OSError as error:
         raise DataError(f"{folder}: cannot be written ({error.strerror})") from error

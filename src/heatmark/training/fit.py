@@ -303,7 +303,7 @@ def depthwise_in_float32(net: nn.Module) -> None:
     """
     for conv in net.modules():
         if isinstance(conv, nn.Conv2d) and conv.groups > 1 and conv.weight.requires_grad:
-            conv.forward = partial(_in_float32, conv.forward)
+            conv.forward = partial(_in_float32, conv.forward)  # type: ignore[method-assign]
 
 
 def _in_float32(forward: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
