@@ -62,7 +62,8 @@ class Budget:
     side: int = 256
     stacks: int = 4  # the paper's; fewer: its last ones
     width: int = 32
-    backbone: str = ""  # a frozen one in place of the first convolutions; "": none, as in the paper
+    backbone: str = ""  # in place of the first convolutions; "": none, as in the paper
+    learns: str = ""  # the backbone's layer from which on it learns, at a fifth of the rate; "": all is frozen
     sigma: float = 2.0  # of a bump, cells; the paper's, whose persons are twice as large
     lr: float = 2e-3
     pull: float = 0.05  # and push: their weights; the paper's are 1e-3. With these and a margin of 4, as in
@@ -76,6 +77,8 @@ class Budget:
     @property
     def words(self) -> str:
         start = f"over a frozen {self.backbone}" if self.backbone else "from random weights"
+        if self.learns:
+            start = f"over {self.backbone} that learns from {self.learns} on at a fifth of the rate"
         return (
             f"{self.pictures} pictures, {self.steps} steps of {self.batch}, {self.side} x {self.side} px, "
             f"{self.stacks} stacks of width {self.width}, bumps of {self.sigma:g} cells, "
@@ -100,6 +103,7 @@ class Budget:
         found = dict(recipe.options) | {"width": self.width, "normed": True}
         if self.backbone:
             found |= {"backbone": self.backbone, "weights": "hub"}
+            found |= {"trainable_from": self.learns} if self.learns else {}
         if row == "pose_ae":
             return found | {"stacks": self.stacks}
         plan = PLANS[found["plan"]]
@@ -126,6 +130,7 @@ class Budget:
             "zoom": self.zoom,
             "foreground": 10.0,
             "lr": self.lr,
+            "backbone_lr": 0.2 if self.learns else 1.0,
             "schedule": "cosine",
             "warmup": 0.5,
             "clip": 1.0,

@@ -37,6 +37,14 @@ def test_fewer_stacks_are_the_last_ones_and_a_backbone_is_every_rows():
         Budget(pictures=9, stacks=5).settings("cluster_1", 0)
 
 
+def test_part_of_the_backbone_learns_where_the_budget_says_so():
+    budget = Budget(pictures=100, stacks=2, backbone="efficientnet_lite0", learns="blocks.4")
+    for row in ("pose_ae", "in_cross"):
+        recipe = recipes.read(f"clusterwise_coco/{row}", budget.settings(row, 0))
+        assert recipe.options["trainable_from"] == "blocks.4" and recipe.backbone_lr == 0.2
+    assert "over efficientnet_lite0 that learns from blocks.4 on at a fifth of the rate" in budget.words
+
+
 def test_small_windows_reach_the_edges_of_a_picture_and_the_papers_stay_in_its_middle():
     assert Budget().zoom == {"least": 0.75, "most": 1.25, "translate": 0.0} and Budget().scales == {}
     small = Budget(least=0.4, most=0.6, look=2)

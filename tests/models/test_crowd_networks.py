@@ -220,6 +220,19 @@ def test_a_frozen_backbone_stands_in_for_the_first_convolutions(name, options):
     )  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("name", "options"), [("pose_ae", {"stacks": 1}), ("clusterwise", {"dense": [1], "sparse": [2]})]
+)
+def test_a_backbone_learns_from_the_layer_on_that_is_named(name, options):
+    net: Any = create(name, 2, width=8, backbone="tiny", trainable_from="3", **options)
+    learning = [key for key, p in net.pre.backbone.named_parameters() if p.requires_grad]
+    assert {key.split(".")[1] for key in learning} == {"3", "4"}
+    torch.stack([m.square().mean() for m in net(torch.rand(1, 3, 64, 64))]).sum().backward()
+    assert net.pre.backbone.features[3][0].weight.grad.abs().sum() > 0
+    with pytest.raises(UserError, match="trainable_from: 3 is a layer of a backbone"):
+        create(name, 2, width=8, trainable_from="3", **options)
+
+
 def test_a_decoder_sets_the_backbones_features_beside_its_own_up_to_stride_4():
     decoder: Any = Decoder(backbones.backbone("tiny"), 8)  # 8, 8, 16, 16, 16 channels at strides 2 to 32
     assert decoder(torch.rand(1, 3, 64, 96)).shape == (1, 8, 16, 24)

@@ -26,6 +26,15 @@ def test_layers_of_the_backbone_that_learn_have_their_own_share_of_the_rate(tiny
     assert len(heads["params"]) == len(list(net.ups.parameters()) + list(net.heads.parameters()))
 
 
+def test_a_crowd_networks_backbone_has_its_share_of_the_rate_too():
+    settings = {"model": "pose_ae", "task": "crowd", "head": "tags", "size": (64, 64), "backbone_lr": 0.2}
+    options = {"stacks": 1, "width": 8, "backbone": "tiny", "trainable_from": "4"}
+    net, optimiser = rates(settings | {"options": options})
+    backbone = optimiser.param_groups[1]
+    last = [p.data_ptr() for p in net.pre.backbone.features[4].parameters()]
+    assert (backbone["share"], [p.data_ptr() for p in backbone["params"]]) == (0.2, last)
+
+
 def test_without_a_share_all_that_learns_is_one_group_in_the_networks_order(tiny):
     net, optimiser = rates(tiny | {"options": tiny["options"] | {"trainable_from": "4"}})
     (group,) = optimiser.param_groups

@@ -25,12 +25,11 @@ from torch import Tensor, nn
 
 from ..errors import UserError, unknown
 from ..types import Skeleton
-from . import backbones
 from .backbones import Backbone
 from .blocks import in_float32
 from .hourglass import Merge
 from .layout import Clusters, Drawn, each
-from .pose_ae import Decoder, checked, front, stack
+from .pose_ae import Decoder, beneath, checked, front, stack
 from .weights import load_all
 
 Wanted = (
@@ -170,6 +169,7 @@ def clusterwise(
     normed: bool = False,
     backbone: str | None = None,
     weights: str | None = None,
+    trainable_from: str | None = None,
 ) -> Clusterwise:
     """A row of the paper's Table 1, or another setting.
 
@@ -180,8 +180,8 @@ def clusterwise(
         dense, sparse: of each stack, as many as there are stacks: how many clusters (1; 3 or 5 for the 17 of
             COCO; `points`), or the clusters, each a list of landmarks by number (by `numbered` from names).
         in_branch, cross_branch: whether tags are aggregated into detections, and sparse into dense ones.
-        normed, backbone, weights: batch norm, a frozen backbone in place of the first convolutions, and its
-            weights or a trained model to go on from, as in `pose_ae`.
+        normed, backbone, weights, trainable_from: batch norm, a backbone in place of the first convolutions,
+            its weights or a trained model to go on from, and what of it learns, as in `pose_ae`.
     """
     if plan not in PLANS:
         raise unknown("plan of clusterwise", plan, PLANS)
@@ -206,7 +206,7 @@ def clusterwise(
         chosen.in_branch if in_branch is None else in_branch,
         chosen.cross_branch if cross_branch is None else cross_branch,
         normed,
-        None if backbone is None else backbones.backbone(backbone, weights),
+        beneath(backbone, weights, trainable_from),
     )
     if backbone is None:
         load_all(net, weights)

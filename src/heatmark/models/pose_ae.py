@@ -5,8 +5,8 @@
 activation. Each stack sees what the one before it drew.
 
 Hourglasses of plain 3x3 convolutions, wider the deeper. Names and shapes of the weights are those of the
-authors' PyTorch code. Ours beside it: a frozen backbone in place of the first convolutions (`Decoder`), for
-whoever has an hour of one core and not weeks of GPUs.
+authors' PyTorch code. Ours beside it: a backbone in place of the first convolutions (`Decoder`), for whoever
+has an hour of one core and not weeks of GPUs.
 """
 
 from torch import Tensor, nn
@@ -54,7 +54,7 @@ class PlainGlass(nn.Module):
 
 
 class Decoder(nn.Module):
-    """A frozen backbone's features, from stride 32 up to stride 4: (B, 3, H, W) -> (B, width, H/4, W/4).
+    """A backbone's features, from stride 32 up to stride 4: (B, 3, H, W) -> (B, width, H/4, W/4).
 
     IHM's upsampling blocks (`blocks.Up`): at each doubling the backbone's finer features beside it, and two
     convolutions; 4, 2 and 1 times `width` channels.
@@ -129,6 +129,15 @@ class PoseAE(nn.Module):
         return tuple(maps)
 
 
+def beneath(backbone: str | None, weights: str | None, trainable_from: str | None) -> Backbone | None:
+    """The backbone that the options of `pose_ae` name, or None. Raises a UserError for a layer of none."""
+    if backbone is not None:
+        return backbones.backbone(backbone, weights, trainable_from)
+    if trainable_from is not None:
+        raise UserError(f"trainable_from: {trainable_from} is a layer of a backbone: name one, as `backbone`")
+    return None
+
+
 def checked(stacks: int, width: int) -> tuple[int, int]:
     """Both as they are. Raises a UserError for what no network has."""
     if stacks < 1:
@@ -145,6 +154,7 @@ def pose_ae(
     normed: bool = False,
     backbone: str | None = None,
     weights: str | None = None,
+    trainable_from: str | None = None,
 ) -> PoseAE:
     """138.9 million parameters for 17 points.
 
@@ -153,12 +163,13 @@ def pose_ae(
         stacks: how many hourglasses. width: channels at stride 4; the others are in proportion.
         normed: batch norm in the hourglasses and before them, which the authors' code can have and their
             results do not; short trainings need it.
-        backbone: a name of `backbones.BACKBONES`, or any of timm's, frozen in place of the first
-            convolutions, and a Decoder on it; None: those, as published.
+        backbone: a name of `backbones.BACKBONES`, or any of timm's, in place of the first convolutions, and
+            a Decoder on it; None: those, as published.
         weights: of the backbone: "hub" or a file. Without one, a trained model of the same shape
             (.safetensors, .pth) to go on from. None: random ones.
+        trainable_from: the backbone's layer from which on it learns too; None: all of it is frozen.
     """
-    seen_by = None if backbone is None else backbones.backbone(backbone, weights)
+    seen_by = beneath(backbone, weights, trainable_from)
     net = PoseAE(points, *checked(stacks, width), normed, seen_by)
     if backbone is None:
         load_all(net, weights)

@@ -244,7 +244,7 @@ def optimiser_for(recipe: Recipe, net: nn.Module) -> torch.optim.Optimizer:
         learnt.append({"params": [], "share": recipe.backbone_lr})
     for name, parameter in net.named_parameters():
         if parameter.requires_grad:
-            learnt[-1 if name.startswith("backbone.") else 0]["params"].append(parameter)
+            learnt[-1 if ".backbone." in f".{name}" else 0]["params"].append(parameter)
     learnt = [group for group in learnt if group["params"]]
     if recipe.optimiser == "rmsprop":
         return torch.optim.RMSprop(learnt, recipe.lr, weight_decay=recipe.weight_decay)
