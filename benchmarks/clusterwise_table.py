@@ -63,7 +63,7 @@ class Budget:
     stacks: int = 4  # the paper's; fewer: its last ones
     width: int = 32
     backbone: str = ""  # in place of the first convolutions; "": none, as in the paper
-    learns: str = ""  # the backbone's layer from which on it learns, at a fifth of the rate; "": all is frozen
+    learns: str = ""  # its layer from which on it learns, at a fifth of the rate; "": all of it is frozen
     sigma: float = 2.0  # of a bump, cells; the paper's, whose persons are twice as large
     lr: float = 2e-3
     pull: float = 0.05  # and push: their weights; the paper's are 1e-3. With these and a margin of 4, as in
