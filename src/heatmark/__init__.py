@@ -52,7 +52,8 @@ _LATER = {
 
 __all__ = [
     "Boxes", "DataError", "Frame", "GateError", "HeatmarkError", "Poses", "Sample", "Skeleton", "UserError",
-    *_LATER,
+    "attack", "bench", "check", "convert", "demo", "detect", "doctor", "evaluate", "export", "heatmaps",
+    "landmarks", "load", "render", "serve", "train",
 ]  # fmt: skip
 
 
