@@ -14,6 +14,7 @@ from heatmark.data import coco
 from heatmark.data.records import Record
 from heatmark.errors import DataError, UserError
 from heatmark.imaging import encode_jpeg
+from heatmark.runtime import Detector
 from heatmark.skeletons import COCO17, MPII16
 from heatmark.types import Boxes, Poses, Skeleton
 
@@ -25,13 +26,16 @@ def card(skeleton: Skeleton, **changes) -> Card:
     return Card.model_validate(facts | {"model": "hrnet_w32", "strides": (4,)} | changes)
 
 
-class Stub:
+class Stub(Detector):
     """Answers each box with the person whose box is nearest, every point `off` pixels to the right."""
 
     def __init__(self, dataset, off=0.0, **changes):
-        self.skeleton, self.off = dataset.skeleton, off
-        self.card, self.asked = card(dataset.skeleton, **changes), []
+        super().__init__(card(dataset.skeleton, **changes))
+        self.off, self.asked = off, []
         self.known = {r.name: r.poses for r in dataset}
+
+    def __call__(self, source, boxes=None, second_look=False):
+        return self.many([source], [boxes], second_look)[0]
 
     def many(self, sources, boxes=None, second_look=False):
         answers = []

@@ -1,7 +1,9 @@
 """A drawn scene: landmarks are where an analytic camera has them, and the same scene is the same picture."""
 
 import json
+import os
 import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -168,6 +170,21 @@ def test_an_environment_map_is_read_and_a_broken_one_named(small_renderer, tmp_p
     (tmp_path / "bad.exr").write_bytes(b"not a map")
     with pytest.raises(ValueError, match="bad.exr: not readable as an environment map"):
         lights.read(tmp_path / "bad.exr")
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="cores are not given out here")
+def test_a_machine_of_one_core_reads_an_environment_map(small_renderer, tmp_path):
+    import mitsuba as mi
+
+    mi.Bitmap(np.ones((8, 16, 3), np.float32)).write(str(tmp_path / "room.exr"))
+    reading = (
+        f"import os; os.sched_setaffinity(0, {sorted(os.sched_getaffinity(0))[:1]})\n"
+        "import mitsuba as mi; mi.set_variant('scalar_rgb')\n"
+        "from pathlib import Path; from heatmark.synth import lights\n"
+        f"print(lights.read(Path({str(tmp_path / 'room.exr')!r}), (4, 8)).shape)"
+    )
+    done = subprocess.run([sys.executable, "-c", reading], capture_output=True, text=True, timeout=60)
+    assert done.stdout.split("\n")[0] == "(4, 8, 3)", done.stderr
 
 
 def test_every_part_of_an_invented_scene_can_be_drawn(small_renderer, bar):

@@ -45,7 +45,7 @@ class Row:
     ratio: float  # its total over that of the model's first row
 
     def to_dict(self) -> dict[str, Any]:
-        parts = {p: round(getattr(self.latency, p), 3) for p in ("decode", "network", "points", "total")}
+        parts = self.latency.to_dict() | {"total": round(self.latency.total, 3)}
         return {"model": self.model, "engine": self.engine, **parts, "ratio": round(self.ratio, 3)}
 
 
@@ -160,7 +160,7 @@ def measured(name: str, ways: Mapping[Way, Any], frames: int) -> list[Row]:
         for way in ways:
             shown(way, start)  # the first one after another way does not count
             took[way] += [shown(way, i) for i in range(start, min(start + TURN, frames))]
-    medians = {way: _median(latencies) for way, latencies in took.items()}
+    medians = {way: Latency.median(latencies) for way, latencies in took.items()}
     first = next(iter(medians.values())).total
     return [Row(name, way.label, latency, latency.total / first) for way, latency in medians.items()]
 
@@ -216,11 +216,6 @@ def _random(name: str, path: Path) -> Path:
         facts |= {"task": "dense", "decoding": {"method": "boxes", "threshold": 0.05}}
     write_model(path, net, Card(**facts, strides=net.strides))
     return path
-
-
-def _median(latencies: list[Latency]) -> Latency:
-    parts = ("decode", "network", "points")
-    return Latency(**{part: float(np.median([getattr(took, part) for took in latencies])) for part in parts})
 
 
 def _cells(row: Row) -> tuple[str, ...]:

@@ -104,9 +104,8 @@ def _ended(process: subprocess.Popen, kind: str) -> None:
 
 
 def _shared_cores(workers: int) -> list[tuple[int, ...]]:
-    """The cores each process may use: an even share, or all of them where there are too few to share.
-
-    A share is two cores at least: on a single one, Dr.Jit's pool of threads waits for itself for ever.
+    """The cores each process may use: an even share of two cores at least, or all of them where there are too
+    few to share.
     """
     if not hasattr(os, "sched_getaffinity"):
         return [()] * workers

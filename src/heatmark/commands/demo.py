@@ -10,9 +10,7 @@ import numpy as np
 from .. import zoo
 from ..data.records import write_whole
 from ..imaging import encode_jpeg
-from ..runtime import Latency, Predictor, contact_sheet, load, overlay
-from ..runtime.crowd import CrowdPredictor
-from ..runtime.dense import DensePredictor
+from ..runtime import Detector, Latency, contact_sheet, load, overlay
 from ..runtime.sources import read
 from ..types import Poses
 from .detect import Detection
@@ -64,10 +62,8 @@ class Demo:
                 table.add_row(head, name, *place, f"{score:.2f}", time)
                 head, time = "", ""
             table.add_section()
-        parts = ", ".join(
-            f"{name} {np.median([getattr(f.latency, name) for f in self.found]):.1f}"
-            for name in ("decode", "network", "points")
-        )
+        median = Latency.median([found.latency for found in self.found])
+        parts = ", ".join(f"{name} {ms:.1f}" for name, ms in median.to_dict().items())
         speed = f"{self.frames_per_second:.1f} frames per second ({self.engine}; median ms: {parts})"
         places = f"overlays are in {self.out}, all of them on one sheet: {self.sheet}"
         return Group(table, Text(speed, style="bold"), Text(places))
@@ -100,14 +96,12 @@ def demo(out: str | Path = "heatmark-demo", engine: str = "auto") -> Demo:
     return Demo(folder, tuple(found), 1000 / median, label)
 
 
-def _looked_at(detector: Predictor | CrowdPredictor | DensePredictor, name: str, path: Path) -> Detection:
+def _looked_at(detector: Detector, name: str, path: Path) -> Detection:
     """One photograph's points, with the median latency of REPEATS looks after one to warm up."""
     poses: Poses = detector(path)
     times: list[Latency] = []
     for _ in range(REPEATS):
         detector(path)
         times.append(detector.latency)
-    names = ("decode", "network", "points")
-    median = Latency(**{part: float(np.median([getattr(t, part) for t in times])) for part in names})
     h, w = read(path).shape[:2]
-    return Detection(str(path), 0, (h, w), name, poses, median)
+    return Detection(str(path), 0, (h, w), name, poses, Latency.median(times))

@@ -14,8 +14,7 @@ from ..data.pictures import shaped
 from ..data.records import read_json, write_whole
 from ..errors import DataError, UserError
 from ..imaging import encode_jpeg
-from ..runtime import Latency, Predictor, Shot, boxed, load, overlay, people, shots
-from ..runtime.crowd import CrowdPredictor
+from ..runtime import Detector, Latency, Shot, boxed, load, overlay, people, shots
 from ..runtime.dense import DensePredictor
 from ..runtime.sources import pictures_in
 from ..skeletons import PRODUCT
@@ -45,14 +44,13 @@ class Detection:
             }
             for i, box in enumerate(self.poses.boxes)
         ]
-        times = {name: round(getattr(self.latency, name), 3) for name in ("decode", "network", "points")}
         return {
             "source": self.source,
             "frame": self.frame,
             "size": list(self.size),
             "model": self.model,
             "instances": instances,
-            "latency_ms": times,
+            "latency_ms": self.latency.to_dict(),
         }
 
     def _points(self, i: int) -> dict[str, dict[str, float | int | None]]:
@@ -77,7 +75,7 @@ class Detection:
 
 def detect(
     source: str | Path | bytes | int,
-    model: str | Path | Predictor | CrowdPredictor | DensePredictor,
+    model: str | Path | Detector,
     *,
     boxes: str | Path | None = None,
     second_look: bool = False,
@@ -91,7 +89,7 @@ def detect(
 
     Args:
         source: a picture, a folder, a video, a camera's number, "-" (standard input), or a picture's bytes.
-        model: a shipped detector's name, a model file, or a loaded Predictor.
+        model: a shipped detector's name, a model file, or what load() gave.
         boxes: COCO annotations or results; look only inside these boxes, enlarged by the card's quarter, one
             instance each, in the file's order. A picture the file has no box for gives no instance.
             "detector", or "detector:FILE" with its weights: inside the boxes of torchvision's person
@@ -129,7 +127,7 @@ def detect(
 
 def _detections(
     incoming: Iterator[Shot],
-    predictor: Predictor | CrowdPredictor | DensePredictor,
+    predictor: Detector,
     given: Callable[[Shot], np.ndarray] | None,
     second_look: bool,
     out: Path | None,

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, get_args
+from typing import Any, get_args
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from ..metrics.oks import AveragePrecision
 from ..metrics.pck import ALPHAS, PCK, Policy, pck
 from ..metrics.pckh import PCKh
 from ..metrics.posetrack import PoseTrackAP
+from ..runtime import Detector
 from ..runtime.dense import DensePredictor
 from ..types import ABSENT, HIDDEN, SEEN, Boxes, Poses, Sample, Skeleton
 from . import crowd, dense, progress, topdown
@@ -31,19 +32,6 @@ from .looks import Looks, answering, looks, only
 
 TOGETHER = 8  # pictures decoded and shown to the network at once
 BEST = "best.safetensors"  # a run's model
-
-
-class Detector(Protocol):
-    """What `heatmark.load` gives, as far as it is used here."""
-
-    card: Card
-
-    def many(
-        self,
-        sources: Sequence[Any],
-        boxes: Sequence[np.ndarray | None] | None = None,
-        second_look: bool = False,
-    ) -> list[Poses]: ...
 
 
 @dataclass(frozen=True)

@@ -13,28 +13,27 @@ from ..card import Card
 from ..errors import UserError
 from ..geometry import Frame
 from ..grouping import Candidates, Groups, Rules, assembled
-from ..types import Poses, Skeleton
+from ..types import Poses
+from .detector import Detector, Latency, Picture
 from .engines import Engine
-from .predictor import BATCH, Latency, Picture, decoded, network_input, visibility
+from .predictor import BATCH, decoded, network_input, visibility
 
 # Pictures (H, W, 3) uint8 RGB -> the persons in each, in picture pixels, and the seconds the network took.
 Look = Callable[[Sequence[np.ndarray]], tuple[list[Groups], float]]
 
 
-class CrowdPredictor:
-    """Finds everybody's landmarks in whole pictures, any number of persons, the surest first.
+class CrowdPredictor(Detector):
+    """Finds everybody's landmarks in whole pictures, any number of persons, the highest score first.
 
-    `look` is how pictures become persons: `letterboxed`, or at several scales (`views`). `card` says what the
-    model knows of itself, `latency` where the time of the last call went.
+    `look` is how pictures become persons: `letterboxed`, or at several scales (`views`). A landmark that a
+    person lacks is NaN. Boxes and a second look are refused: such a model looks at whole pictures, once.
     """
 
     def __init__(self, look: Look, card: Card, name: str = ""):
-        self.look, self.card, self.name = look, card, name or card.name
-        self.skeleton: Skeleton = card.skeleton_of()
-        self.latency = Latency()
+        super().__init__(card, name)
+        self.look = look
 
     def __call__(self, source: Picture, boxes: np.ndarray | None = None, second_look: bool = False) -> Poses:
-        """One picture's Poses, in picture pixels; a landmark that a person lacks is NaN. See `many`."""
         return self.many([source], None if boxes is None else [boxes], second_look)[0]
 
     def many(
@@ -43,15 +42,6 @@ class CrowdPredictor:
         boxes: Sequence[np.ndarray | None] | None = None,
         second_look: bool = False,
     ) -> list[Poses]:
-        """The Poses of several pictures.
-
-        Args:
-            sources: a path, a picture file's bytes, an array (H, W, 3) uint8 RGB, or a Sample each.
-            boxes, second_look: only as they are: such a model looks at whole pictures, once.
-
-        Raises:
-            UserError: boxes or a second look are asked for. DataError: a picture cannot be read.
-        """
         if second_look or (boxes is not None and any(b is not None for b in boxes)):
             raise UserError(f"{self.name} finds everybody in the whole picture: no boxes and no second look")
         start = time.perf_counter()
@@ -59,8 +49,7 @@ class CrowdPredictor:
         ready = time.perf_counter()
         found, network = self.look(pictures)
         people = [self._poses(groups) for groups in found]
-        rest = time.perf_counter() - ready - network
-        self.latency = Latency((ready - start) * 1e3, network * 1e3, max(rest, 0.0) * 1e3)
+        self.latency = Latency.since(start, ready, network)
         return people
 
     def _poses(self, groups: Groups) -> Poses:

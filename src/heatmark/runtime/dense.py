@@ -15,9 +15,10 @@ from ..card import Card
 from ..errors import UserError
 from ..geometry import Frame, translation
 from ..metrics.boxes import kept
-from ..types import Boxes, Poses, Skeleton
+from ..types import Boxes, Poses
+from .detector import Detector, Latency, Picture
 from .engines import LOOKED_AT, Engine
-from .predictor import Latency, Picture, decoded, network_input
+from .predictor import decoded, network_input
 
 OVERLAP = 0.3  # of a tile that the next shows again: more than the largest thing, one hopes
 MARGIN = 3.0  # pixels; a box so near to a tile's inner edge is cut off there
@@ -33,26 +34,18 @@ class Found:
     latency: Latency
 
 
-class DensePredictor:
-    """Finds many things by their boxes.
-
-    `card` says what the model knows of itself, `latency` where the time of the last call went.
+class DensePredictor(Detector):
+    """Finds many things by their boxes: Poses with boxes and scores, and no points. It takes no boxes and no
+    second look.
     """
 
     def __init__(self, engine: Engine, card: Card, name: str = ""):
-        self.engine, self.card, self.name = engine, card, name or card.name
-        self.skeleton: Skeleton = card.skeleton_of()
-        self.latency = Latency()
+        super().__init__(card, name)
+        self.engine = engine
 
     def __call__(
         self, source: Picture, boxes: np.ndarray | None = None, second_look: bool = False, tiles: bool = False
     ) -> Poses:
-        """One picture's things: Poses with their boxes and scores, and no points.
-
-        Raises:
-            UserError: no such file, or boxes to look into, which this model finds itself. DataError: the
-            picture cannot be read.
-        """
         if boxes is not None or second_look:
             raise UserError(f"{self.name} finds boxes itself: it takes none, and no second look")
         return self.poses(self.look(source, tiles).boxes)
@@ -61,7 +54,6 @@ class DensePredictor:
         self, sources: Sequence[Picture], boxes: Sequence[np.ndarray | None] | None = None,
         second_look: bool = False,
     ) -> list[Poses]:  # fmt: skip
-        """The Poses of several pictures; see the call."""
         given = [None] * len(sources) if boxes is None else boxes
         return [self(source, box, second_look) for source, box in zip(sources, given)]
 
@@ -103,9 +95,7 @@ class DensePredictor:
                 np.maximum(drawn, carried(answer["map"], frame, drawn.shape), out=drawn)
         boxes, sure = np.concatenate(parts), np.concatenate(scores)
         order = kept(boxes, sure, self.card.decoding.overlap) if len(parts) > 2 else np.arange(len(boxes))
-        done = time.perf_counter()
-        rest = max(done - ready - network, 0.0)
-        self.latency = Latency((ready - start) * 1e3, network * 1e3, rest * 1e3)
+        self.latency = Latency.since(start, ready, network)
         return Found(Boxes(boxes[order], sure[order]), drawn, full, self.latency)
 
 

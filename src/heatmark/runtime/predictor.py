@@ -10,7 +10,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,36 +19,17 @@ from ..errors import UserError, unknown
 from ..geometry import Frame, boxes_around, enlarged, translation
 from ..imaging import decode, msra
 from ..imaging.transforms import crop, within
-from ..types import ABSENT, HIDDEN, SEEN, Poses, Sample, Skeleton
+from ..types import ABSENT, HIDDEN, SEEN, Poses, Sample
+from .detector import Detector, Latency, Picture
 from .engines import Engine, opened
 from .sources import read
-
-if TYPE_CHECKING:
-    from .crowd import CrowdPredictor
-    from .dense import DensePredictor
 
 # Visibility guessed from a score, the height of the map's maximum: a landmark in sight draws a bump near 1, a
 # hidden one a low and wide bump, an absent one hardly any.
 SEEN_FROM, HIDDEN_FROM = 0.4, 0.1
 BATCH = 8  # windows shown to the network at once
 
-Picture = str | Path | bytes | np.ndarray | Sample
 Window = Frame | msra.Window  # both have `size` and `back`
-
-
-@dataclass(frozen=True)
-class Latency:
-    """Where the time of one call went, in milliseconds."""
-
-    decode: float = 0.0  # file to RGB
-    network: float = (
-        0.0  # window cut out, network, maps to points (that step is part of the model file's graph)
-    )
-    points: float = 0.0  # back into the picture, the better look kept, Poses made
-
-    @property
-    def total(self) -> float:
-        return self.decode + self.network + self.points
 
 
 @dataclass(frozen=True)
@@ -61,28 +41,14 @@ class _Window:
     box: np.ndarray  # (4,), NaN for the whole picture
 
 
-class Predictor:
-    """Finds one object's landmarks in pictures, or in boxes of them.
-
-    `card` says what the model knows of itself, `latency` where the time of the last call went.
-    """
+class Predictor(Detector):
+    """Finds one object's landmarks in pictures, or in boxes of them."""
 
     def __init__(self, engine: Engine, card: Card, name: str = ""):
-        self.engine, self.card, self.name = engine, card, name or card.name
-        self.skeleton: Skeleton = card.skeleton_of()
-        self.latency = Latency()
+        super().__init__(card, name)
+        self.engine = engine
 
     def __call__(self, source: Picture, boxes: np.ndarray | None = None, second_look: bool = False) -> Poses:
-        """One picture's Poses, in picture pixels.
-
-        Args:
-            source: a path, a picture file's bytes, an array (H, W, 3) uint8 RGB, or a Sample.
-            boxes: (N, 4) x1 y1 x2 y2; one instance each, in order. None: one instance, the whole picture.
-            second_look: look again, closer, where the first look found the points; twice the time.
-
-        Raises:
-            UserError: no such file, or boxes that are none. DataError: the picture cannot be read.
-        """
         return self.many([source], None if boxes is None else [boxes], second_look)[0]
 
     def many(
@@ -91,8 +57,7 @@ class Predictor:
         boxes: Sequence[np.ndarray | None] | None = None,
         second_look: bool = False,
     ) -> list[Poses]:
-        """The Poses of several pictures, shown to the network BATCH windows at a time; arguments as for
-        one."""
+        """The Poses of several pictures, shown to the network BATCH windows at a time."""
         if boxes is not None and len(boxes) != len(sources):
             raise UserError(f"wanted boxes for each of {len(sources)} pictures, got {len(boxes)}")
         start = time.perf_counter()
@@ -109,10 +74,7 @@ class Predictor:
                 points[better], scores[better] = again[part][better], again_scores[part][better]
             network += more
         answers = [self._poses(i, windows, points, scores) for i in range(len(pictures))]
-        whole = time.perf_counter() - start
-        self.latency = Latency(
-            (ready - start) * 1e3, network * 1e3, max(whole - (ready - start) - network, 0.0) * 1e3
-        )
+        self.latency = Latency.since(start, ready, network)
         return answers
 
     def _windows(
@@ -198,7 +160,7 @@ def load(
     flip: bool | None = None,
     scales: Sequence[float] | None = None,
     protocol: str | None = None,
-) -> "Predictor | CrowdPredictor | DensePredictor":
+) -> Detector:
     """A shipped detector by name ("hammer"), or a model file.
 
     Args:

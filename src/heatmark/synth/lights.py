@@ -175,10 +175,13 @@ SUFFIXES = (".exr", ".hdr")
 
 def read(path: Path, size: tuple[int, int] = SIZE) -> np.ndarray:
     """An equirectangular EXR or HDR file at `size`. Raises a DataError naming it."""
+    import drjit as dr
     import mitsuba as mi  # its reader: OpenCV cannot read EXR
 
     from ..errors import DataError
 
+    if dr.thread_count() < 2:  # the reader waits for another thread: on one core it would wait for ever
+        dr.set_thread_count(2)
     try:
         raw = np.array(mi.Bitmap(str(path)).convert(mi.Bitmap.PixelFormat.RGB, mi.Struct.Type.Float32, False))
     except RuntimeError as error:

@@ -17,11 +17,7 @@ from ..errors import UserError, require, unknown
 from . import guard
 
 if TYPE_CHECKING:
-    from ..runtime import Predictor
-    from ..runtime.crowd import CrowdPredictor
-    from ..runtime.dense import DensePredictor
-
-    Detector = Predictor | CrowdPredictor | DensePredictor
+    from ..runtime import Detector
 
 BODY_LIMIT = 25 << 20  # bytes of a picture file
 PIXEL_LIMIT = 50_000_000  # read from its header, before it is unpacked
