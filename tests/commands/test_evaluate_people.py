@@ -1,6 +1,7 @@
 """People, each in a box: OKS and PCKh, boxes from anywhere, and what cannot be scored, said in one line."""
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,10 +35,10 @@ class Stub(Detector):
         self.off, self.asked = off, []
         self.known = {r.name: r.poses for r in dataset}
 
-    def __call__(self, source, boxes=None, second_look=False):
+    def __call__(self, source: Any, boxes: Any = None, second_look: bool = False) -> Poses:
         return self.many([source], [boxes], second_look)[0]
 
-    def many(self, sources, boxes=None, second_look=False):
+    def many(self, sources: Any, boxes: Any = None, second_look: bool = False) -> list[Poses]:
         answers = []
         for n, sample in enumerate(sources):
             looks = np.array([[0.0, 0, 1, 1]]) if boxes is None or boxes[n] is None else boxes[n]
