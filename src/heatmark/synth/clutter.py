@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from . import surfaces
+from . import kit, surfaces
 from .assets import Asset, Material, Part
 from .solids import (
     Solid,
@@ -505,4 +505,10 @@ PIECES: dict[str, Callable[[Rng], tuple[Part, ...]]] = {
     "strip": _strip,
     "adjustable": _adjustable,
     "socket": _socket,
+    "saw": kit.saw,
+    "scissors": kit.scissors,
+    "clamp": kit.clamp,
+    "level": kit.level,
+    "brush": kit.brush,
+    "cutter": kit.cutter,
 }
