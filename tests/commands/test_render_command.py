@@ -108,6 +108,35 @@ def test_stopped_anywhere_and_gone_on_with_it_is_the_same_folder(tmp_path, monke
     assert files(tmp_path / "stopped") == files(tmp_path / "whole")
 
 
+def test_killed_at_any_of_its_files_and_gone_on_with_it_is_the_same_folder(tmp_path, monkeypatch):
+    class Killed(BaseException):
+        """As kill -9: nobody tidies up behind it."""
+
+    small(tmp_path / "whole", count=2)
+    replace, at, ends = os.replace, 0, False
+    while not ends:
+        left, at = [at], at + 1
+
+        def killing(*paths, left=left):
+            left[0] -= 1
+            if left[0] < 0:
+                raise Killed
+            replace(*paths)
+
+        folder = tmp_path / f"killed-{at}"
+        with monkeypatch.context() as patch:
+            patch.setattr("os.replace", killing)
+            patch.setattr("pathlib.Path.unlink", lambda *_, **__: None)
+            try:
+                small(folder, count=2)
+                ends = True
+            except Killed:
+                pass
+        small(folder, count=2)
+        assert files(folder) == files(tmp_path / "whole"), at
+    assert at > 9
+
+
 def test_a_line_cut_off_and_a_lost_picture_are_made_again(tmp_path):
     small(tmp_path / "d")
     before = files(tmp_path / "d")

@@ -96,11 +96,12 @@ def begin(out: Path, plan: Plan, card: dict[str, Any] | None) -> None:
     for name in ("images", *(("masks", "depth") if plan.planes else ())):
         (out / name).mkdir(parents=True, exist_ok=True)
     if card is None:
-        write_whole(out / "scene.yaml", to_yaml(SceneSettings.model_validate(plan.scene)).encode())
         _write_card(out, plan, None, {})
     elif card["versions"] != _versions():
         then, now = card["versions"], _versions()
         note(f"{out}: begun with {then}, goes on with {now}; pictures may differ in their last bits")
+    if not (out / "scene.yaml").exists():  # after the card, by which a folder that was killed is known as ours
+        write_whole(out / "scene.yaml", to_yaml(SceneSettings.model_validate(plan.scene)).encode())
 
 
 @contextmanager
