@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from heatmark.errors import DataError, UserError
-from heatmark.models import MODELS, create, options_of, origin, unfetched
+from heatmark.models import MODELS, check_options, create, options_of, origin, unfetched
 from heatmark.models.hourglass import Hourglass, KerasHourglass
 from heatmark.models.hrnet import HRNet
 from heatmark.models.simple_baseline import SimpleBaseline
@@ -210,6 +210,22 @@ def test_each_exports_and_answers_the_same():
             session.run(None, {session.get_inputs()[0].name: pictures[:1].numpy()}), net(pictures[:1])
         ):
             torch.testing.assert_close(torch.from_numpy(theirs), ours, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("model", "option", "value", "said"),
+    [
+        ("ihm56", "width", -1, "greater than 0"),
+        ("hm", "width", float("inf"), "finite"),
+        ("coordinate_34", "connected", 0, "greater than or equal to 1"),
+        ("coordinate_lite0", "width", 0, "greater than or equal to 1"),
+        ("gaussian_layer", "depth", 0, "greater than or equal to 1"),
+        ("retinanet", "norm", "nope", "'batch' or 'group'"),
+    ],
+)
+def test_an_option_that_no_network_can_have_is_refused_by_name(model, option, value, said):
+    with pytest.raises(UserError, match=f"options.{option} of {model}: input should be .*{said}"):
+        check_options(model, {option: value})
 
 
 @pytest.mark.parametrize("options", [{"backbone": 7}, {"width": "many"}, {"weights": 7}, {"dropout": None}])

@@ -2,12 +2,18 @@
 
 import math
 from collections.abc import Sequence
+from typing import Annotated
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..errors import UserError
+
+# What options of models may be; `models.check_options` reads the signatures.
+Factor = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1)]
 
 
 class Normalise(nn.Module):

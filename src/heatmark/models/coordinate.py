@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from ..errors import UserError, require
 from . import backbones
-from .blocks import BasicBlock, Bottleneck, chain, in_float32
+from .blocks import BasicBlock, Bottleneck, Count, chain, in_float32
 from .weights import fetched, load_but
 
 COUNTS = (3, 4, 6, 3)  # blocks of layer1 to layer4, in both ResNets
@@ -176,7 +176,7 @@ def _imagenet(depth: int) -> Mapping[str, Tensor]:
 
 
 def coordinate_34(
-    points: int, dilate: int = 2, weights: str | None = "hub", connected: int | None = None
+    points: int, dilate: int = 2, weights: str | None = "hub", connected: Count | None = None
 ) -> Coordinate:
     """21.3 million parameters.
 
@@ -192,7 +192,7 @@ def coordinate_34(
 
 
 def coordinate_50(
-    points: int, dilate: int = 2, weights: str | None = "hub", connected: int | None = None
+    points: int, dilate: int = 2, weights: str | None = "hub", connected: Count | None = None
 ) -> Coordinate:
     """23.5 million parameters. Options: see `coordinate_34`."""
     return _coordinate(points, 50, dilate, weights, connected)
@@ -202,8 +202,8 @@ def coordinate_lite0(
     points: int,
     stride: int = 8,
     weights: str | None = "hub",
-    connected: int | None = None,
-    width: int = 64,
+    connected: Count | None = None,
+    width: Count = 64,
 ) -> Light:
     """3.0 million parameters, of which 0.1 million learn.
 

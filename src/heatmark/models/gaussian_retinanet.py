@@ -12,6 +12,7 @@ suppression.
 
 import math
 from functools import partial
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +22,7 @@ from ..errors import UserError
 from ..heatmaps.anchors import Anchors
 from .backbones import Backbone
 from .backbones import backbone as features_of
-from .blocks import in_float32
+from .blocks import Count, Factor, in_float32
 
 PRIOR = 0.01  # how often an anchor is taken for a thing before anything is learnt
 
@@ -177,11 +178,11 @@ def retinanet(
     backbone: str = "resnet50",
     weights: str | None = "hub",
     trainable_from: str | None = "all",
-    width: int = 256,
-    depth: int = 4,
-    anchor: float = 4.0,
+    width: Count = 256,
+    depth: Count = 4,
+    anchor: Factor = 4.0,
     branch: str = "none",
-    norm: str = "batch",
+    norm: Literal["batch", "group"] = "batch",
 ) -> RetinaNet:
     """The baseline: 36.3 million parameters with ResNet-50 and one class.
 

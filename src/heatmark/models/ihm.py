@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from . import backbones
 from .backbones import STRIDES, Backbone
-from .blocks import MapHead, Up
+from .blocks import Factor, MapHead, Up
 
 FILTERS = (256, 128, 64, 32, 16)  # halved at each doubling of the size
 
@@ -75,7 +75,7 @@ def ihm224(
     backbone: str = "resnet50",
     weights: str | None = "hub",
     trainable_from: str | None = None,
-    width: float = 1.0,
+    width: Factor = 1.0,
     dropout: float = 0.2,
     prior: float = 0.05,
 ) -> IHM:
@@ -88,7 +88,7 @@ def ihm56(
     backbone: str = "resnet50",
     weights: str | None = "hub",
     trainable_from: str | None = None,
-    width: float = 1.0,
+    width: Factor = 1.0,
     dropout: float = 0.2,
     prior: float = 0.05,
 ) -> IHM:
@@ -113,7 +113,7 @@ def hm(
     backbone: str = "resnet50",
     weights: str | None = "hub",
     trainable_from: str | None = None,
-    width: float = 1.0,
+    width: Factor = 1.0,
     dropout: float = 0.2,
     prior: float = 0.05,
 ) -> IHM:
