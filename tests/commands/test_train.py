@@ -114,7 +114,7 @@ def test_a_model_of_another_network_is_no_start(tmp_path, wrenches):
         DataError, match=r"best.safetensors: of another network: \d+ of \d+ layers differ, .*\(here"
     ):
         train("ihm56", data=wrenches, out=tmp_path / "b", settings=wider)
-    with pytest.raises(DataError, match="nowhere.safetensors"):
+    with pytest.raises(UserError, match="start: there is no model at nowhere.safetensors"):
         train("ihm56", data=wrenches, out=tmp_path / "b", settings=TINY | {"start": "nowhere.safetensors"})
     assert not (tmp_path / "b").exists()
 

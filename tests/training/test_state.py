@@ -1,6 +1,7 @@
 """What is saved is whole, checked, finite, and gives back exactly what was there."""
 
 import json
+import os
 from typing import Any
 
 import pytest
@@ -47,6 +48,28 @@ def test_what_is_saved_goes_on_as_if_nothing_had_happened(tmp_path):
     assert progress.epoch == 3 and len(progress.losses) == 2 and "epoch 4" in said
     for key, value in stepped(other, other_optimiser).items():
         assert torch.equal(value, wanted[key]), key
+
+
+def test_what_a_killed_save_left_is_not_there_after_the_next(tmp_path, monkeypatch):
+    net, optimiser = learner()
+    stepped(net, optimiser)
+    for kill_at in (0, 1):  # while the file is written; once it is, before it has its name
+        with monkeypatch.context() as patch:
+            calls = iter(range(9))
+            replace = os.replace
+
+            def killed(*paths, calls=calls, kill_at=kill_at, replace=replace):
+                if next(calls) == kill_at:
+                    raise KeyboardInterrupt
+                replace(*paths)
+
+            patch.setattr("os.replace", killed)
+            patch.setattr("pathlib.Path.unlink", lambda *_, **__: None)
+            with pytest.raises(KeyboardInterrupt):
+                state.save(tmp_path, net, optimiser, Progress())
+        assert len(list((tmp_path / "last").iterdir())) == 1
+    state.save(tmp_path, net, optimiser, Progress())
+    assert [p.name for p in (tmp_path / "last").iterdir()] == [state.STATE]
 
 
 @pytest.mark.parametrize("fault", ["truncated", "flipped", "empty", "missing"])

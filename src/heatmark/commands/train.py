@@ -164,6 +164,7 @@ def _folder(recipe: "Recipe", out: str | Path | None, resume: bool) -> Path:
 
 def _begin(folder: Path, recipe: "Recipe", resume: bool) -> None:
     """Say the recipe in the run's folder, which must hold no other run. One that took no step is none."""
+    from ..data.records import write_whole
     from ..training import recipe as recipes
 
     written = folder / "recipe.yaml"
@@ -173,15 +174,19 @@ def _begin(folder: Path, recipe: "Recipe", resume: bool) -> None:
         if other := recipes.differences(recipes.read(written), recipe):
             raise UserError(f"{folder} was begun with other settings: {', '.join(other)}")
     try:
-        written.write_text(recipes.text(recipe), encoding="utf-8")
+        write_whole(written, recipes.text(recipe).encode(), alone=True)
     except OSError as error:
         raise DataError(f"{folder}: cannot be written ({error.strerror})") from error
 
 
 def _begin_with(path: Path, net: Any) -> None:
-    """Put a finished model's weights into `net`. Raises a DataError for a file of other maps or layers."""
+    """Put a finished model's weights into `net`. Raises a UserError where there is no such file, a DataError
+    for one of other maps or layers.
+    """
     from ..training import state
 
+    if not path.is_file():
+        raise UserError(f"start: there is no model at {path}")
     weights, _ = state.read(path)
     wanted = net.state_dict()
     odd = sorted(n for n in wanted.keys() | weights.keys() if _shape(wanted, n) != _shape(weights, n))

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..data.records import write_whole
 from ..imaging.decode import encode_jpeg
 
 
@@ -20,7 +21,7 @@ class Log:
             return
         path = folder / "log.jsonl"
         kept = _until(path, step)
-        path.write_text("".join(kept), encoding="utf-8")
+        write_whole(path, "".join(kept).encode(), alone=True)  # a kill here must not cost the log
         self.file = open(path, "a", encoding="utf-8", buffering=1)  # noqa: SIM115  # a line at a time
         self.board = None
         if find_spec("tensorboard"):
@@ -34,9 +35,8 @@ class Log:
     def epoch(self, line: dict[str, Any], picture: np.ndarray | None) -> None:
         self._write("epoch", line)
         if self.active and picture is not None:
-            (self.folder / "pictures").mkdir(exist_ok=True)
             path = self.folder / "pictures" / f"epoch-{line['epoch'] + 1:03d}.jpg"
-            path.write_bytes(encode_jpeg(picture, 90))
+            write_whole(path, encode_jpeg(picture, 90), alone=True)
             if self.board:
                 self.board.add_image("predictions", picture, line["step"], dataformats="HWC")
 

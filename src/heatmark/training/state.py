@@ -62,7 +62,7 @@ def write(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, str]) 
             f"{path.name} was not saved: {len(bad)} tensors are not finite, the first is {bad[0]}"
         )
     try:
-        write_whole(path, dump(tensors, dict(header) | {"checksum": checksum(tensors)}))
+        write_whole(path, dump(tensors, dict(header) | {"checksum": checksum(tensors)}), alone=True)
     except OSError as error:
         raise DataError(f"{path}: cannot be written ({error.strerror or error})") from error
 
@@ -105,7 +105,7 @@ def save(folder: Path, net: nn.Module, optimiser: torch.optim.Optimizer, progres
     if torch.cuda.is_available():
         tensors["random.cuda"] = torch.cuda.get_rng_state()
     last = folder / "last"
-    fresh = last / f".fresh.{os.getpid()}.safetensors"
+    fresh = last / ".fresh.safetensors"
     write(fresh, tensors, {"progress": json.dumps(asdict(progress))})
     if (last / STATE).exists():
         os.replace(last / STATE, last / BEFORE)  # a kill between these two lines leaves BEFORE to resume from
