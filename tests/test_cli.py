@@ -116,6 +116,7 @@ def test_a_mistake_is_one_line_and_exit_code_2(run, line, said, tmp_path, monkey
         (OSError(30, "Read-only file system", "out"), 2, "heatmark: out: read-only file system"),
         (OSError(28, "No space", "a.jpg", None, "b.jpg"), 3, "heatmark: b.jpg: no space left on the disk"),
         (OSError(28, "No space left on device"), 3, "heatmark: no space left on the disk; free some"),
+        (OSError(27, "File too large"), 3, "heatmark: no space left on the disk"),
         (KeyboardInterrupt(), 130, "interrupted\n"),
     ],
 )  # fmt: skip

@@ -127,6 +127,14 @@ def test_a_bad_picture_is_named_at_once_and_in_the_end_and_the_rest_is_found(fol
     assert len(found) == 2 and "12a.jpg" in capsys.readouterr().err
 
 
+def test_of_many_bad_pictures_each_has_a_line_and_the_end_is_short(folder, spots_onnx, capsys):
+    for n in range(30):
+        (folder / "images" / f"{n:03d}.jpg").write_bytes(b"")
+    with pytest.raises(DataError, match=r"^30 of 32 .*000.jpg: the file is empty, and 29 more$"):
+        list(detect(folder / "images", spots_onnx))
+    assert len(capsys.readouterr().err.splitlines()) == 30
+
+
 def test_overlays_are_written_and_never_over_the_pictures(tmp_path, folder, spots_onnx):
     (folder / "images" / "12.jpg").write_bytes(two_tools())
     out = tmp_path / "deep" / "overlays"

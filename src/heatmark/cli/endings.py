@@ -25,7 +25,7 @@ USAGE_ERROR: type[Exception] = typer.BadParameter.__bases__[0]  # type: ignore[a
 OUR_FAULT = (
     "this is a fault in heatmark, not yours; please report it with the lines above and the command you typed"
 )
-FULL = (errno.ENOSPC, errno.EDQUOT)
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # EFBIG: no file may be larger (ulimit -f)
 USERS = {  # what the machine refuses because of a path that was given
     errno.ENOENT: "no such file or folder",
     errno.EEXIST: "is there already, and is no folder",

@@ -100,7 +100,7 @@ def begin(out: Path, plan: Plan, card: dict[str, Any] | None) -> None:
     elif card["versions"] != _versions():
         then, now = card["versions"], _versions()
         note(f"{out}: begun with {then}, goes on with {now}; pictures may differ in their last bits")
-    if not (out / "scene.yaml").exists():  # after the card, by which a folder that was killed is known as ours
+    if not (out / "scene.yaml").exists():  # after the card, which tells a killed folder from a stranger
         write_whole(out / "scene.yaml", to_yaml(SceneSettings.model_validate(plan.scene)).encode())
 
 

@@ -171,8 +171,10 @@ def _detections(
         if overlays:
             overlays.close()
     if faults:
-        named = "; ".join(str(fault) for fault in faults[:5]) + ("; ..." if len(faults) > 5 else "")
-        raise DataError(f"{len(faults)} of {pictures + len(faults)} pictures could not be read: {named}")
+        many = f", and {len(faults) - 1} more" if faults[1:] else ""  # each has had its line already
+        raise DataError(
+            f"{len(faults)} of {pictures + len(faults)} pictures could not be read: {faults[0]}{many}"
+        )
 
 
 def _looks(boxes: str, source: str | Path | bytes) -> Callable[[Shot], np.ndarray]:
