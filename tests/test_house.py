@@ -31,7 +31,10 @@ DOORS = {  # a foreign library -> the only rooms or files that may name it
     "openvino": ("runtime", "commands"),
     "onnx": ("commands/export.py",), "onnxscript": ("commands/export.py",), "matplotlib": ("reports.py",),
     "fastapi": ("web",), "uvicorn": ("web",), "ray": ("commands/spread.py",),
-    "torch": ("heatmaps", "models", "training", "runtime/engines.py", "runtime/views.py", "commands"),
+    "torch": (
+        "heatmaps", "models", "training", "runtime/decoding.py", "runtime/engines.py", "runtime/views.py",
+        "commands",
+    ),
     "typer": ("cli",),
     "pickle": ("commands/crew.py",),  # between its own processes; never a file
 }  # fmt: skip

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from heatmark.card import KEY, Card
 from heatmark.commands import export
-from heatmark.runtime.engines import with_points
+from heatmark.runtime.decoding import PointReader
 from heatmark.types import Skeleton
 
 SPOTS = Skeleton("spots", ("red", "green", "blue"), bones=(("red", "green"),))
@@ -44,7 +44,7 @@ def write_safetensors(path, card: Card | None = None, weights: dict | None = Non
 
 def write_onnx(path, card: Card | None = None):
     card = card or spots_card()
-    export.write(export.to_onnx(with_points(Spots(), card), card), card, path)
+    export.write(export.to_onnx(PointReader(Spots(), card), card), card, path)
     return path
 
 

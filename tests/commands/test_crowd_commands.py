@@ -77,14 +77,14 @@ def test_export_refuses_a_file_that_finds_another_person(model, crowd, monkeypat
 
 def deaf():
     """The toy, for which everybody in the right half is nobody."""
-    from heatmark.runtime.engines import with_candidates
+    from heatmark.runtime.decoding import CandidateReader
 
     class Half(Throng):
         def forward(self, pictures):
             keep = (torch.arange(pictures.shape[-1]) < pictures.shape[-1] // 2).to(pictures.dtype)
             return super().forward(pictures * keep)
 
-    return with_candidates(Half(), throng_card())
+    return CandidateReader(Half(), throng_card())
 
 
 def test_each_labelled_person_is_answered_by_the_one_most_alike():

@@ -10,7 +10,7 @@ from heatmark.card import Card, Decoding
 from heatmark.errors import DataError, UserError
 from heatmark.runtime import load
 from heatmark.runtime.crowd import CrowdPredictor, letterboxed
-from heatmark.runtime.engines import with_candidates
+from heatmark.runtime.decoding import CandidateReader
 from heatmark.types import Skeleton
 
 
@@ -64,8 +64,8 @@ def test_boxes_and_second_looks_are_refused(throng):
 def test_the_flip_test_adds_a_tag_and_finds_the_same(throng):
     card = throng_card(decoding=Decoding(method="tags", refine="quarter", threshold=0.1, flip=True))
     pictures = torch.from_numpy(crowd_picture(*TWO).transpose(2, 0, 1)[None] / np.float32(255))
-    values, found, tags = with_candidates(Throng(), card)(pictures)
-    plain = with_candidates(Throng(), throng_card())(pictures)
+    values, found, tags = CandidateReader(Throng(), card)(pictures)
+    plain = CandidateReader(Throng(), throng_card())(pictures)
     assert tags.shape[-1] == 2 and plain[2].shape[-1] == 1
     torch.testing.assert_close(values, plain[0])
     torch.testing.assert_close(tags[0, :, :2].sum(-1), torch.full((3, 2), 8.0))  # left plus right
@@ -124,6 +124,6 @@ def test_a_skeleton_of_one_landmark_makes_a_person_of_every_peak():
 
 def test_more_candidates_than_cells_are_as_many_as_there_are_cells():
     card = throng_card(decoding=Decoding(method="tags", refine="quarter", threshold=0.1, peaks=300))
-    values, places, tags = with_candidates(Throng(), card)(torch.rand(1, 3, 4, 6))
+    values, places, tags = CandidateReader(Throng(), card)(torch.rand(1, 3, 4, 6))
     assert values.shape == (1, 3, 6) and places.shape == (1, 3, 6, 2) and tags.shape == (1, 3, 6, 1)
     assert torch.isfinite(values).all()

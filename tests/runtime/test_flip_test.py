@@ -10,7 +10,7 @@ from heatmark.errors import UserError
 from heatmark.heatmaps import msra
 from heatmark.imaging import msra as crops
 from heatmark.runtime import load
-from heatmark.runtime.engines import with_points
+from heatmark.runtime.decoding import PointReader
 from heatmark.runtime.predictor import network_input, window
 from heatmark.types import Skeleton
 
@@ -21,7 +21,7 @@ def test_the_maps_of_a_picture_and_of_its_mirror_image_are_averaged():
     card = toys.spots_card(skeleton=PAIR, decoding=Decoding(method="msra", flip=True))
     net, pictures = toys.Spots(), torch.rand(2, 3, *toys.SIZE, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
-        points, scores = with_points(net, card)(pictures)
+        points, scores = PointReader(net, card)(pictures)
         maps, other = net(pictures)[-1], net(pictures.flip(-1))[-1]
     unflipped = other.flip(-1)[:, [2, 1, 0]]  # names swap
     shifted = torch.cat([unflipped[..., :1], unflipped[..., :-1]], -1)  # one cell to the right
@@ -35,7 +35,7 @@ def test_in_the_houses_coordinates_a_mirror_image_needs_no_shift():
     pictures = torch.from_numpy(picture.transpose(2, 0, 1)[None].astype(np.float32))
     with torch.no_grad():
         flipped, plain = (
-            with_points(toys.Spots(), c)(pictures)[0] for c in (card, toys.spots_card(decoding=Decoding()))
+            PointReader(toys.Spots(), c)(pictures)[0] for c in (card, toys.spots_card(decoding=Decoding()))
         )
     torch.testing.assert_close(flipped, plain, atol=1e-3, rtol=0)
 

@@ -11,7 +11,8 @@ from heatmark.card import Card, Decoding
 from heatmark.errors import DataError
 from heatmark.heatmaps import msra
 from heatmark.models import create
-from heatmark.runtime.engines import opened, with_points
+from heatmark.runtime.decoding import PointReader
+from heatmark.runtime.engines import opened
 
 
 def test_a_models_file_says_how_its_maps_are_read(tmp_path, spots_safetensors):
@@ -40,7 +41,7 @@ def test_a_file_of_the_official_form_gives_the_points_of_the_formulas(tmp_path):
     card = toys.spots_card(model="hrnet_w32", strides=(4,), size=(64, 64), decoding=Decoding(method="msra"))
     pictures = torch.rand(1, 3, 64, 64, generator=generator)
     with torch.no_grad():
-        points, scores = with_points(net, card)(pictures)
+        points, scores = PointReader(net, card)(pictures)
         maps = net(pictures)[0][0].numpy()  # (3, 16, 16)
     for k, cells in enumerate(maps):
         y, x = np.unravel_index(cells.argmax(), cells.shape)

@@ -20,7 +20,7 @@ from heatmark.metrics import chances
 from heatmark.models import MODELS, create, options_of, unfetched
 from heatmark.models.blocks import draw_logits
 from heatmark.runtime import load
-from heatmark.runtime.engines import with_points
+from heatmark.runtime.decoding import PointReader
 from heatmark.training import recipe, state
 from heatmark.training.losses import coordinate_sum, point_error
 from heatmark.training.task import CONNECTED, SINGLE, Batch, Places, task_of
@@ -188,11 +188,11 @@ def test_a_score_in_the_file_is_the_chance_its_card_says():
     )
     drawn = nn.Module()
     drawn.forward = lambda pictures: (maps,)  # type: ignore[method-assign]
-    same, chance = with_points(drawn, Card.from_json(card.to_json()))(torch.zeros(5, 3, 64, 64))
+    same, chance = PointReader(drawn, Card.from_json(card.to_json()))(torch.zeros(5, 3, 64, 64))
     torch.testing.assert_close(same, points)
     np.testing.assert_allclose(chance.numpy(), chances(raw.numpy(), line), rtol=1e-5)
     spread = card.model_copy(update={"decoding": card.decoding.model_copy(update={"confidence": "spread"})})
-    _, other = with_points(drawn, spread)(torch.zeros(5, 3, 64, 64))
+    _, other = PointReader(drawn, spread)(torch.zeros(5, 3, 64, 64))
     np.testing.assert_allclose(
         other.numpy(),
         chances(heatmaps.confidence(heatmaps.rectified(maps), "spread").numpy(), line),
@@ -221,7 +221,7 @@ def test_an_old_card_means_a_peak_and_a_new_one_says_a_mean():
     points = {}
     for method in ("peak", "expectation"):
         card = Card.model_validate(said | {"decoding": {"method": method, "refine": "none"}})
-        points[method], _ = with_points(Ramp(), Card.from_json(card.to_json()))(pictures)
+        points[method], _ = PointReader(Ramp(), Card.from_json(card.to_json()))(pictures)
     np.testing.assert_allclose(points["peak"], [[[2.5, 3.5]]])
     np.testing.assert_allclose(points["expectation"], [[[3.5, 3.5]]], atol=1e-4)  # 3/4 and 1/4 of the way
 

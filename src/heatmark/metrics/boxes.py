@@ -2,6 +2,8 @@
 
 import numpy as np
 
+CANDIDATES = 2000  # boxes of a picture that suppression looks at, those with the highest scores
+
 
 def overlaps(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """IoU of boxes (N, 4) and (M, 4): (N, M).

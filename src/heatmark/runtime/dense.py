@@ -14,10 +14,10 @@ import numpy as np
 from ..card import Card
 from ..errors import UserError
 from ..geometry import Frame, translation
-from ..metrics.boxes import kept
+from ..metrics.boxes import CANDIDATES, kept
 from ..types import Boxes, Poses
 from .detector import Detector, Latency, Picture
-from .engines import LOOKED_AT, Engine
+from .engines import Engine
 from .predictor import decoded, network_input
 
 OVERLAP = 0.3  # of a tile that the next shows again: more than the largest thing, one hopes
@@ -90,7 +90,7 @@ class DensePredictor(Detector):
             whole = (back[:, 2:] > back[:, :2]).all(-1) & ~cut_off(back, corners, size)
             parts.append(back[whole])
             scores.append(sure[there][whole])
-            full |= len(found) >= self.card.decoding.kept or int(answer["candidates"]) > LOOKED_AT
+            full |= len(found) >= self.card.decoding.kept or int(answer["candidates"]) > CANDIDATES
             if drawn is not None:
                 np.maximum(drawn, carried(answer["map"], frame, drawn.shape), out=drawn)
         boxes, sure = np.concatenate(parts), np.concatenate(scores)

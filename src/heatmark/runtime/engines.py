@@ -1,14 +1,14 @@
 """Model files to engines: ONNX Runtime, OpenVINO and torch behind one signature, so that they can be swapped.
 
-An engine takes pictures and gives points; the decoding of maps is inside it. Opening a file also reads its
-card.
+An engine takes pictures and gives points; the decoding of maps is inside it (`decoding`, where torch is the
+engine). Opening a file also reads its card.
 """
 
 import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -22,9 +22,7 @@ READS = {"onnxruntime": ".onnx", "openvino": ".onnx or .xml", "torch": ".safeten
 INPUT, OUTPUTS = "pictures", ("points", "scores")  # what an ONNX file calls them
 BOXES = ("boxes", "scores", "candidates")  # what a dense file answers of one picture; and "map" if it has it
 CANDIDATES = ("values", "places", "tags")  # what a crowd's file answers: peaks, which `grouping` reads
-
-
-LOOKED_AT = 2000  # candidates of a dense picture that suppression sees
+Shapes = Mapping[str, Sequence[Any]]  # of inputs or outputs, by name; an axis of any length is no number
 
 
 def outputs_of(card: Card) -> tuple[str, ...]:
@@ -32,9 +30,6 @@ def outputs_of(card: Card) -> tuple[str, ...]:
     if card.task == "dense":
         return (*BOXES, "map") if card.decoding.map else BOXES
     return CANDIDATES if card.task == "crowd" else OUTPUTS
-
-
-Shapes = Mapping[str, Sequence[Any]]  # of inputs or outputs, by name; an axis of any length is no number
 
 
 class Engine(Protocol):
@@ -218,6 +213,7 @@ def network(
     from safetensors.torch import load_file
 
     from .. import models
+    from .decoding import READERS, PointReader
 
     _check_start(path, ".safetensors")
     try:
@@ -240,149 +236,7 @@ def network(
         net.load_state_dict(weights)
     except RuntimeError as error:
         raise DataError(f"{path}: its weights are not those of {card.model} ({_line(error, 300)})") from error
-    whole = {"crowd": with_candidates, "dense": with_boxes}.get(card.task, with_points)
-    return whole(net, card), card
-
-
-def with_points(net: "nn.Module", card: Card) -> "nn.Module":
-    """A network of maps followed by the card's decoding: (B, 3, H, W) -> points (B, K, 2), scores (B, K)."""
-    from functools import partial
-
-    from torch import Tensor, nn
-
-    from .. import heatmaps
-    from ..models.blocks import draw_logits
-
-    flip = card.decoding.flip
-
-    class Whole(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.net = net
-
-        def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
-            finest = self.net(pictures)[-1]  # (B, C, H / stride, W / stride), or points (B, K, 2)
-            if card.decoding.method == "coordinates":
-                return heatmaps.certain(finest)
-            if flip:
-                other = self.net(pictures.flip(-1))[-1]
-                finest = heatmaps.msra.averaged(finest, other, mirrored, shift=card.decoding.method == "msra")
-            return read(finest, channels, card.stride, how, threshold=card.decoding.threshold)
-
-    channels = card.channels
-    images = [{int(k) for k in card.skeleton_of().mirrored[list(group)]} for group in channels]
-    mirrored = [[set(group) for group in channels].index(image) for image in images] if flip else []
-    if card.decoding.method == "expectation":
-        draw_logits(net)
-        scored = {"how": card.decoding.confidence, "calibration": card.decoding.calibration}
-        read, how = partial(heatmaps.decode_expectation, **scored), card.decoding.rectification
-    elif card.decoding.method == "msra":
-        read, how = heatmaps.msra.decode, "quarter"
-    else:
-        read, how = heatmaps.decode, card.decoding.refine
-    return Whole().eval()
-
-
-def with_candidates(net: "nn.Module", card: Card) -> "nn.Module":
-    """A network with a `layout` followed by the search for peaks: (B, 3, H, W) -> values, places and tags of
-    the best of every landmark (see `heatmaps.crowd.tagged_maxima`); with the flip test a second tag each.
-    """
-    import torch
-    from torch import Tensor, nn
-
-    from .. import heatmaps
-    from ..models.layout import readings
-
-    layout, d = cast(Any, net.layout), card.decoding
-    mirrored = card.skeleton_of().mirrored.tolist()
-
-    class Everybody(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.net = net
-
-        def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-            heat, tags = readings(self.net(pictures), layout)  # (B, K, h, w) each
-            if d.flip:
-                other, others = readings(self.net(pictures.flip(-1)), layout)
-                heat = (heat + other.flip(-1)[:, mirrored]) / 2
-                tags = torch.stack([tags, others.flip(-1)[:, mirrored]], -1)
-            return heatmaps.crowd.tagged_maxima(heat, tags, d.peaks, d.floor, card.stride, d.refine)
-
-    return Everybody().eval()
-
-
-def with_boxes(net: "nn.Module", card: Card) -> "nn.Module":
-    """A network with `anchors` followed by suppression: one picture (1, 3, H, W) -> boxes (n, 4) in network
-    pixels, scores (n,), the surest first, how many candidates there were, and the map (h, w) if the card says
-    so. Without the map's use its branch is left out.
-
-    `decoding.overlap` is the suppression's; with `decoding.apart` boxes whose middles climb to peaks of their
-    own compete only from that overlap on (as `metrics.boxes.separated`); with `decoding.centred` scores fall
-    with the distance from that peak first (as `metrics.boxes.centred`).
-    """
-    import torch
-    from torch import Tensor, nn
-
-    from .. import heatmaps
-    from ..heatmaps import anchors as boxed
-
-    require("torchvision", to="find boxes with torch")
-    import torchvision
-
-    d, (h, w), parts = card.decoding, card.size, cast(Any, net)
-    nms = torchvision.ops.nms
-    if not (d.map or d.apart or d.centred):
-        parts.without_map()
-    elif parts.branch is None:
-        raise UserError(f"{card.name}: {card.model} draws no map to keep or to tell neighbours apart by")
-
-    class Boxes(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.net = net
-            places = parts.anchors.boxes(card.size, torch.zeros(1))
-            self.places: Tensor
-            self.register_buffer("places", places, persistent=False)
-
-        def forward(self, pictures: Tensor) -> tuple[Tensor, ...]:
-            logits, shifts, *drawn = self.net(pictures)
-            chances = logits[0].sigmoid().amax(-1)  # (A,)
-            scores, which = chances.topk(min(LOOKED_AT, len(chances)))
-            limit = scores.new_tensor([w, h, w, h])
-            boxes = boxed.decoded(shifts[0, which], self.places[which]).clamp_min(0).minimum(limit)
-            if d.centred:
-                scores = scores * self.nearness(boxes, drawn[0][0, 0], d.centred)
-            if d.apart:
-                kept = self.separated(boxes, scores, drawn[0][0, 0])
-            else:
-                kept = nms(boxes, scores, d.overlap)
-            kept = kept[scores[kept] > d.threshold][: d.kept]
-            answer = boxes[kept], scores[kept], (chances > d.threshold).sum()
-            return (*answer, drawn[0][0, 0].clamp(0, 1)) if d.map else answer
-
-        def peaks(self, boxes: Tensor, drawn: Tensor) -> Tensor:
-            peaks = heatmaps.climbed(heatmaps.smoothed(drawn)).flatten()
-            middle = (boxes[:, :2] + boxes[:, 2:]) / 4  # cells of half the size
-            x, y = middle[:, 0].long().clamp(0, w // 2 - 1), middle[:, 1].long().clamp(0, h // 2 - 1)
-            return peaks[y * (w // 2) + x]
-
-        def nearness(self, boxes: Tensor, drawn: Tensor, width: float) -> Tensor:
-            mine = self.peaks(boxes, drawn)
-            peak = torch.stack([mine % (w // 2), mine // (w // 2)], -1) * 2.0 + 1.0
-            half = ((boxes[:, 2:] - boxes[:, :2]) / 2).clamp_min(1e-6)
-            squared = ((peak - (boxes[:, :2] + boxes[:, 2:]) / 2) / half).square().sum(-1)
-            return torch.exp(-torch.where(mine < 0, 1.0, squared) / (2 * width**2))
-
-        def separated(self, boxes: Tensor, scores: Tensor, drawn: Tensor) -> Tensor:
-            mine = self.peaks(boxes, drawn) + 1
-            # those of other peaks are moved so far away that they do not meet
-            away = torch.stack([mine % (w // 2 + 1), mine // (w // 2 + 1)], -1) * 2.0
-            shares = boxes / boxes.new_tensor([w, h, w, h]) + torch.cat([away, away], -1)
-            alone = nms(shares, scores, d.overlap)
-            return alone[nms(boxes[alone], scores[alone], d.apart or 1.0)]
-
-    return Boxes().eval()
+    return READERS.get(card.task, PointReader)(net, card), card
 
 
 def _check_start(path: Path, suffix: str) -> None:

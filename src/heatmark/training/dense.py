@@ -21,7 +21,7 @@ from ..heatmaps import anchors as boxed
 from ..heatmaps.anchors import Anchors
 from ..imaging.augment import framed, recoloured, varied
 from ..imaging.persons import glowing
-from ..metrics.boxes import centred, kept, separated, softened
+from ..metrics.boxes import CANDIDATES, centred, kept, separated, softened
 from ..metrics.dense import dense_scores
 from ..types import Boxes, Poses, Sample, Skeleton
 from .dense_losses import Dense, bump_error, focal, smooth_l1
@@ -32,7 +32,6 @@ from .task import SideBySide, Task
 
 LEFT = 0.3  # of a box's area that must be seen
 SMALLEST = 2.0  # network pixels, of its sides
-CANDIDATES = 2000  # boxes of a picture that are looked at before suppression
 SHOWN = 4  # pictures on a sheet
 
 
