@@ -8,6 +8,7 @@ from heatmark import data
 from heatmark.commands.check import check
 from heatmark.commands.convert import convert
 from heatmark.data import yolo
+from heatmark.data.records import held
 from heatmark.errors import DataError, UserError
 
 
@@ -64,6 +65,18 @@ def test_a_source_that_fails_leaves_nothing_behind(source, tmp_path):
     with pytest.raises(DataError, match="a.png"):
         convert(source, tmp_path / "out")
     assert sorted(f.name for f in tmp_path.iterdir()) == ["hammer"]
+
+
+def test_what_a_killed_conversion_left_is_not_there_after_the_next(source, tmp_path):
+    left = tmp_path / ".out.part" / "labels"
+    left.mkdir(parents=True)
+    (left / "a.txt").write_text("half a lab")
+    convert(source, tmp_path / "out")
+    assert sorted(f.name for f in tmp_path.iterdir()) == ["hammer", "out"]
+    assert not (tmp_path / "out" / "labels").exists()
+    with held(tmp_path / ".other.part"), pytest.raises(UserError, match="another process works in it"):
+        convert(source, tmp_path / "other")
+    assert (tmp_path / ".other.part").is_dir()
 
 
 def test_an_unknown_format_is_named(source, tmp_path):

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from toys import SPOTS, spots
 
-from heatmark.commands.detect import Detection, detect
+from heatmark.commands.detect import Detection, Overlays, detect
 from heatmark.errors import DataError, UserError
 from heatmark.imaging import encode_png
+from heatmark.runtime import Shot
 
 LEFT, RIGHT = ((30, 40), (70, 20), (50, 80)), ((230, 60), (260, 80), (290, 30))
 BOXES = ([225, 20, 70, 70], [20, 10, 60, 80])  # x y w h: right, left
@@ -160,6 +161,17 @@ def test_a_video_gives_a_line_a_frame_and_an_overlay_video(tmp_path, spots_onnx)
     assert [f.frame for f in found] == [0, 1, 2] and "frame 2" in str(found[2])
     np.testing.assert_allclose([f.poses.points[0, 0, 0] for f in found], [20, 30, 40], atol=1)
     assert (tmp_path / "out" / "clip.mp4").stat().st_size > 500
+
+
+def test_an_overlay_video_has_its_name_only_when_it_is_whole(tmp_path, monkeypatch):
+    frame = spots((48, 64), (20, 10), (50, 12), (30, 40))
+    overlays = Overlays(tmp_path)
+    overlays.add(Shot("clip.avi", 0, frame, fps=10.0), frame)
+    assert not (tmp_path / "clip.mp4").exists()
+    overlays.frames = 7  # as if six had not come through
+    with pytest.raises(DataError, match="clip.mp4: only 1 of 7 frames were written; is the disk full?"):
+        overlays.close()
+    assert not any(tmp_path.iterdir())
 
 
 def test_a_missing_model_or_source_is_the_users_mistake(tmp_path, spots_onnx):

@@ -292,7 +292,7 @@ class Overlays:
     def __init__(self, folder: Path):
         self.folder = folder
         self.video: cv2.VideoWriter | None = None
-        self.frames, self.film = 0, folder  # how many are in the video, and its file
+        self.frames, self.film = 0, folder  # how many are in the video, and its file in the end
         self.taken: set[Path] = set()
 
     def add(self, shot: Shot, drawn: np.ndarray) -> None:
@@ -306,21 +306,32 @@ class Overlays:
         h, w = drawn.shape[0] // 2 * 2, drawn.shape[1] // 2 * 2  # players want even sizes
         if self.video is None:
             self.film = self.folder / f"{Path(shot.name).stem.replace(' ', '_')}.mp4"
-            self.video = cv2.VideoWriter(str(self.film), cv2.VideoWriter.fourcc(*"mp4v"), shot.fps, (w, h))
+            part = str(self._part)
+            self.video = cv2.VideoWriter(part, cv2.VideoWriter.fourcc(*"mp4v"), shot.fps, (w, h))
             if not self.video.isOpened():
                 raise UserError(f"{self.film}: this OpenCV cannot write videos here")
         self.video.write(cv2.cvtColor(drawn[:h, :w], cv2.COLOR_RGB2BGR))
         self.frames += 1
 
+    @property
+    def _part(self) -> Path:
+        """The video while it is written; by its ending OpenCV knows the format."""
+        return self.film.with_name(f".{self.film.stem}.part{self.film.suffix}")
+
     def close(self) -> None:
-        """Ends the video. Raises a DataError if it is not whole, of which OpenCV says nothing."""
+        """Ends the video and gives it its name. Raises a DataError if it is not whole, of which OpenCV says
+        nothing.
+        """
         if self.video is None:
             return
         self.video.release()
-        written = cv2.VideoCapture(str(self.film))
+        written = cv2.VideoCapture(str(self._part))
         there = int(written.get(cv2.CAP_PROP_FRAME_COUNT))
         written.release()
-        if there < self.frames:
+        if there >= self.frames:
+            self._part.replace(self.film)
+        else:
+            self._part.unlink(missing_ok=True)
             raise DataError(
                 f"{self.film}: only {there} of {self.frames} frames were written; is the disk full?"
             )
