@@ -2,6 +2,7 @@
 
 import io
 import json
+import subprocess
 
 import pytest
 from rich.console import Console
@@ -55,6 +56,15 @@ def test_a_variant_that_does_not_work_says_why_and_how_to_get_it(monkeypatch):
     assert not found["llvm_ad_rgb"].works and "libllvm19" in found["llvm_ad_rgb"].mend
     assert found["llvm_ad_rgb"].what == "it aborted (exit -6)"
     assert found["scalar_rgb"].works and "taken by default" in found["scalar_rgb"].what
+
+
+def test_a_driver_that_is_not_there_is_said_in_words(monkeypatch):
+    render = pytest.importorskip("heatmark.synth.render")
+    said = "ImportError: jit_init_thread_state(): the CUDA backend hasn't been initialized. Make sure to call"
+    ended = subprocess.CompletedProcess([], 1, "", said)
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: ended)
+    assert render.works.__wrapped__("cuda_ad_rgb") == "no NVIDIA driver was found"
+    assert render.works.__wrapped__("llvm_ad_rgb") == "no LLVM library was found"
 
 
 def test_a_broken_package_is_a_finding_not_a_crash():

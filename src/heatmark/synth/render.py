@@ -61,6 +61,8 @@ def works(variant: str) -> str:
         return "no answer within 120 s"
     if done.returncode == 0 and "fine" in done.stdout:
         return ""
+    if "backend hasn't been initialized" in done.stderr:  # as Dr.Jit says it when there is nothing to load
+        return f"no {'NVIDIA driver' if variant.startswith('cuda') else 'LLVM library'} was found"
     said = [line.strip() for line in done.stderr.splitlines() if line.strip()]
     return f"{said[-1] if said else 'it ended without a word'} (exit {done.returncode})"
 

@@ -40,6 +40,7 @@ class Tracer:
         import mitsuba as mi
 
         mi.set_variant(variant)
+        mi.set_log_level(mi.LogLevel.Error)  # it warns of triangles without an area, which are allowed
         self.mi, self.size, self.light_size = mi, size, light_size
         self.one_by_one = variant.startswith("scalar")
         self.color = mi.load_dict(_plane(mi, side, 3))

@@ -91,6 +91,8 @@ def fit(
     order = Order(len(training), recipe, accelerator.process_index, accelerator.num_processes)
     if resume and state.saved(folder):
         note(state.resume(folder, net, f.optimiser.optimizer, progress))
+    elif resume:
+        note(f"{folder}: nothing was saved yet, beginning again")
     loader = training_loader(training, order)
 
     def save() -> None:
