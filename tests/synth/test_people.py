@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip("manifold3d")
 
 from heatmark.skeletons import COCO17, MPII16
-from heatmark.synth import bodies, flesh, placing, postures, puppets, wardrobe
+from heatmark.synth import bodies, flesh, placing, postures, puppets, tailoring
 from heatmark.synth.assets import Asset
 from heatmark.synth.bodies import Build
 from heatmark.synth.bones import BONES, INDEX, SIDES, mirrored, posed, skinned, swing_of, swung
@@ -114,7 +114,7 @@ def test_mass_shows_round_the_waist():
 
 
 def _waist(build: Build) -> np.ndarray:
-    body, lay = figure(build).body, wardrobe.layout()
+    body, lay = figure(build).body, tailoring.layout()
     here = (np.abs(lay.place[:, 2] - 1.06) < 0.02) & (lay.arm < 0.05)
     return body.vertices[here][:, :2]
 
@@ -185,11 +185,11 @@ def test_the_neutral_surface_is_even_on_both_sides_and_looks_outwards():
 def test_a_hem_is_cut_through_triangles_at_the_very_line():
     vertices = np.array([[0.0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]])
     faces = np.array([[0, 1, 2], [0, 2, 3]])
-    kept, left = wardrobe.clipped(vertices, faces, vertices[:, 0] - 0.25)
+    kept, left = tailoring.clipped(vertices, faces, vertices[:, 0] - 0.25)
     assert kept[:, 0].max() == pytest.approx(0.25)
     (ax, ay), (bx, by) = ((kept[left[:, k]] - kept[left[:, 0]])[:, :2].T for k in (1, 2))
     assert (ax * by - ay * bx).sum() / 2 == pytest.approx(0.25)  # and they still look up
-    assert len(wardrobe.clipped(vertices, faces, np.ones(4))[1]) == 0
+    assert len(tailoring.clipped(vertices, faces, np.ones(4))[1]) == 0
 
 
 # landmarks

@@ -8,7 +8,8 @@ import pytest
 pytest.importorskip("manifold3d")
 
 from heatmark.synth.assets import Asset, winding
-from heatmark.synth.clutter import PIECES, distractors, hand
+from heatmark.synth.clutter import PIECES, distractors
+from heatmark.synth.fist import hand
 from heatmark.synth.tools import FAMILIES, SKELETONS
 
 SEEDS = range(20)

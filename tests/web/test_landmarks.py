@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from heatmark.errors import DataError, UserError
-from heatmark.synth import assets
+from heatmark.synth import assets, meshes
 from heatmark.web import landmarks
 
 trimesh = pytest.importorskip("trimesh")
@@ -50,7 +50,7 @@ def test_what_is_saved_is_what_the_renderer_reads(client, folder):
     )
     answer = client.put("/landmarks", json=sent)
     assert answer.status_code == 200 and answer.json()["landmarks"] == 2
-    asset = assets.load(folder)
+    asset = meshes.load(folder)
     assert asset.skeleton is not None
     assert asset.skeleton.name == "mallet" and asset.skeleton.landmarks == ("face", "back")
     assert asset.skeleton.interchangeable == (("face", "back"),)

@@ -1,9 +1,10 @@
 """A seed becomes labelled pictures: invent (seed -> Scene), draw (-> Layers), compose (-> Sample).
 
-assets              meshes with named landmarks: a folder of yours, or built
-tools, clutter      the built-in families, and what lies about them; solids, surfaces, handles are their trade
-people              the built-in people: bones, bodies, flesh, figures, puppets, gestures, postures, wardrobe,
-                    heads make them
+assets, meshes      objects with materials and named landmarks: built here, or read from a folder of yours
+tools, clutter      the built-in families, and what lies about them (kit, fist); solids, surfaces, handles are
+                    their trade
+people              the built-in people: bones, bodies, flesh (nets), figures, puppets, gestures, postures,
+                    heads, hair, wardrobe (tailoring, cloth) make them
 furniture, vistas   what people sit on, and what they stand before
 settings, scene     the ranges (one YAML file), and one draw from them as data
 invention, company  the draw: object, camera and light, and what is there beside them; placing is geometry

@@ -12,15 +12,16 @@ import numpy as np
 
 from ..skeletons import COCO17, JOINTS, MPII16
 from ..types import Skeleton
-from . import bodies, figures, flesh, gestures, heads, postures, puppets, wardrobe
+from . import bodies, figures, flesh, gestures, hair, heads, postures, puppets, tailoring, wardrobe
 from .assets import Asset, Material, Part
 from .bodies import NEUTRAL_M
 from .bones import BONES, INDEX, SIDES, Posed, skinned
 from .figures import Figure
-from .flesh import MM, normals_of
+from .flesh import MM
 from .furniture import seat
+from .nets import normals_of
 from .solids import box, part
-from .wardrobe import Shell
+from .tailoring import Shell
 
 Rng = np.random.Generator
 BONE_OF = {
@@ -112,14 +113,14 @@ def parts(rng: Rng, who: Person) -> tuple[Part, ...]:
     """Skin, face, hair and clothes, in the stance."""
     figure = who.figure
     color = heads.complexion(rng)
-    hair = heads.hair_color(rng, figure.build, color)
+    hair_color = hair.hair_color(rng, figure.build, color)
     outfit = wardrobe.outfit(rng, figure, who.stance)
     head = [
-        heads.head_shell(figure, heads.face(rng, figure.build, color, hair)),
-        *heads.hair(rng, figure, hair),
+        heads.head_shell(figure, heads.face(rng, figure.build, color, hair_color)),
+        *hair.hair(rng, figure, hair_color),
     ]
     skin = Material(tuple(color), float(rng.uniform(0.42, 0.6)))
-    bare = [wardrobe.shell(figure, figure.body.vertices, outfit.bare, skin), _hands(figure, skin)]
+    bare = [tailoring.shell(figure, figure.body.vertices, outfit.bare, skin), _hands(figure, skin)]
     shells = [s for s in (*bare, *head, *outfit.shells) if len(s.faces)]
     return tuple(_part(shell, figure, who.now) for shell in shells)
 

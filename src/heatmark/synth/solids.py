@@ -138,6 +138,15 @@ def sweep(
     return tube(path[:, None] + ring_a * across[:, None] + ring_b * up[:, None])
 
 
+def pipe(path: np.ndarray, a: np.ndarray, b: np.ndarray, across: np.ndarray, shape: np.ndarray) -> Solid:
+    """A `sweep` without a frame: half size a towards `across` (R, 3), as far as the path lets it, b aside."""
+    ahead = np.gradient(path, axis=0)
+    ahead /= np.linalg.norm(ahead, axis=1, keepdims=True)
+    side = across - (across * ahead).sum(1, keepdims=True) * ahead
+    side /= np.linalg.norm(side, axis=1, keepdims=True)
+    return sweep(path, side, np.cross(ahead, side), a, b, shape)
+
+
 def lathe(x: ArrayLike, radius: ArrayLike, sides: int = 32) -> Solid:
     """A body turned about the x axis."""
     r = np.asarray(radius, np.float64)

@@ -7,7 +7,8 @@ import numpy as np
 
 from ..errors import unknown
 from . import placing
-from .assets import Asset, load
+from .assets import Asset
+from .meshes import load
 
 KINDS = ("family", "mesh", "clutter", "hand", "furniture", "seat", "product", "rack")
 FREQUENT = 1000  # seeds below this come again (clutter); those above are seen once or twice
@@ -66,13 +67,13 @@ def _built(kind: str, name: str, seed: int) -> Asset:
         from . import products, racks
 
         return racks.rack(seed) if kind == "rack" else products.product(int(name), seed)
-    from . import clutter, furniture, people
+    from . import clutter, fist, furniture, people
 
     if kind not in KINDS:
         raise unknown("kind of thing", kind, KINDS)
     if kind == "seat":
         return people.seat_of(rng)
-    made = {"hand": clutter.hand, "clutter": clutter.distractors, "furniture": furniture.furnishings}
+    made = {"hand": fist.hand, "clutter": clutter.distractors, "furniture": furniture.furnishings}
     return made[kind](rng)
 
 

@@ -1,6 +1,6 @@
 """The mesh landmark picker: a page of this machine where one clicks landmarks on a mesh and names them.
 
-What is saved is what `synth.assets.load` reads; every save is read by it before it replaces the file.
+What is saved is what `synth.meshes.load` reads; every save is read by it before it replaces the file.
 """
 
 import json
@@ -67,24 +67,24 @@ class Picker:
     @classmethod
     def open(cls, mesh: str | Path, out: str | Path | None = None) -> "Picker":
         """Read the mesh for the page. Raises UserError or DataError, one line naming file and fault."""
-        from ..synth import assets
+        from ..synth import meshes
 
         path = _mesh_in(Path(mesh))
-        parts = assets.read_parts(path)
+        parts = meshes.read_parts(path)
         target = _target(path) if out is None else Path(out)
         if out is not None and (target.is_dir() or target.suffix != ".json"):
             raise UserError(f"{target}: the landmarks' file must be a .json file")
         if target.is_file():
-            assets.read_description(target)
+            meshes.read_description(target)
         header, blob, textures = packed(parts)
         return cls(path, target, header, blob, textures, threading.Lock())
 
     def description(self) -> dict[str, Any]:
         """What is saved; or a first guess: the file's name, the unit that makes its size plausible."""
-        from ..synth import assets
+        from ..synth import meshes
 
         if self.out.is_file():
-            saved = assets.read_description(self.out)
+            saved = meshes.read_description(self.out)
             return {"name": self.mesh.resolve().parent.name, "unit": "m", **saved}
         return {"name": _name_of(self.mesh), "unit": likely_unit(self.header["size"]), "landmarks": {}}
 
@@ -94,7 +94,7 @@ class Picker:
         Raises:
             HeatmarkError: one line, and the file is as it was.
         """
-        from ..synth import assets
+        from ..synth import meshes
 
         description = posted(body)
         scale = self.header["size"]
@@ -104,7 +104,7 @@ class Picker:
             draft = self.out.with_name(f".{self.out.name}.{os.getpid()}.draft")
             try:
                 draft.write_text(written(description), encoding="utf-8")
-                asset = assets.load(self.mesh, landmarks=draft)
+                asset = meshes.load(self.mesh, landmarks=draft)
                 os.replace(draft, self.out)
             except HeatmarkError as error:
                 raise type(error)(str(error).replace(str(draft), self.out.name)) from error
@@ -295,11 +295,11 @@ def _name_of(mesh: Path) -> str:
 
 def _mesh_in(path: Path) -> Path:
     """The mesh file: `path`, or the one in the folder `path`."""
-    from ..synth import assets
+    from ..synth import meshes
 
     found = _meshes(path) if path.is_dir() else [path]
-    if not path.exists() or path.suffix.lower() not in assets.MESHES and not path.is_dir():
-        kinds = ", ".join(assets.MESHES)
+    if not path.exists() or path.suffix.lower() not in meshes.MESHES and not path.is_dir():
+        kinds = ", ".join(meshes.MESHES)
         raise UserError(
             f"{path}: {'no reader for this' if path.exists() else 'no such mesh'}; we read {kinds}"
         )
@@ -309,9 +309,9 @@ def _mesh_in(path: Path) -> Path:
 
 
 def _meshes(folder: Path) -> list[Path]:
-    from ..synth import assets
+    from ..synth import meshes
 
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in assets.MESHES)
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in meshes.MESHES)
 
 
 def _target(mesh: Path) -> Path:

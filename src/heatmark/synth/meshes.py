@@ -1,0 +1,246 @@
+"""Meshes with named landmarks, read: an OBJ, PLY, STL or GLB file and the landmarks.json beside it.
+
+Lengths in the files are in the `unit` that the description names; what comes out is in metres.
+"""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import DataError, UserError, require, unknown
+from ..types import Skeleton
+from .assets import Asset, Material, Part, depth_outside
+
+UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001, "in": 0.0254, "ft": 0.3048}
+MESHES = (".obj", ".ply", ".stl", ".glb")
+OFF_SURFACE = 0.08  # of the size: how far outside a landmark may lie, as the middle of a mouth or a ring does
+PLAUSIBLE_M = (0.001, 100.0)  # a size outside this is a wrong unit
+MAX_TEXELS = 1024  # a texture is kept no larger: pictures do not show more
+DESCRIPTION = ("name", "unit", "landmarks", "bones", "mirror", "interchangeable", "parts", "sigmas")
+
+
+def load(path: str | Path, *, landmarks: str | Path | None = None) -> Asset:
+    """Reads a mesh and the landmarks.json beside it.
+
+    Args:
+        path: an OBJ, PLY, STL or GLB file, or a folder with one of them.
+        landmarks: the landmark file; by default `MESH.landmarks.json` or `landmarks.json` beside the mesh.
+
+    Raises:
+        UserError: there is no such path. DataError: one line naming the file and what is wrong in it.
+    """
+    require("trimesh", to="read meshes")
+    mesh = _mesh_of(Path(path))
+    described = Path(landmarks) if landmarks is not None else _landmarks_of(mesh)
+    description = read_description(described)
+    scale = UNITS[description.get("unit", "m")]
+    parts = read_parts(mesh, scale)
+    skeleton = _skeleton(described, description)
+    points = np.array([description["landmarks"][n] for n in skeleton.landmarks], np.float64) * scale
+    asset = Asset(skeleton.name, skeleton, points, parts)
+    _plausible(mesh, described, asset)
+    return asset
+
+
+def read_description(path: Path) -> dict[str, Any]:
+    """landmarks.json, checked field by field. Raises a DataError naming file and field."""
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: not readable as JSON: {error}") from error
+    if not isinstance(raw, dict):
+        raise DataError(f"{path}: must hold an object with 'landmarks', got a {type(raw).__name__}")
+    for key in raw:
+        if key not in DESCRIPTION:
+            raise DataError(f"{path}: {unknown('field', key, DESCRIPTION)}")
+    if not isinstance(raw.get("name", ""), str):
+        raise DataError(f"{path}: 'name' must be text, got {raw['name']!r}")
+    if (unit := raw.get("unit", "m")) not in UNITS:
+        raise DataError(f"{path}: 'unit': {unknown('unit', unit, UNITS)}")
+    points = raw.get("landmarks")
+    if not isinstance(points, dict) or not points:
+        raise DataError(f"{path}: 'landmarks' must map names to [x, y, z], got {points!r}")
+    for name, point in points.items():
+        try:
+            finite = np.shape(point) == (3,) and bool(np.isfinite(np.array(point, np.float64)).all())
+        except (TypeError, ValueError):
+            finite = False
+        if not finite:
+            raise DataError(f"{path}: landmark {name!r} must be three finite numbers, got {point!r}")
+    return raw
+
+
+def read_parts(path: Path, scale: float = 1.0) -> tuple[Part, ...]:
+    """Every mesh in a file, its nodes' places applied. Raises a DataError naming the file and the fault."""
+    import trimesh
+
+    _textures_exist(path)
+    try:
+        loaded = trimesh.load(path, process=False)
+    except Exception as error:  # trimesh raises whatever its readers meet
+        said = " ".join(str(error).split()) or type(error).__name__
+        raise DataError(f"{path}: not readable as a {path.suffix[1:].upper()} mesh: {said}") from error
+    meshes = loaded.dump() if isinstance(loaded, trimesh.Scene) else [loaded]
+    parts = []
+    for mesh in meshes if isinstance(meshes, (list, tuple)) else [meshes]:
+        if not isinstance(mesh, trimesh.Trimesh) or not len(mesh.faces):
+            continue  # a point cloud, a line, an empty node
+        vertices = np.asarray(mesh.vertices, np.float64) * scale
+        if bad := int((~np.isfinite(vertices).all(1)).sum()):
+            raise DataError(f"{path}: {bad} of {len(vertices)} vertices are not finite")
+        if mesh.faces.min() < 0 or mesh.faces.max() >= len(vertices):
+            raise DataError(f"{path}: a face names vertex {int(mesh.faces.max())}; there are {len(vertices)}")
+        parts.append(_part(path, mesh, vertices))
+    if not parts:
+        raise DataError(f"{path}: has no faces")
+    return tuple(parts)
+
+
+def _part(path: Path, mesh: Any, vertices: np.ndarray) -> Part:
+    material, uv = _material(path, mesh.visual)
+    if not material.textured or uv is None:
+        return Part(vertices, mesh.faces, None, replace(material, base_color=_mean_color(material)))
+    if len(uv) != len(vertices) or not np.isfinite(uv).all():
+        raise DataError(
+            f"{path}: texture coordinates must be finite, one per vertex; got {len(uv)} for {len(vertices)}"
+        )
+    return Part(vertices, mesh.faces, uv, material)
+
+
+def _mean_color(material: Material) -> tuple[float, float, float]:
+    if isinstance(material.base_color, np.ndarray):
+        r, g, b = material.base_color.reshape(-1, 3).mean(0) / 255
+        return float(r), float(g), float(b)
+    return material.base_color
+
+
+def _material(path: Path, visual: Any) -> tuple[Material, np.ndarray | None]:
+    """A trimesh visual as our material, and its uv if it has any."""
+    uv = getattr(visual, "uv", None)
+    uv = None if uv is None else np.asarray(uv, np.float32)
+    source = getattr(visual, "material", None)
+    if source is None:  # vertex or face colours, or none at all
+        color = np.asarray(visual.vertex_colors if visual.kind == "vertex" else visual.main_color).reshape(
+            -1, 4
+        )
+        r, g, b = color[:, :3].mean(0) / 255
+        return Material((float(r), float(g), float(b))), None
+    if hasattr(source, "baseColorTexture"):  # glTF
+        picture, tint = source.baseColorTexture, source.baseColorFactor
+        rough, metal = source.roughnessFactor, source.metallicFactor
+        packed = source.metallicRoughnessTexture  # green: roughness, blue: metallic
+        rough, metal = 1.0 if rough is None else float(rough), 1.0 if metal is None else float(metal)
+        if packed is not None and uv is not None:
+            planes = np.asarray(packed.convert("RGB"))
+            rough = np.round(planes[..., 1] * rough).astype(np.uint8)
+            metal = np.round(planes[..., 2] * metal).astype(np.uint8)
+    else:
+        picture, tint, rough, metal = (
+            getattr(source, "image", None),
+            getattr(source, "diffuse", None),
+            0.5,
+            0.0,
+        )
+    color = np.ones(3) if tint is None else np.asarray(tint, np.float64).reshape(-1)[:3] / 255
+    if picture is None or uv is None:
+        return Material((float(color[0]), float(color[1]), float(color[2])), rough, metal), uv
+    try:
+        if max(picture.size) > MAX_TEXELS:
+            picture.thumbnail((MAX_TEXELS, MAX_TEXELS))
+        texture = np.asarray(picture.convert("RGB"))
+    except OSError as error:
+        raise DataError(f"{path}: its texture is not readable: {error}") from error
+    if hasattr(source, "baseColorTexture") and (color < 1).any():
+        texture = np.round(texture * color).astype(np.uint8)
+    return Material(texture, rough, metal), uv
+
+
+def _textures_exist(path: Path) -> None:
+    """Raises a DataError if an OBJ names a material file or a texture that is not there, or is not one."""
+    from PIL import Image, UnidentifiedImageError
+
+    if path.suffix.lower() != ".obj":
+        return
+    for line in _lines(path, "mtllib"):
+        library = path.parent / line
+        if not library.is_file():
+            raise DataError(f"{path}: 'mtllib' names {line!r}, which is not there")
+        for words in [*_lines(library, "map_Kd"), *_lines(library, "map_kd")]:
+            name = (
+                words if (path.parent / words).is_file() else words.split()[-1]
+            )  # options stand before the name
+            picture = path.parent / name
+            if not picture.is_file():
+                raise DataError(f"{library}: 'map_Kd' names the texture {name!r}, which is not there")
+            try:
+                Image.open(picture).close()
+            except (OSError, UnidentifiedImageError) as error:
+                raise DataError(
+                    f"{picture}: is named as a texture by {library.name} and is not a picture"
+                ) from error
+
+
+def _lines(path: Path, keyword: str) -> list[str]:
+    """What follows `keyword` in the lines of a text file that begin with it."""
+    with open(path, encoding="utf-8", errors="replace") as lines:
+        found = [
+            line.strip().partition(" ")[2].strip()
+            for line in lines
+            if line.lstrip().startswith(keyword + " ")
+        ]
+    return [words for words in found if words]
+
+
+def _mesh_of(path: Path) -> Path:
+    if not path.exists():
+        raise UserError(f"{path}: no such mesh or folder")
+    if path.is_dir():
+        found = sorted(p for p in path.iterdir() if p.suffix.lower() in MESHES)
+        if len(found) != 1:
+            names = ", ".join(p.name for p in found) or "none"
+            raise DataError(f"{path}: must hold one mesh ({', '.join(MESHES)}), found {names}")
+        return found[0]
+    if path.suffix.lower() not in MESHES:
+        raise DataError(f"{path}: no reader for {path.suffix!r}; there are: {', '.join(MESHES)}")
+    return path
+
+
+def _landmarks_of(mesh: Path) -> Path:
+    own, shared = mesh.with_suffix(".landmarks.json"), mesh.with_name("landmarks.json")
+    if own.is_file():
+        return own
+    if not shared.is_file():
+        raise DataError(f"{shared}: not there; `heatmark landmarks {mesh}` writes it")
+    return shared
+
+
+def _skeleton(path: Path, description: dict[str, Any]) -> Skeleton:
+    fields = {
+        k: description[k]
+        for k in ("bones", "mirror", "interchangeable", "parts", "sigmas")
+        if k in description
+    }
+    try:
+        return Skeleton(
+            description.get("name") or path.parent.name, tuple(description["landmarks"]), **fields
+        )
+    except (ValueError, TypeError, AttributeError) as error:  # UserError is a ValueError
+        raise DataError(f"{path}: {error}") from error
+
+
+def _plausible(mesh: Path, described: Path, asset: Asset) -> None:
+    size = asset.size_m
+    if not PLAUSIBLE_M[0] <= size <= PLAUSIBLE_M[1]:
+        raise DataError(
+            f"{mesh}: is {size:.3g} m long; 'unit' in {described.name} must be one of {', '.join(UNITS)}"
+        )
+    distance = depth_outside(asset)
+    for name, far in zip(asset.skeleton.landmarks, distance):  # type: ignore[union-attr]
+        if far > OFF_SURFACE * size:
+            raise DataError(
+                f"{described}: landmark {name!r} lies {far * 100:.2g} cm outside the surface of {mesh.name} "
+                f"({size * 100:.3g} cm long; {OFF_SURFACE * 100:.0f} % is allowed)"
+            )
