@@ -66,6 +66,14 @@ def test_a_folder_named_like_a_family_is_told_from_it(tmp_path, monkeypatch, cap
     assert "the built-in family; the file or folder here is ./hammer" in "".join(capsys.readouterr())
 
 
+def test_without_the_extra_the_line_that_installs_it_comes_before_anything_is_built(tmp_path, monkeypatch):
+    monkeypatch.setattr("heatmark.errors.find_spec", lambda module: None)
+    monkeypatch.setattr(studio, "check_objects", lambda settings: pytest.fail("it was built"))
+    with pytest.raises(UserError, match=r"to render, mitsuba, .* installed: pip install 'heatmark\[synth\]'"):
+        small(tmp_path / "d")
+    assert not (tmp_path / "d").exists()
+
+
 def test_a_rendered_folder_is_a_dataset(tmp_path):
     done = small(tmp_path / "d", planes=True)
     assert done.pictures == 10 and done.to_dict()["pictures"] == 10 and done.variant == "scalar_rgb"

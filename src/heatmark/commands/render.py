@@ -18,7 +18,7 @@ import numpy as np
 
 from ..data import open_dataset
 from ..data.records import read_bytes, write_whole
-from ..errors import DataError, UserError, unknown
+from ..errors import DataError, UserError, require, unknown
 from ..imaging import encode_jpeg, encode_png
 from ..types import Sample
 from . import album, crew
@@ -160,6 +160,7 @@ def _planned(scene, seed, size, samples, method, variant, copies, settings, form
     if chosen.light.folder:
         invention.files(chosen.light.folder, lights.SUFFIXES)
     if not cutouts:
+        require("mitsuba", "trimesh", "manifold3d", to="render")
         check_objects(chosen)
         for name in chosen.objects:
             if name in families() and Path(name).exists():
