@@ -217,7 +217,7 @@ def test_an_object_of_which_less_is_seen_than_the_scene_asks_for_is_not_labelled
 
 
 def test_textures_keep_to_their_own_place_in_the_atlas(bar):
-    from heatmark.synth.assets import load
+    from heatmark.synth.meshes import load
 
     red = load(bar)
     world = assemble([Item(red, np.eye(4), 0), Item(red, np.eye(4), 1)], blank(32))
