@@ -46,7 +46,8 @@ def test_part_of_the_backbone_learns_where_the_budget_says_so():
 
 
 def test_small_windows_reach_the_edges_of_a_picture_and_the_papers_stay_in_its_middle():
-    assert Budget().zoom == {"least": 0.75, "most": 1.25, "translate": 0.0} and Budget().scales == {}
+    paper = {"least": 0.75, "most": 1.25, "translate": 0.0, "rotate": bench.TURN}
+    assert Budget().zoom == paper and Budget().scales == {}
     small = Budget(least=0.4, most=0.6, look=2)
     assert small.zoom["translate"] == pytest.approx(0.5)  # half a window, which is half a picture, either way
     assert small.scales == {"scales": (2,)}
