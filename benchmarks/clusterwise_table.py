@@ -10,7 +10,7 @@
 The paper's numbers are of COCO test-dev after 200,000 steps of its whole width; a small budget says which row
 is ahead at that budget, no more. Rows are trained by one schedule (a cosine, with batch norm, heavier bumps,
 a stronger push, milder colours and turns, because the paper's want its steps), with equal data, steps, seeds
-and width; the state with the lowest loss on a tenth of TRAIN is scored on TEST. Stops after --minutes and goes
+and width; the state with the lowest loss on a tenth of TRAIN is scored on TEST. Stops after --minutes, goes
 on with the same command. Full size: heatmark train clusterwise_coco/ROW on COCO. The figures:
 benchmarks.clusterwise_figures.
 """
