@@ -14,7 +14,8 @@ import tempfile
 from pathlib import Path
 
 from heatmark import zoo
-from heatmark.commands.export import export, onnx_of, write
+from heatmark.commands.export import export
+from heatmark.commands.graphs import onnx_of, write
 from heatmark.runtime import load
 
 from .runs import evaluated

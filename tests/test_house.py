@@ -27,9 +27,10 @@ DOORS = {  # a foreign library -> the only rooms or files that may name it
     "mitsuba": ("synth", "commands/doctor.py"), "drjit": ("synth",), 
     "trimesh": ("synth",), "manifold3d": ("synth",), "pyoidn": ("synth",),
     "accelerate": ("training/fit.py",), "safetensors": ("training", "models", "runtime"),
-    "onnxruntime": ("runtime", "commands/export.py", "commands/doctor.py"),
+    "onnxruntime": ("runtime", "commands/graphs.py", "commands/doctor.py"),
     "openvino": ("runtime", "commands"),
-    "onnx": ("commands/export.py",), "onnxscript": ("commands/export.py",), "matplotlib": ("reports.py",),
+    "onnx": ("commands/graphs.py", "commands/export.py"), "onnxscript": ("commands/graphs.py",),
+    "matplotlib": ("reports",),
     "fastapi": ("web",), "uvicorn": ("web",), "ray": ("commands/spread.py",),
     "torch": (
         "heatmaps", "models", "training", "runtime/decoding.py", "runtime/engines.py", "runtime/views.py",

@@ -7,7 +7,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from heatmark.card import KEY, Card
-from heatmark.commands import export
+from heatmark.commands import graphs
 from heatmark.runtime.decoding import PointReader
 from heatmark.types import Skeleton
 
@@ -44,7 +44,7 @@ def write_safetensors(path, card: Card | None = None, weights: dict | None = Non
 
 def write_onnx(path, card: Card | None = None):
     card = card or spots_card()
-    export.write(export.to_onnx(PointReader(Spots(), card), card), card, path)
+    graphs.write(graphs.to_onnx(PointReader(Spots(), card), card), card, path)
     return path
 
 

@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 from safetensors.torch import save_file
-from toys import SPOTS, spots, spots_card
+from toys import SPOTS, spots
 
 from heatmark import models
 from heatmark.card import KEY, Card
 from heatmark.commands import export as exporting
+from heatmark.commands import graphs
 from heatmark.commands.export import export
 from heatmark.commands.progress import quiet
 from heatmark.data import Record, coco
@@ -129,29 +130,6 @@ def test_a_file_that_changes_pck_is_not_written(spots_onnx, dataset, tmp_path, m
         export(spots_onnx, out=tmp_path / "m.onnx", pictures=dataset, gate_px=1e9)
 
 
-def test_swapped_interchangeable_landmarks_have_not_moved(photo):
-    card = spots_card(skeleton=Skeleton("s", ("a", "b", "c"), interchangeable=(("a", "c"),)))
-    views = exporting.shown(photo, card)
-    points = np.array([[[1.0, 1], [5, 5], [9, 9]]])
-    engines = [lambda pictures, order=order: {"points": points[:, order]} for order in ([0, 1, 2], [2, 1, 0])]
-    with quiet():
-        compared = exporting._compared(engines[0], engines[1], views, card)
-    assert compared.shift == 0 and compared.change is None
-
-
-def test_a_landmark_found_by_one_only_has_moved_and_one_found_by_none_has_not(photo):
-    card = spots_card()
-    views = exporting.shown(photo, card)
-    lost = np.array([[[np.nan, np.nan], [5, 5], [9, 9]]])
-    both = np.array([[[1.0, 1], [5, 5], [9, 9]]])
-    with quiet():
-        same = exporting._compared(lambda p: {"points": lost}, lambda p: {"points": lost}, views, card)
-        gone = exporting._compared(lambda p: {"points": both}, lambda p: {"points": lost}, views, card)
-    assert same.shift == 0 and gone.shift == np.inf
-    with pytest.raises(GateError, match="found by one and not by the other; .* 1 of 3 landmarks move more"):
-        exporting._gate("m.onnx", gone, gate_px=0.5, gate_pck=0.2)
-
-
 def test_openvino_gets_its_two_files_with_the_card_inside(spots_onnx, photo, tmp_path):
     pytest.importorskip("openvino")
     result = export(spots_onnx, out=tmp_path / "ov" / "m.xml", to="openvino", pictures=photo)
@@ -194,7 +172,7 @@ def test_a_runs_folder_is_exported_from_its_best_weights(tmp_path, spots_onnx, p
     run = tmp_path / "run"
     run.mkdir()
     (run / "best.safetensors").write_bytes(b"x")
-    monkeypatch.setattr(exporting, "_graph_of", lambda source, decoding: exporting.onnx_of(spots_onnx))
+    monkeypatch.setattr(exporting, "_graph_of", lambda source, decoding: graphs.onnx_of(spots_onnx))
     real = exporting.opened
     monkeypatch.setattr(
         exporting, "opened", lambda p, **_: real(spots_onnx if p.suffix == ".safetensors" else p)

@@ -174,16 +174,16 @@ def _ways(name: str, aside: Path, int8: bool) -> list[Way]:
     if path.suffix != ".safetensors":
         return [Way(engine, path) for engine in engines]
     from ..runtime.engines import network
-    from .export import shown, to_onnx, whole_numbers, write
+    from . import gate, graphs
 
     net, card = network(path)
-    graph = to_onnx(net, card)
+    graph = graphs.to_onnx(net, card)
     ways = [Way("torch", path)] if find_spec("torch") else []
-    onnx = write(graph, card, aside / "model.onnx")[0]
+    onnx = graphs.write(graph, card, aside / "model.onnx")[0]
     ways += [Way(engine, onnx) for engine in engines]
     if int8:
-        whole = whole_numbers(graph, shown(None, card))
-        file = write(whole, card.model_copy(update={"precision": "int8"}), aside / "int8.onnx")[0]
+        whole = graphs.whole_numbers(graph, gate.shown(None, card))
+        file = graphs.write(whole, card.model_copy(update={"precision": "int8"}), aside / "int8.onnx")[0]
         ways += [Way(engine, file, precision="int8") for engine in engines]
     return ways
 
