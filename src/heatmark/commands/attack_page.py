@@ -116,7 +116,7 @@ def page(attack: "Attack", networks: "Sequence[Network]") -> str:
         f"{len(attack.subjects)} objects of {attack.dataset}, each hidden in {len(attack.hits)} ways in the"
         f" window that the network sees; losses are points of {attack.metric}, in per cent."
     )
-    parts = [f"<p class=note>{escape(note[:1].upper() + note[1:])}.</p>" for note in attack.notes]
+    parts = reports.notes(attack.notes)
     shown = dict(attack.tables)
     if "Side by side" in shown:
         parts += ["<h2>Side by side</h2>", reports.table_html(shown.pop("Side by side"), {})]
@@ -140,11 +140,7 @@ def _tiles(attack: "Attack", result: "Result") -> str:
         target, losses = dearest(attack, result, part)[0]
         how = max(losses, key=lambda h: float(np.nan_to_num(losses[h], nan=-np.inf)))
         tiles.append((f"dearest {kind}", target.replace("_", " "), f"{_points(losses[how])} points by {how}"))
-    cells = (
-        f"<div class=tile><span>{escape(n)}</span><strong>{escape(v)}</strong><em>{escape(t)}</em></div>"
-        for n, v, t in tiles
-    )
-    return f"<div class=tiles>{''.join(cells)}</div>"
+    return reports.tiles([(escape(name), escape(value), escape(remark)) for name, value, remark in tiles])
 
 
 def _drawings(attack: "Attack", result: "Result") -> list[str]:

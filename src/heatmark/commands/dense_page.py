@@ -68,7 +68,7 @@ def page(evaluation: "DenseEvaluation") -> str:
     parts = [
         STYLE,
         _tiles(evaluation),
-        *(f"<p class=note>{escape(note[:1].upper() + note[1:])}.</p>" for note in evaluation.notes),
+        *reports.notes(evaluation.notes),
         "<div class=two>",
         reports.chart(
             "Precision over recall",
@@ -116,14 +116,13 @@ def _sure_pairs(evaluation: "DenseEvaluation") -> list[tuple[Boxes, Boxes]]:
 
 def _tiles(evaluation: "DenseEvaluation") -> str:
     s, (by, counting) = evaluation.scores, min(evaluation.counting.items(), key=lambda one: one[1]["MAE"])
-    tiles = [
+    facts = [
         ("AP", reports.per_cent(s.ap), "per cent, IoU 0.5 to 0.95"),
         ("AP50", reports.per_cent(s.ap50), f"per cent; AP75 {reports.per_cent(s.ap75)}"),
         ("AR300", reports.per_cent(s.ar300), f"per cent; at 0.5 {reports.per_cent(s.ar300_50)}"),
         ("counts are off by", f"{counting['MAE']:.1f}", f"a picture, by {by}"),
     ]
-    cells = (f"<div class=tile><span>{n}</span><strong>{v}</strong><em>{t}</em></div>" for n, v, t in tiles)
-    return f"<div class=tiles>{''.join(cells)}</div>"
+    return reports.tiles(facts)
 
 
 def _at(x: float, y: float) -> tuple[float, float]:
