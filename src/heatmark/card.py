@@ -76,19 +76,13 @@ class Card(BaseModel):
     size: tuple[int, int]  # (H, W) the network sees, pixels
     model: str  # a key of models.MODELS
     options: dict[str, Any] = {}  # further arguments of that function
-    strides: tuple[int, ...] = Field(
-        min_length=1
-    )  # network pixels per cell, coarse to fine; the last map is decoded
+    strides: tuple[int, ...] = Field(min_length=1)  # pixels per cell, coarse to fine; the last is decoded
     decoding: Decoding = Decoding()
     input: str = INPUT
     enlarge: float = Field(default=1.25, gt=0)  # a given box grows by this before it is shown to the network
     context: bool = True  # what lies around that is seen too; if not, it is painted over
-    second_look: float = Field(
-        default=1.6, ge=1
-    )  # the second look's window, in sides of the box around the points
-    precision: Literal["fp32", "fp16", "int8"] = (
-        "fp32"  # fp16: weights stored in half; int8: convolutions too
-    )
+    second_look: float = Field(default=1.6, ge=1)  # its window, in sides of the box around the points
+    precision: Literal["fp32", "fp16", "int8"] = "fp32"  # fp16: of the weights; int8: of convolutions too
     recipe: dict[str, Any] = {}  # the resolved recipe it was trained with
     data: dict[str, Any] = {}  # what it was trained on
     results: dict[str, Any] = {}  # what was measured with it, and on what

@@ -57,9 +57,7 @@ def install_line(extra: str) -> str:
 
 
 def require(*modules: str, to: str) -> None:
-    """Raise a UserError with the install line unless every one of `modules` can be imported. `to` says what
-    for.
-    """
+    """Raise a UserError with the install line unless all `modules` can be imported; `to` says what for."""
     missing = [module for module in modules if find_spec(module) is None]
     if missing:
         extras = sorted({EXTRAS[module] for module in missing})
@@ -72,9 +70,8 @@ def first_fault(error: "ValidationError", model: "type[BaseModel]", what: str = 
     what came; our own words where a validator of ours spoke; of an unknown field its nearest neighbour.
     """
     faults = error.errors()
-    fault = next(
-        (f for f in faults if f["type"] == "extra_forbidden"), faults[0]
-    )  # the cause of a missing one
+    # an unknown field is the cause of a missing one
+    fault = next((f for f in faults if f["type"] == "extra_forbidden"), faults[0])
     place = [str(p) for p in fault["loc"]]
     path = ".".join(place)
     if fault["type"] == "extra_forbidden":

@@ -55,9 +55,7 @@ def flip(width: float) -> np.ndarray:
 
 
 def four_points(source: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """The homography that takes four points (4, 2) to four others. Raises ValueError if three are on one
-    line.
-    """
+    """The homography from four points (4, 2) to four others. Raises ValueError if three are on one line."""
     rows = []
     for (x, y), (u, v) in zip(np.asarray(source, float), np.asarray(target, float)):
         rows += [[x, y, 1, 0, 0, 0, -u * x, -u * y], [0, 0, 0, x, y, 1, -v * x, -v * y]]
@@ -91,18 +89,14 @@ def enlarged(box: np.ndarray, factor: float) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Frame:
-    """A window on a picture and the network's input that shows it: points go `into` the network and come
-    `back`.
-    """
+    """A window on a picture, as a network's input shows it: points go `into` the network and come `back`."""
 
     matrix: np.ndarray  # (3, 3), picture -> network pixels
     size: tuple[int, int]  # (H, W) of the network's input
 
     @classmethod
     def around(cls, box: np.ndarray, size: tuple[int, int], enlarge: float = 1.0) -> "Frame":
-        """The whole box (x1 y1 x2 y2), enlarged, centred in the input, its aspect kept. Raises ValueError if
-        empty.
-        """
+        """The whole box x1 y1 x2 y2, enlarged and centred, its aspect kept. Raises ValueError if empty."""
         x1, y1, x2, y2 = enlarged(np.asarray(box, np.float64), enlarge)
         if not (x2 > x1 and y2 > y1):
             raise ValueError(f"a box must have a positive width and height, got {[float(v) for v in box]}")

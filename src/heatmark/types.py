@@ -100,9 +100,7 @@ class Skeleton:
 
     @property
     def channels(self) -> tuple[tuple[int, ...], ...]:
-        """Which landmarks each heatmap shows: a merged map for an interchangeable group, one map for any
-        other.
-        """
+        """Which landmarks each heatmap shows: an interchangeable group shares a merged one."""
         group_of = {k: group for group in self.groups for k in group}
         seen: dict[tuple[int, ...], None] = {}
         for k in range(len(self)):

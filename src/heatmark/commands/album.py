@@ -61,8 +61,7 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any], path: str = "") 
 
 
 def begun(out: Path) -> dict[str, Any] | None:
-    """The card of a folder that an earlier run began; None for a new one. Raises a UserError for anything
-    else."""
+    """The card of a folder that an earlier run began; None for a new one; else a UserError."""
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return None
     if not out.is_dir():
@@ -138,8 +137,7 @@ def _lock(file: Any, path: Path) -> None:
 
 @contextmanager
 def alone(out: Path) -> Iterator[None]:
-    """While the files of the whole folder are written: other parts wait. What a killed one left unfinished
-    goes."""
+    """While the whole folder's files are written other parts wait. A killed one's unfinished files go."""
     try:
         import fcntl
     except ImportError:

@@ -75,9 +75,7 @@ def view(
 def struck(
     picture: np.ndarray, points: np.ndarray, skeleton: Skeleton, hit: "Hit", legacy: bool
 ) -> np.ndarray | None:
-    """The picture with a landmark or part of everybody (N, K, 2) hidden; None where there is nothing to
-    hide.
-    """
+    """The picture with a landmark or part of everybody (N, K, 2) hidden; None: there is nothing to hide."""
     touched = None
     for one in points:
         more = struck_one(picture if touched is None else touched, one, skeleton, hit, legacy)

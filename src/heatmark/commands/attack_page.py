@@ -306,9 +306,7 @@ def _pairs(attack: "Attack", n: int, network: "Network") -> list[str]:
 
 
 def most_telling(attack: "Attack", clean: np.ndarray, after: np.ndarray) -> int | None:
-    """The object whose answer gets worst by an attack, of those that were found well before; None if none
-    gets worse.
-    """
+    """Of the objects found well before, the one whose answer gets worst; None if none gets worse."""
     before, then = (_off(attack, found) for found in (clean, after))
     worse = np.where(before < 0.1, np.minimum(then, 1.0) - before, 0.0).sum(-1)
     return int(worse.argmax()) if worse.max() > 0 else None

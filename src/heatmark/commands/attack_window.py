@@ -1,5 +1,4 @@
-"""How a network that looks at one object at a time is attacked: hidden in its window, scored as `evaluate`
-does.
+"""How a network that looks at one object at a time is attacked: in its window, scored as `evaluate` does.
 
 attack_crowd has the same functions for networks that find everybody at once.
 """

@@ -1,5 +1,4 @@
-"""heatmark demo: the shipped detectors on the shipped photographs. Needs the core only, no network, no
-torch."""
+"""heatmark demo: the shipped detectors on the shipped photographs. Needs neither network nor torch."""
 
 from dataclasses import dataclass
 from pathlib import Path

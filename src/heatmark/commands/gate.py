@@ -164,8 +164,7 @@ def _boxes(reference: Engine, candidate: Engine, views: list[View], card: Card) 
 
 
 def _landmarks(reference: Engine, candidate: Engine, views: list[View], card: Card) -> Compared:
-    """The candidate's answers beside the reference's. What only one of them finds has moved infinitely
-    far."""
+    """The landmarks of both beside each other; what only one of them finds has moved infinitely far."""
     skeleton = card.skeleton_of()
     before, after = _points(reference, views, "model"), _points(candidate, views, "new file")  # (M, K, 2)
     order = matching(after, before, skeleton.groups)

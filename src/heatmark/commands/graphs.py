@@ -35,8 +35,7 @@ def onnx_of(path: Path) -> "onnx.ModelProto":
 
 
 def to_onnx(net: "nn.Module", card: Card) -> "onnx.ModelProto":
-    """A torch module, pictures -> (points, scores), as a graph with any batch size and all its weights
-    inside."""
+    """A torch module, pictures -> (points, scores), as a graph of any batch size, its weights inside."""
     import torch
 
     boxes = card.task == "dense"  # as many as there are: one picture at a time
@@ -57,8 +56,7 @@ def to_onnx(net: "nn.Module", card: Card) -> "onnx.ModelProto":
 
 
 def half_weights(graph: "onnx.ModelProto") -> "onnx.ModelProto":
-    """A copy whose weights are stored in half precision and widened when the file is opened: computing is
-    fp32."""
+    """A copy whose weights are stored in half precision and widened on opening: it computes in fp32."""
     import onnx
     from onnx import numpy_helper
 
@@ -82,8 +80,7 @@ def half_weights(graph: "onnx.ModelProto") -> "onnx.ModelProto":
 
 
 def whole_numbers(graph: "onnx.ModelProto", views: list[View]) -> "onnx.ModelProto":
-    """A copy that convolves in int8, its ranges taken from `views`; heads, sigmoids and decoding stay
-    fp32."""
+    """A copy that convolves in int8, with ranges from `views`; heads, sigmoids and decoding stay fp32."""
     import onnx
     from onnxruntime import quantization
 

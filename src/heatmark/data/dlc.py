@@ -54,9 +54,8 @@ def _frames(file: Path) -> dict[Path, dict[str, dict[str, tuple[float, float, in
     head = {row[0]: row for row in table[:4] if row}
     if "bodyparts" not in head or "coords" not in head:
         raise DataError(f"{file}: wanted header rows scorer, bodyparts, coords, got {', '.join(head)}")
-    start = (
-        head["coords"].index("x") if "x" in head["coords"] else 1
-    )  # newer files give the path in three columns
+    # newer files give the path in three columns
+    start = head["coords"].index("x") if "x" in head["coords"] else 1
     first = table.index(head["coords"]) + 1
     columns = list(range(start, len(head["coords"])))
     who = head.get("individuals", [""] * len(head["coords"]))

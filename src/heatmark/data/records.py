@@ -30,13 +30,9 @@ class Record:
     size: tuple[int, int]  # (H, W), pixels
     poses: Poses
     id: int = 0
-    extra: Mapping[str, Any] = field(
-        default_factory=dict
-    )  # what the file says of the picture and we do not use
+    extra: Mapping[str, Any] = field(default_factory=dict)  # what the file says of it and we do not use
     instances: tuple[Mapping[str, Any], ...] = ()  # the same for each instance: id, area, segmentation ...
-    crowd: tuple[
-        Mapping[str, Any], ...
-    ] = ()  # regions that are neither right nor wrong, as they stood in the file
+    crowd: tuple[Mapping[str, Any], ...] = ()  # regions that are neither right nor wrong, as in the file
     mask: Path | None = None  # uint8 PNG: 0 nothing, n instance n-1
     depth: Path | None = None  # uint16 PNG: millimetres, 0 nothing
 
@@ -139,8 +135,7 @@ def read_csv(path: Path) -> list[list[str]]:
 
 
 def sample(record: Record, planes: bool = False, limit: int = LIMIT) -> Sample:
-    """Decode a record's picture, and its mask and depth with `planes`. Raises DataError that names the
-    file."""
+    """A record's picture decoded, and with `planes` its mask and depth. Raises DataError naming the file."""
     picture = decode(read_bytes(record.path), str(record.path), limit)
     if picture.shape[:2] != tuple(record.size):
         (h, w), (lh, lw) = picture.shape[:2], record.size

@@ -49,8 +49,7 @@ def gaussians(points: Tensor, size: tuple[int, int], sigma: float, stride: float
 
 
 def snapped(points: Tensor, stride: float = 1) -> Tensor:
-    """Points moved to the middle of their cell, so that the bump reaches exactly 1.0 in it, as the paper
-    states.
+    """Points moved to the middle of their cell, where the bump then is exactly 1.0, as the paper states.
 
     >>> snapped(torch.tensor([5.9, 4.0]), stride=4)
     tensor([6., 6.])

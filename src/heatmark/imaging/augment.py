@@ -47,9 +47,7 @@ class Augmentation:
     noise: Range | None = (2, 12)  # sigma, of 255
     jpeg: Range | None = (30, 90)  # quality
     border: str = "constant"  # what lies outside the picture; a random colour when "constant"
-    chances: Mapping[str, float] = field(
-        default_factory=dict
-    )  # how often an effect happens, where not CHANCES'
+    chances: Mapping[str, float] = field(default_factory=dict)  # how often effects happen, else CHANCES'
 
     def __post_init__(self):
         for name in (f.name for f in fields(self)):
@@ -107,8 +105,7 @@ def varied(
 ) -> tuple[Frame, bool]:
     """The frame, varied, and whether it mirrors.
 
-    Where the varied frame would show no point at all although the plain one does, it is drawn again (3
-    times).
+    Where the varied frame would show no point although the plain one does, it is drawn again (3 times).
     """
     for _ in range(4):
         matrix, flipped = homography(augmentation, frame.size, rng)

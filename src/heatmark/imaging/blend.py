@@ -68,8 +68,7 @@ BLENDS: dict[str, Blend] = {"alpha": alpha, "poisson": poisson, "laplacian": lap
 
 
 def _membrane(gap: np.ndarray, inner: np.ndarray, seam: np.ndarray) -> np.ndarray:
-    """Laplace's equation on `inner`, held at `gap` on `seam`: coarse to fine, then relaxed. (h, w, 3)
-    float32."""
+    """Laplace's equation on `inner`, `gap` on `seam`, coarse to fine, then relaxed: (h, w, 3) float32."""
     h, w = inner.shape
     start = np.zeros_like(gap)
     if min(h, w) > 8:
@@ -93,8 +92,7 @@ def _membrane(gap: np.ndarray, inner: np.ndarray, seam: np.ndarray) -> np.ndarra
 
 
 def _continued(front: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """The front's colours carried on to where alpha is 0: means over ever wider surroundings (pull, then
-    push)."""
+    """The front's colours carried on to where alpha is 0: ever wider means around (pull, then push)."""
     known = (weight > 0).astype(np.float32)
     if known.all() or not known.any():
         return front

@@ -52,8 +52,7 @@ def decode(data: bytes, name: str, limit: int = LIMIT) -> np.ndarray:
 
 
 def decode_plane(data: bytes, name: str, limit: int = LIMIT) -> np.ndarray:
-    """A one-channel PNG as it is, for masks and depths: (H, W) uint8 or uint16. Raises DataError like
-    `decode`."""
+    """A one-channel PNG as it is, a mask or depth: (H, W) uint8 or uint16. Raises DataError like `decode`."""
     if data[:8] != b"\x89PNG\r\n\x1a\n" or len(data) < 33:
         raise DataError(f"{name}: wanted a PNG, this {_looks_like(data)}")
     w, h = struct.unpack(">II", data[16:24])
@@ -78,8 +77,7 @@ def encode_jpeg(picture: np.ndarray, quality: int = 95) -> bytes:
 
 
 def encode_png(picture: np.ndarray) -> bytes:
-    """(H, W, 3) or (H, W, 4) uint8 RGB(A), or one plane (H, W) uint8 or uint16 -> a PNG file, nothing
-    lost."""
+    """(H, W, 3) or (H, W, 4) uint8 RGB(A), or a plane (H, W) uint8 or uint16 -> a PNG file, nothing lost."""
     swap = {3: cv2.COLOR_RGB2BGR, 4: cv2.COLOR_RGBA2BGRA}
     swapped = picture if picture.ndim == 2 else cv2.cvtColor(picture, swap[picture.shape[2]])
     done, data = cv2.imencode(".png", swapped, [cv2.IMWRITE_PNG_COMPRESSION, 3])

@@ -26,9 +26,7 @@ from ..errors import UserError, unknown
 from ..types import Skeleton
 
 RADIUS = 6.0  # of a disc, pixels
-HIGH = (
-    256  # pixels of the study's windows: in one of another height, a disc of as large a share hides as much
-)
+HIGH = 256  # pixels of the study's windows; in one of another height a disc of the same share hides as much
 PART_KERNEL = 31  # of a part's blur, pixels; OpenCV then takes sigma 5
 LIMBS = ("left_arm", "right_arm", "left_leg", "right_leg")
 TIGHT = ("corpus", "upper_body", "lower_body", "left_side", "right_side")  # the study's, boxed as they are
@@ -183,11 +181,12 @@ def _mean(picture: np.ndarray, kernel: int) -> np.ndarray:
     return picture.mean((0, 1)).astype(np.uint8)
 
 
+# (picture, the blur's kernel) -> what is seen instead: a picture, or one colour
 HOWS: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {
     "blur": _blur,
     "blackout": _black,
     "meanout": _mean,
-}  # (picture, the blur's kernel) -> what is seen instead: a picture, or one colour
+}
 
 
 def hidden(
@@ -239,12 +238,8 @@ class Occlusion:
     several: float = 0.0  # of each of up to `most` landmarks, blur or cutout
     most: int = 5
     level: Literal["landmark", "part"] = "landmark"  # what blur and cutout hide
-    parts: tuple[str, ...] | None = (
-        None  # from which a part is drawn; None: SMALL_PARTS, or all if there are none
-    )
-    removal: Literal["none", "under", "wide"] = (
-        "none"  # labels lost: under the part, or (their code) twice as far
-    )
+    parts: tuple[str, ...] | None = None  # from which one is drawn; None: SMALL_PARTS, else all
+    removal: Literal["none", "under", "wide"] = "none"  # labels lost under it, or (their code) twice as far
     radius: float = RADIUS
     kernel: int | None = None
     legacy: bool = False

@@ -35,8 +35,7 @@ def warp(
 ) -> np.ndarray:
     """Draw a picture, or maps, through a homography.
 
-    Where the picture shrinks, it is `averaged` over areas first, so that fine detail does not turn into
-    moire.
+    Where the picture shrinks, it is `averaged` over areas first, against moire.
 
     Args:
         picture: (H, W) or (H, W, C), uint8 or float32.
@@ -120,8 +119,7 @@ def _shrunk(picture: np.ndarray, matrix: np.ndarray, size: tuple[int, int]) -> t
 
 
 def _shrinkage(matrix: np.ndarray, size: tuple[int, int]) -> tuple[float, float]:
-    """Pixels of the picture for one of the result, along its x and its y, at the result's middle; 1 or
-    more."""
+    """Picture pixels for one of the result, along its x and its y, at the result's middle; 1 or more."""
     middle = moved(np.array([size[1] / 2, size[0] / 2]), np.linalg.inv(matrix))
     about = moved(middle + np.array([[0, 0], [1.0, 0], [0, 1.0]]), matrix)
     lengths = np.linalg.norm(about[1:] - about[0], axis=1)

@@ -71,9 +71,8 @@ def half_body(
         return None
     below = np.isin(skeleton.landmarks, skeleton.parts[LOWER])
     upper, lower = points[there & ~below], points[there & below]
-    chosen = (
-        upper if rng.standard_normal() < 0.5 and len(upper) > LEAST else lower
-    )  # so 0.69 are upper halves
+    # a normal draw below 0.5, as in their code: so 0.69 are upper halves
+    chosen = upper if rng.standard_normal() < 0.5 and len(upper) > LEAST else lower
     if len(chosen) <= LEAST:
         chosen = upper
     (w, h), aspect = chosen.max(0) - chosen.min(0), size[1] / size[0]

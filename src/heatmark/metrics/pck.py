@@ -41,9 +41,8 @@ class PCK:
     alphas: tuple[float, ...] = ALPHAS
     correct_at: float = 0.1  # the alpha of `error_px` and `error`, which average over the correct ones only
     boxless: tuple[tuple[int, int], ...] = ()  # (picture, instance) of each box without area: not scored
-    unlabelled: tuple[
-        tuple[int, int, str], ...
-    ] = ()  # (picture, instance, landmark) labelled without a finite point
+    # (picture, instance, landmark) labelled without a finite point
+    unlabelled: tuple[tuple[int, int, str], ...] = ()
     hidden: "PCK | None" = None  # the hidden landmarks' own result under the policy "separate"
 
     @property
@@ -103,9 +102,8 @@ class PCK:
     def area(self) -> float:
         """Mean PCK over all alphas from 0 to the largest: the exact area under the curve, in [0, 1]."""
         fractions = self.fractions[~np.isnan(self.fractions)]
-        return _mean(
-            np.clip(1 - fractions / max(self.alphas), 0, 1)
-        )  # a landmark is correct from its fraction on
+        # a landmark is correct from its own fraction on
+        return _mean(np.clip(1 - fractions / max(self.alphas), 0, 1))
 
     @property
     def error_px(self) -> float:

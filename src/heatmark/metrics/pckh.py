@@ -14,7 +14,7 @@ from .pck import apart
 
 BIAS = 0.6  # of the head box's diagonal, so that it is about the head's length
 UNCOUNTED = ("pelvis", "thorax")
-GROUPS = {
+GROUPS = {  # the columns of the published tables; left and right weigh the same
     "Head": ("head_top",),
     "Shoulder": ("left_shoulder", "right_shoulder"),
     "Elbow": ("left_elbow", "right_elbow"),
@@ -22,7 +22,7 @@ GROUPS = {
     "Hip": ("left_hip", "right_hip"),
     "Knee": ("left_knee", "right_knee"),
     "Ankle": ("left_ankle", "right_ankle"),
-}  # the columns of the published tables; left and right weigh the same
+}
 
 
 @dataclass(frozen=True)

@@ -103,9 +103,7 @@ def unfetched(name: str, options: dict[str, Any]) -> dict[str, Any]:
 
 
 def origin(name: str, options: dict[str, Any]) -> tuple[str, str, str]:
-    """What a model with these options learns from, for its card: the backbone's name, whose weights, their
-    licence.
-    """
+    """What a model with these options starts from, for its card: backbone, whose weights, their licence."""
     parameters = inspect.signature(function_of(name)).parameters
     given = {option: options.get(option, parameters[option].default) for option in options_of(name)}
     backbone = given.get("backbone")

@@ -24,8 +24,7 @@ STRIDES = (2, 4, 8, 16, 32)
 
 
 class Backbone(nn.Module):
-    """Pictures (B, 3, H, W) -> one feature map (B, channels[i], H / STRIDES[i], W / STRIDES[i]) for each
-    stride.
+    """Pictures (B, 3, H, W) -> feature maps (B, channels[i], H / STRIDES[i], W / STRIDES[i]).
 
     A stride the backbone does not offer has 0 channels and None for a feature map. The state dict holds the
     weights under `features.`; everything before `trainable_from` (all of it when None, nothing when "all") is
@@ -156,9 +155,7 @@ def resnet50(weights: str | None) -> Parts:
 
 
 def resnet50_v1(weights: str | None) -> Parts:
-    """ResNet50 as Caffe and Keras have it: the stride in a stage's first 1x1 convolution, BN eps 1.001e-5,
-    BGR.
-    """
+    """ResNet50 as Caffe and Keras have it: the stride in a stage's first 1x1, BN eps 1.001e-5, BGR."""
     require("torchvision", to="use the backbone resnet50_v1")
     import torchvision
 
@@ -244,9 +241,7 @@ BACKBONES: dict[str, Source] = {
 
 
 def backbone(name: str, weights: str | None = "hub", trainable_from: str | None = None) -> Backbone:
-    """A backbone by its name here or in timm. Raises a UserError for an unknown name, layer or absent
-    weights.
-    """
+    """A backbone by its name here or in timm. Raises a UserError for an unknown name, layer or weights."""
     if name in BACKBONES:
         parts = BACKBONES[name].build(weights)
     else:

@@ -97,9 +97,7 @@ def convolved(inputs: int, outputs: int, dropout: float, slope: float = 0.3) -> 
 
 
 class Up(nn.Module):
-    """The upsampling block of IHM, figure 4: twice the size, beside it the backbone's features, two
-    convolutions.
-    """
+    """IHM's upsampling block (figure 4): doubled, the backbone's features beside it, two convolutions."""
 
     def __init__(self, inputs: int, skip: int, outputs: int, dropout: float):
         super().__init__()

@@ -32,9 +32,7 @@ from .layout import Clusters, Drawn, each
 from .pose_ae import Decoder, beneath, checked, front, stack
 from .weights import load_all
 
-Wanted = (
-    int | Sequence[Sequence[int | str]]
-)  # a number of clusters (1, 3, 5, all), or the clusters themselves
+Wanted = int | Sequence[Sequence[int | str]]  # how many clusters (1, 3, 5, all), or the clusters themselves
 # COCO's 17 in three and in five: (5, 6, 6) and (3, 4, 4, 3, 3), the anatomical order of the paper's sizes.
 IN_THREE: Clusters = ((0, 1, 2, 3, 4), (5, 6, 7, 8, 9, 10), (11, 12, 13, 14, 15, 16))  # head, arms, legs
 IN_FIVE: Clusters = ((0, 1, 2), (3, 4, 5, 6), (7, 8, 9, 10), (11, 13, 15), (12, 14, 16))

@@ -64,9 +64,7 @@ class IHM(nn.Module):
         return tuple(maps)
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, ...]:
-        """(B, 3, H, W) -> maps (B, points, H / stride, W / stride), one for each of `strides`, coarse to
-        fine.
-        """
+        """(B, 3, H, W) -> maps (B, points, H / stride, W / stride) of each of `strides`, coarse to fine."""
         return self.answer(self.features(pictures))
 
 

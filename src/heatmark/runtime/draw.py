@@ -1,5 +1,4 @@
-"""Points on pictures: bones, dots, names and scores that can be read at any size, and sheets of many
-pictures."""
+"""Points on pictures: bones, dots, names and scores that can be read at any size; sheets of many."""
 
 from collections.abc import Sequence
 
@@ -21,8 +20,7 @@ FINE = 4  # OpenCV draws at 1/16 px: coordinates are multiplied by 2 ** FINE
 
 
 def overlay(picture: np.ndarray, poses: Poses, smallest: int = SMALLEST, names: bool = True) -> np.ndarray:
-    """A copy with every finite point drawn: a dot in its landmark's colour, its name and score, bones, given
-    boxes.
+    """A copy with every finite point drawn: a dot in its landmark's colour, name and score; bones, boxes.
 
     A landmark that is guessed hidden or absent gets an empty ring instead of a dot.
 
@@ -124,8 +122,7 @@ def _dots(canvas: np.ndarray, poses: Poses, i: int, scale: float, unit: float) -
 
 
 def _names(canvas: np.ndarray, poses: Poses, scale: float, unit: float) -> np.ndarray:
-    """A copy with each landmark's name and score beside its dot, clear of other dots and names where that can
-    be."""
+    """A copy with each landmark's name and score beside its dot, clear of others if that can be."""
     sheet = Image.fromarray(canvas)
     pen, font, rim = ImageDraw.Draw(sheet), ImageFont.load_default(15 * unit), max(round(1.5 * unit), 1)
     points = poses.points * scale
@@ -146,8 +143,7 @@ def _names(canvas: np.ndarray, poses: Poses, scale: float, unit: float) -> np.nd
 
 
 def _free_place(point, middle, wh, gap: float, shape, taken) -> tuple[float, float]:
-    """Left and top of a label (w, h) beside a point: outwards from the object's middle first, else what fits
-    best."""
+    """Left and top of a label (w, h) beside a point: away from the object's middle, else what fits best."""
     (x, y), (w, h) = point, wh
     right, left, level = (x + gap, y - h / 2), (x - gap - w, y - h / 2), x - w / 2
     below, above = (level, y + gap), (level, y - gap - h)

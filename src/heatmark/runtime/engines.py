@@ -42,8 +42,7 @@ class Engine(Protocol):
 
 
 def cores() -> int:
-    """How many cores this process may use: by its affinity and its container's quota, not the machine's
-    own."""
+    """How many cores this process may use, by its affinity and its container's quota."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     try:
         quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()

@@ -95,8 +95,7 @@ class Predictor(Detector):
     def _look(
         self, pictures: list[np.ndarray], windows: list[_Window]
     ) -> tuple[np.ndarray, np.ndarray, float]:
-        """Points (M, K, 2) in picture pixels and scores (M, K) of M windows, and the seconds the network
-        took.
+        """Points (M, K, 2) in picture pixels and scores (M, K) of M windows; seconds the network took.
 
         What is not finite counts as not found: the point NaN, its score 0.
         """
@@ -116,8 +115,7 @@ class Predictor(Detector):
         return points, np.where(np.isfinite(scores), scores, 0.0), seconds
 
     def _closer(self, look: _Window, points: np.ndarray, scores: np.ndarray) -> _Window:
-        """A square window around the points the first look trusts; the first window where there are under
-        two."""
+        """A square window around the points the first look trusts; under two of them: the first window."""
         trusted = points[np.isfinite(points).all(-1) & (scores >= min(HIDDEN_FROM, float(scores.max()) / 2))]
         if len(trusted) < 2:
             return look

@@ -1,5 +1,4 @@
-"""Where pictures come from: a file, a folder, a video, a camera, standard input; each gives them one by
-one."""
+"""Where pictures come from, one by one: a file, a folder, a video, a camera, standard input."""
 
 import os
 import sys
@@ -67,8 +66,7 @@ def pictures_in(folder: Path) -> list[Path]:
 
 
 def read(path: Path) -> np.ndarray:
-    """A picture file as (H, W, 3) uint8 RGB. Raises UserError if there is none, DataError if it is no
-    picture."""
+    """A picture file as (H, W, 3) uint8 RGB. Raises UserError if it is not there, DataError if damaged."""
     try:
         return decode(path.read_bytes(), str(path))
     except FileNotFoundError as error:

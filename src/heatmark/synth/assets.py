@@ -18,11 +18,8 @@ CREASE_DEG = 30.0  # faces that meet at a sharper angle keep an edge
 class Material:
     """A physically based surface. A number is the same everywhere; a texture needs the part's uv."""
 
-    base_color: tuple[float, float, float] | np.ndarray = (
-        0.5,
-        0.5,
-        0.5,
-    )  # sRGB in [0, 1], or (H, W, 3) uint8 sRGB
+    # sRGB in [0, 1], or (H, W, 3) uint8 sRGB
+    base_color: tuple[float, float, float] | np.ndarray = (0.5, 0.5, 0.5)
     roughness: float | np.ndarray = 0.5  # in [0, 1], or (H, W) uint8 with 255 = 1
     metallic: float | np.ndarray = 0.0  # in [0, 1], or (H, W) uint8 with 255 = 1
     specular: float = 0.5  # highlight of what is not metal; below 0.5 it is drawn as a duller one
@@ -73,9 +70,7 @@ class Part:
     faces: np.ndarray  # (F, 3) int32, counter-clockwise seen from outside
     uv: np.ndarray | None = None  # (V, 2) float32
     material: Material = Material()
-    normals: np.ndarray | None = (
-        None  # (V, 3) float32; None: smooth wherever faces meet at less than CREASE_DEG
-    )
+    normals: np.ndarray | None = None  # (V, 3) float32; None: smooth where faces meet at less than CREASE_DEG
 
     def __post_init__(self):
         shapes = {
@@ -121,9 +116,7 @@ class Asset:
     skeleton: Skeleton | None
     landmarks: np.ndarray  # (K, 3) float64, metres; (0, 3) without a skeleton
     parts: tuple[Part, ...]
-    depths: np.ndarray | None = (
-        None  # (K,) metres of itself that may hide a landmark inside it; None: measured
-    )
+    depths: np.ndarray | None = None  # (K,) metres of itself that may hide a landmark inside; None: measured
 
     def __post_init__(self):
         k = len(self.skeleton) if self.skeleton else 0

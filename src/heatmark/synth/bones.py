@@ -27,9 +27,7 @@ ABOVE = {"lumbar": "pelvis", "thorax": "lumbar", "neck": "thorax", "head": "neck
 INDEX = {bone: i for i, bone in enumerate(BONES)}
 
 SHOULDER_MEAN = 0.8  # how much of the skinning round the shoulders is linear
-Turns = Mapping[
-    str, np.ndarray
-]  # bone -> (3, 3) in its parent's axes; a bone that is not there is not turned
+Turns = Mapping[str, np.ndarray]  # bone -> (3, 3) in its parent's axes; one that is not there is not turned
 
 
 @dataclass(frozen=True)

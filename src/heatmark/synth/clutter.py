@@ -141,9 +141,8 @@ def _ruler(rng: Rng) -> tuple[Part, ...]:
     layers = surfaces.plastic(rng, np.asarray(color), (256, 512))
     y, x = np.mgrid[0:256, 0:512]
     tick = np.where(x % 40 < 3, 0.6, np.where(x % 20 < 2, 0.4, np.where(x % 8 < 2, 0.25, 0.0)))
-    across = np.clip(
-        (y / 256 - 0.5) / (wide / long) + 0.5, 0, 1
-    )  # box_mapped is as tall as the ruler is long
+    # box_mapped is as tall as the ruler is long
+    across = np.clip((y / 256 - 0.5) / (wide / long) + 0.5, 0, 1)
     layers.cover((across < tick).astype(np.float32), (0.05, 0.05, 0.05))
     return (part(box((long, wide, rng.uniform(1, 4)), 0.4), layers.material()),)
 

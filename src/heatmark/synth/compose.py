@@ -22,11 +22,7 @@ from .render import Layers
 from .scene import Effects
 
 FADED = 40  # of 255: an object whose values a blend changes by more on average has faded into its background
-BLEND_WEIGHTS = {
-    "alpha": 0.5,
-    "poisson": 0.25,
-    "laplacian": 0.25,
-}  # the paper says random
+BLEND_WEIGHTS = {"alpha": 0.5, "poisson": 0.25, "laplacian": 0.25}  # the paper says random
 METERED = 0.06, 0.45  # mean light between which a camera leaves the exposure as it is; 0.18 is mid grey
 COVERED = 0.6  # most of the object's visible area that a pasted thing may cover
 TINY = 30  # pixels of an object below which its background is not replaced

@@ -35,9 +35,7 @@ class Loft:
 
     bone: str
     axis: str  # "up", "down", "ahead" or "aside": the way its stations run, in the bone's own axes
-    rows: tuple[
-        tuple[float, ...], ...
-    ]  # station, half size a, half size b, middle along a (0), along b (0); mm
+    rows: tuple[tuple[float, ...], ...]  # station, half sizes a and b, middle along a (0) and b (0); mm
     caps: tuple[float, float] = (20, 20)  # how far the round ends reach beyond the first and the last row, mm
     at: tuple[float, float, float] = (0, 0, 0)  # where station 0 lies, mm from the joint, y to the own side
     tilt: tuple[float, float] = (0, 0)  # degrees the axis is turned towards a, towards b

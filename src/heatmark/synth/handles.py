@@ -62,9 +62,8 @@ def wooden(rng: Rng, head: Head, end: float) -> tuple[Part, ...]:
     kind = str(rng.choice(list(surfaces.WOODS), p=[0.28, 0.24, 0.14, 0.16, 0.10, 0.08]))
     layers = surfaces.wood(rng, kind)
     h, w = layers.size
-    along = (
-        1 - np.broadcast_to(np.linspace(1, 0, h)[:, None], (h, w))[::-1]
-    )  # rows go from v = 1, the end, down to 0
+    # rows go from v = 1, the end, down to 0
+    along = 1 - np.broadcast_to(np.linspace(1, 0, h)[:, None], (h, w))[::-1]
     if rng.random() < 0.25:  # a dipped end
         layers = surfaces.painted(
             rng,

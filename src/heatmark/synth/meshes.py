@@ -138,12 +138,8 @@ def _material(path: Path, visual: Any) -> tuple[Material, np.ndarray | None]:
             rough = np.round(planes[..., 1] * rough).astype(np.uint8)
             metal = np.round(planes[..., 2] * metal).astype(np.uint8)
     else:
-        picture, tint, rough, metal = (
-            getattr(source, "image", None),
-            getattr(source, "diffuse", None),
-            0.5,
-            0.0,
-        )
+        picture, tint = getattr(source, "image", None), getattr(source, "diffuse", None)
+        rough, metal = 0.5, 0.0
     color = np.ones(3) if tint is None else np.asarray(tint, np.float64).reshape(-1)[:3] / 255
     if picture is None or uv is None:
         return Material((float(color[0]), float(color[1]), float(color[2])), rough, metal), uv
@@ -169,9 +165,8 @@ def _textures_exist(path: Path) -> None:
         if not library.is_file():
             raise DataError(f"{path}: 'mtllib' names {line!r}, which is not there")
         for words in [*_lines(library, "map_Kd"), *_lines(library, "map_kd")]:
-            name = (
-                words if (path.parent / words).is_file() else words.split()[-1]
-            )  # options stand before the name
+            # options stand before the name
+            name = words if (path.parent / words).is_file() else words.split()[-1]
             picture = path.parent / name
             if not picture.is_file():
                 raise DataError(f"{library}: 'map_Kd' names the texture {name!r}, which is not there")

@@ -36,15 +36,13 @@ class Layers:
 
     picture: np.ndarray  # (H, W, 3) float32 linear RGB; 1.0 is white at normal exposure, brighter exists
     alpha: np.ndarray  # (H, W) float32 in [0, 1]: covered by anything solid, so not by the background
-    ids: (
-        np.ndarray
-    )  # (H, W) int16: index in scene.objects of what the pixel's centre sees; NOBODY -1, GROUND -2
+    # (H, W) int16: index in scene.objects of what the pixel's centre sees; NOBODY -1, GROUND -2
+    ids: np.ndarray
     mask: np.ndarray  # (H, W) uint8: instance of what the pixel's centre sees, 0 for none
     depth: np.ndarray  # (H, W) float32 metres along the camera's axis; inf where there is nothing
     skeleton: Skeleton
-    points: (
-        np.ndarray
-    )  # (N, K, 2) of the instances seen; float64, also where outside the picture; NaN behind the camera
+    # (N, K, 2) of the instances seen; float64, also where outside the picture; NaN behind the camera
+    points: np.ndarray
     visibility: np.ndarray  # (N, K) uint8: 0 outside the picture, 1 hidden, 2 seen
 
 
@@ -193,9 +191,8 @@ class Renderer:
         matrices = np.array([scene.objects[i].matrix for i in owners])  # (N, 4, 4)
         scales = np.cbrt(np.linalg.det(matrices[:, :3, :3]))
         sizes = np.array([asset.size_m for asset in assets]) * scales  # (N,) metres
-        marks = np.stack(
-            [a.landmarks @ m[:3, :3].T + m[:3, 3] for a, m in zip(assets, matrices)]
-        )  # (N, K, 3)
+        placed = [a.landmarks @ m[:3, :3].T + m[:3, 3] for a, m in zip(assets, matrices)]
+        marks = np.stack(placed)  # (N, K, 3)
         places = project(scene.camera, self.size, marks)
         eye, (h, w), shape = np.array(scene.camera.matrix)[:3, 3], self.size, marks.shape[:2]
         met = self.tracer.hits(eye, (marks - eye).reshape(-1, 3))  # 1.0 is the landmark itself

@@ -349,9 +349,6 @@ def part(solid: Solid, material: Material, angle: float = 35.0) -> Part:
     """The solid in metres, with a material, its edges sharper than `angle` degrees creased."""
     made = creased(Part(solid.vertices / 1000, solid.faces, solid.uv, material), angle)
     normals = np.array(made.normals)
-    normals[np.linalg.norm(normals, axis=1) < 0.5] = (
-        0,
-        0,
-        1,
-    )  # a face without area has no direction of its own
+    # a face without area has no direction of its own
+    normals[np.linalg.norm(normals, axis=1) < 0.5] = (0, 0, 1)
     return replace(made, normals=normals)

@@ -18,11 +18,8 @@ from .world import LINEAR, Item
 
 GROUND = -2  # owner of the ground and of walls
 NOBODY = -1
-FINE, COARSE, PLANE = (
-    512,
-    128,
-    512,
-)  # texels along a labelled object's texture, clutter's, a ground's; at 224 pixels
+# texels along a labelled object's texture, clutter's, a ground's; at 224 pixels
+FINE, COARSE, PLANE = 512, 128, 512
 GROUND_TILES = (-12, 13, -12, 13)  # first and last but one, along x and y
 WALL_TILES = (-2, 3, 0, 2)  # few: rays are slow among large slanting triangles
 

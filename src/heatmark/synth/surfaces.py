@@ -302,9 +302,8 @@ def wood(
     bend = (noise(rng, size, (2, 1), 2) - 0.5) * rng.uniform(0.1, 0.5)
     u = np.linspace(0, 1, w, endpoint=False, dtype=np.float32)[None] * np.ones((h, 1), np.float32)
     rings = rng.integers(3, 9)
-    phase = (
-        rings * 2 * np.pi * (u + 0.04 * np.sin(2 * np.pi * u)) + bend * 20
-    )  # cathedrals where the bend is strong
+    # cathedrals where the bend is strong
+    phase = rings * 2 * np.pi * (u + 0.04 * np.sin(2 * np.pi * u)) + bend * 20
     late = np.clip(np.sin(phase) * 0.5 + 0.5, 0, 1) ** 2.5
     pores = noise(rng, size, (6, 90), 2)
     streaks = noise(rng, size, (2, 30), 3)

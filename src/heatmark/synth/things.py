@@ -87,7 +87,6 @@ def _family(name: str) -> Callable[[np.random.Generator], Asset]:
 
 
 _kept = lru_cache(maxsize=160)(_built)
-_lying = lru_cache(maxsize=420)(
-    _built
-)  # 200 pieces of clutter, 60 hands, 72 other tools, 64 kin: some 200 MB
+# 200 pieces of clutter, 60 hands, 72 other tools, 64 kin: some 200 MB
+_lying = lru_cache(maxsize=420)(_built)
 _passing = lru_cache(maxsize=24)(_built)

@@ -85,9 +85,8 @@ class Tracer:
             },
         })  # fmt: skip
         self.params = mi.traverse(self.scene)
-        self.columns = np.array(self.params["light.data"])[0, :, 0].astype(
-            int
-        )  # some stand twice, to wrap round
+        # some columns stand twice, to wrap round
+        self.columns = np.array(self.params["light.data"])[0, :, 0].astype(int)
         keys = {name: f".{NESTED.get(name, name)}.data" for name in PLANES}
         self.planes = {n: next(k for k in self.params.keys() if k.endswith(end)) for n, end in keys.items()}
 

@@ -200,9 +200,8 @@ def validate(
     """
     net.eval()
     rank, ranks = f.accelerator.process_index, f.accelerator.num_processes
-    sums = torch.zeros(
-        2 + len(ALPHAS) + 1, dtype=torch.float64
-    )  # loss, samples, hits at each alpha, landmarks
+    # loss, samples, hits at each alpha, landmarks
+    sums = torch.zeros(2 + len(ALPHAS) + 1, dtype=torch.float64)
     picture, scored = None, [(np.empty(0), np.empty(0))]
     for batch in validation_batches(samples, rank, ranks):
         loss, maps, batch = forward(f, batch)

@@ -45,8 +45,7 @@ class Entry:
 def entries(dataset: data.Dataset, skeleton: Skeleton) -> list[Entry]:
     """Every object with at least one landmark, its landmarks in the skeleton's order.
 
-    The box is the labelled one, else the one around the landmarks, else (a single landmark) the whole
-    picture.
+    The box is the labelled one, else the one around the landmarks, else (one landmark) the whole picture.
     """
     order = [dataset.skeleton.index(name) for name in skeleton.landmarks]
     found = []
@@ -259,9 +258,8 @@ class Order(Sampler):
         each = self.recipe.batch * self.ranks
         for i in range(self.start, len(self)):
             together = order[i * each : (i + 1) * each]
-            together = together[
-                : max(len(together) // self.ranks, 1) * self.ranks
-            ]  # as many for each process
+            shared = max(len(together) // self.ranks, 1) * self.ranks  # as many for each process
+            together = together[:shared]
             yield [(self.epoch, int(index)) for index in together[self.rank :: self.ranks]]
 
 

@@ -110,31 +110,25 @@ class Recipe(BaseModel, extra="forbid", frozen=True, allow_inf_nan=False):
     level_weights: tuple[float, ...] | None = None  # of the levels in the loss, coarse to fine; None: 1 each
     foreground: float = Field(0.0, ge=0)  # an error where the target is y weighs 1 + foreground * y
 
-    embedding: Annotated[Embedding, _fields_of(Embedding, "embedding"), PlainSerializer(_plain)] = (
-        Embedding()  # tags: how they are learnt
-    )
-    zoom: Annotated[Zoom | None, _fields_of(Zoom, "zoom"), PlainSerializer(_plain)] = (
-        None  # tags: what of a picture is shown; None: all of it, and the augmentation moves it
-    )
-    dense: Annotated[Dense, _fields_of(Dense, "dense"), PlainSerializer(_plain)] = (
-        Dense()  # boxes: how they and their map are learnt
-    )
-    whole: float = Field(
-        0.0, ge=0, le=1
-    )  # share of samples that show the whole picture, not the object's box; of several objects the middle one
+    # tags: how they are learnt
+    embedding: Annotated[Embedding, _fields_of(Embedding, "embedding"), PlainSerializer(_plain)] = Embedding()
+    # tags: what of a picture is shown; None: all of it, and the augmentation moves it
+    zoom: Annotated[Zoom | None, _fields_of(Zoom, "zoom"), PlainSerializer(_plain)] = None
+    # boxes: how they and their map are learnt
+    dense: Annotated[Dense, _fields_of(Dense, "dense"), PlainSerializer(_plain)] = Dense()
+    # share of samples that show the whole picture, not the object's box; of several objects the middle one
+    whole: float = Field(0.0, ge=0, le=1)
     whole_scale: tuple[float, float] = (1.0, 1.0)  # how large a whole picture is shown, of what would fit
     enlarge: float = Field(1.25, gt=0)  # a box grows by this before it is cut out
     context: float = Field(1.0, ge=0, le=1)  # share of boxes seen with what lies around them;
     # below 1 it is painted over when the network is used: a neighbour's landmarks are not in the box
-    windows: Annotated[Windows | None, _fields_of(Windows, "windows"), PlainSerializer(_plain)] = (
-        None  # how the box that is cut out varies, as HRNet's authors draw it
-    )
+    # how the box that is cut out varies, as HRNet's authors draw it
+    windows: Annotated[Windows | None, _fields_of(Windows, "windows"), PlainSerializer(_plain)] = None
     augmentation: Annotated[
         Augmentation, _fields_of(Augmentation, "augmentation", none=True), PlainSerializer(_plain)
     ] = Augmentation()
-    occlusion: Annotated[Occlusion | None, _fields_of(Occlusion, "occlusion"), PlainSerializer(_plain)] = (
-        None  # what is hidden on purpose
-    )
+    # what is hidden on purpose
+    occlusion: Annotated[Occlusion | None, _fields_of(Occlusion, "occlusion"), PlainSerializer(_plain)] = None
 
     start: str | None = None  # a finished model of the same network, whose weights training begins with
     optimiser: Literal["adam", "adamw", "rmsprop"] = "adam"

@@ -1,5 +1,4 @@
-"""Saving and resuming without pickle: everything is tensors and JSON in safetensors files, each written
-whole.
+"""Saving and resuming without pickle: tensors and JSON in safetensors files, each written whole.
 
 `last/state.safetensors` holds all that the next step depends on (network, optimiser, position, random state);
 the one before it stays beside it, so that a run survives a kill at any moment and a file that was damaged

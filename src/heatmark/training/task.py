@@ -1,5 +1,4 @@
-"""How one kind of answer is learnt and read back: a Task is a few functions, and the training step knows no
-other.
+"""How one kind of answer is learnt and read back: a Task is a few functions, all that the step knows.
 
 SINGLE: one object a picture, each of its landmarks (or interchangeable group) on its own map.
 `coordinates`: the same, but a map's mean is the point (DSNT), and the points themselves are learnt.
@@ -94,9 +93,8 @@ class Task:
     targets: Callable[[Batch, Sequence[int], Skeleton, Recipe], Any]  # batch, strides -> what to learn
     loss: Callable[[Sequence[Tensor], Any, Recipe], Tensor]  # maps, targets -> scalar
     decode: Callable[[Sequence[Tensor], Sequence[int], Skeleton], tuple[Tensor, Tensor]]  # -> points, scores
-    metric: Callable[
-        [Tensor, Batch, Skeleton], np.ndarray
-    ]  # points -> (B, K) distance / side; NaN: not counted
+    # points -> (B, K) distance / side; NaN: not counted
+    metric: Callable[[Tensor, Batch, Skeleton], np.ndarray]
     shown: Callable[[Tensor], Tensor] = same  # the finest maps -> maps in [0, 1] to look at
     check: Callable[..., Any] | None = None  # in place of fit.validate, where answers are not one an object
 
@@ -127,9 +125,7 @@ def read_finest(maps: Sequence[Tensor], strides: Sequence[int], skeleton: Skelet
 
 
 def fractions(points: Tensor, batch: Batch, skeleton: Skeleton) -> np.ndarray:
-    """How far each point was off, as a fraction of the box's longer side: (B, K), NaN where nothing is
-    labelled.
-    """
+    """How far each point was off, over the box's longer side: (B, K), NaN where nothing is labelled."""
     true = batch.points.double().cpu().numpy()
     seen = np.where(np.isfinite(true).all(-1), SEEN, ABSENT).astype(np.uint8)
     sides = batch.sides.double().cpu().numpy()

@@ -19,8 +19,7 @@ def folder() -> Path:
 
 
 def detector(name: str) -> Path:
-    """The file of a shipped detector. Raises UserError for an unknown name, or one this installation
-    lacks."""
+    """The file of a shipped detector. Raises UserError for a name that is unknown or not installed."""
     if name not in DETECTORS:
         raise unknown("shipped detector", name, DETECTORS)
     path = folder() / DETECTORS[name]
