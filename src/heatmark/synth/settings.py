@@ -1,12 +1,13 @@
 """The ranges that scenes are drawn from: one strict value, one YAML file, defaults that work."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from ..errors import DataError, UserError, first_fault
 
@@ -17,6 +18,16 @@ def _rising(value: tuple[float, float]) -> tuple[float, float]:
     return value
 
 
+def _inside(low: float, high: float, value: tuple[float, float]) -> tuple[float, float]:
+    if not low <= value[0] <= value[1] <= high:
+        raise ValueError(f"a range within {low:g} and {high:g} is wanted, got {list(value)}")
+    return value
+
+
+def _within(low: float, high: float = np.inf) -> Any:
+    return AfterValidator(partial(_inside, low, high))
+
+
 def _weights(value: dict[str, float]) -> dict[str, float]:
     if not value or min(value.values()) < 0 or sum(value.values()) <= 0:
         raise ValueError(f"weights must be >= 0 and not all 0, got {value}")
@@ -24,6 +35,10 @@ def _weights(value: dict[str, float]) -> dict[str, float]:
 
 
 Range = Annotated[tuple[float, float], AfterValidator(_rising)]
+Amount = Annotated[Range, _within(0)]
+Size = Annotated[Range, _within(1e-3)]
+Count = Annotated[tuple[int, int], AfterValidator(_rising), _within(0)]
+Chance = Annotated[float, Field(ge=0, le=1)]  # how often
 Weights = Annotated[dict[str, float], AfterValidator(_weights)]
 
 
@@ -37,15 +52,15 @@ class ObjectSettings(Strict):
     """How the object lies and how much of the picture it fills."""
 
     poses: Weights = {"lying": 0.5, "rolled": 0.15, "leaning": 0.1, "standing": 0.05, "air": 0.2}
-    extent: Range = (0.4, 0.95)  # its longer side in the picture, of the picture's shorter side
-    small: float = 0.1  # how often it is as small as `small_extent` instead
-    small_extent: Range = (0.2, 0.4)
-    truncated: float = 0.1  # how often it crosses the picture's edge
-    closeup: float = 0.0  # how often only its upper part is in the picture
-    closeup_extent: Range = (1.2, 3.2)  # how long it is then
+    extent: Size = (0.4, 0.95)  # its longer side in the picture, of the picture's shorter side
+    small: Chance = 0.1  # how often it is as small as `small_extent` instead
+    small_extent: Size = (0.2, 0.4)
+    truncated: Chance = 0.1  # how often it crosses the picture's edge
+    closeup: Chance = 0.0  # how often only its upper part is in the picture
+    closeup_extent: Size = (1.2, 3.2)  # how long it is then
     lean_deg: Range = (10.0, 60.0)
-    air_m: Range = (0.02, 0.4)  # height above the ground, when there is one
-    draws: int = 0  # how many different objects a family gives; 0: a new one in every picture
+    air_m: Amount = (0.02, 0.4)  # height above the ground, when there is one
+    draws: int = Field(0, ge=0)  # how many different objects a family gives; 0: a new one in every picture
     least_area: float = (
         0.0003  # of the picture, to be seen of an object for it to be labelled: 15 px of 224 x 224
     )
@@ -54,22 +69,22 @@ class ObjectSettings(Strict):
 class CameraSettings(Strict):
     """Where the camera stands and how it sees."""
 
-    fov_deg: Range = (18.0, 65.0)
-    elevation_deg: Range = (12.0, 90.0)  # 90 looks straight down
-    top_down: float = 0.25  # how often it looks down at 75 to 90 degrees instead
-    in_front: float = 0.0  # how often the camera stands before what is upright, within some 50 degrees
+    fov_deg: Annotated[Range, _within(1, 170)] = (18.0, 65.0)
+    elevation_deg: Annotated[Range, _within(-90, 90)] = (12.0, 90.0)  # 90 looks straight down
+    top_down: Chance = 0.25  # how often it looks down at 75 to 90 degrees instead
+    in_front: Chance = 0.0  # how often the camera stands before what is upright, within some 50 degrees
     roll_deg: Range = (-180.0, 180.0)  # of the camera about its axis; only when looking down
     tilt_deg: Range = (-12.0, 12.0)  # the same when not
-    depth_of_field: float = 0.35  # how often the lens is open
-    defocus_px: Range = (0.3, 4.0)  # radius of the blur at twice the distance, at 224 pixels
+    depth_of_field: Chance = 0.35  # how often the lens is open
+    defocus_px: Amount = (0.3, 4.0)  # radius of the blur at twice the distance, at 224 pixels
 
 
 class LightSettings(Strict):
     kinds: Weights = {"sky": 1.0, "studio": 1.0, "workshop": 1.0, "file": 2.0}  # "file" only with a folder
     folder: str | None = None  # of EXR or HDR environment maps
-    strength: Range = (0.6, 1.3)
-    lamps: tuple[int, int] = (0, 2)
-    lamp_share: Range = (0.1, 1.2)
+    strength: Size = (0.6, 1.3)
+    lamps: Count = (0, 2)
+    lamp_share: Amount = (0.1, 1.2)
 
 
 class GroundSettings(Strict):
@@ -78,8 +93,8 @@ class GroundSettings(Strict):
         "plain": 2.0, "paper": 1.0, "photo": 2.0,
     }  # fmt: skip
     folder: str | None = None  # of photographs, for "photo"
-    tile_views: Range = (1.0, 2.5)  # how much a texture covers, in widths of what the picture shows
-    none_in_air: float = 0.6  # how often an object in the air has no ground below it
+    tile_views: Size = (1.0, 2.5)  # how much a texture covers, in widths of what the picture shows
+    none_in_air: Chance = 0.6  # how often an object in the air has no ground below it
 
 
 class BackgroundSettings(Strict):
@@ -89,24 +104,24 @@ class BackgroundSettings(Strict):
 
 class ClutterSettings(Strict):
     what: Literal["workshop", "furniture"] = "workshop"  # small things, or things of human size
-    count: tuple[int, int] = (0, 8)
-    tools: float = 0.3  # how often a piece is a tool of another family
+    count: Count = (0, 8)
+    tools: Chance = 0.3  # how often a piece is a tool of another family
     meshes: tuple[str, ...] = ()  # meshes of your own to lie about, without landmarks
-    draws: int = 200  # how many different pieces there are, at most 1000
-    hand: float = 0.2  # how often a hand holds the object, where the ground leaves room for one
-    kin: float = 0.25  # how often others of the object's own kind are there, labelled too
-    kin_count: tuple[int, int] = (1, 5)
-    neat: float = 0.25  # how often the pieces lie in line with the object, as on a tool board
-    sets: float = 0.6  # how often they lie side by side with it, as in a set of sizes; else anywhere
+    draws: int = Field(200, ge=1, le=1000)  # how many different pieces there are, at most 1000
+    hand: Chance = 0.2  # how often a hand holds the object, where the ground leaves room for one
+    kin: Chance = 0.25  # how often others of the object's own kind are there, labelled too
+    kin_count: Count = (1, 5)
+    neat: Chance = 0.25  # how often the pieces lie in line with the object, as on a tool board
+    sets: Chance = 0.6  # how often they lie side by side with it, as in a set of sizes; else anywhere
 
 
 class ShelfSettings(Strict):
     """How racks are filled; for the family `shelf` alone."""
 
-    products: tuple[int, int] = (60, 240)  # in the picture, about
-    facings: tuple[int, int] = (2, 8)  # of one product, side by side
-    gaps: float = 0.05  # how often a facing is sold out
-    stacked: float = 0.6  # how often low products are piled up
+    products: Annotated[Count, _within(1)] = (60, 240)  # in the picture, about
+    facings: Annotated[Count, _within(1)] = (2, 8)  # of one product, side by side
+    gaps: Chance = 0.05  # how often a facing is sold out
+    stacked: Chance = 0.6  # how often low products are piled up
     yaw_deg: float = 14.0  # standard deviation of how far from the side the camera stands
 
 
@@ -114,16 +129,16 @@ class EffectSettings(Strict):
     exposure_ev: Range = (-1.0, 0.8)
     temperature: Range = (-0.25, 0.25)  # of white balance: log2 of red over blue, halved
     tint: Range = (-0.06, 0.06)
-    blur_px: Range = (0.0, 0.9)
-    motion: float = 0.1  # how often the camera shakes
-    motion_px: Range = (1.0, 5.0)
-    noise: Range = (0.0, 0.04)
-    contrast: Range = (0.85, 1.2)
-    saturation: Range = (0.5, 1.25)
-    grey: float = 0.1  # how often the picture is without colour
-    vignette: Range = (0.0, 0.3)
-    stretched: float = 0.25  # how often the picture is made wider or higher, as many on the web are
-    stretch: Range = (1.0, 1.3)  # by how much then
+    blur_px: Amount = (0.0, 0.9)
+    motion: Chance = 0.1  # how often the camera shakes
+    motion_px: Amount = (1.0, 5.0)
+    noise: Amount = (0.0, 0.04)
+    contrast: Size = (0.85, 1.2)
+    saturation: Amount = (0.5, 1.25)
+    grey: Chance = 0.1  # how often the picture is without colour
+    vignette: Amount = (0.0, 0.3)
+    stretched: Chance = 0.25  # how often the picture is made wider or higher, as many on the web are
+    stretch: Size = (1.0, 1.3)  # by how much then
 
 
 # what people are seen in, laid under what a scene says of itself: where it shows families of people
