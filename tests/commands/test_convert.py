@@ -67,6 +67,15 @@ def test_a_source_that_fails_leaves_nothing_behind(source, tmp_path):
     assert sorted(f.name for f in tmp_path.iterdir()) == ["hammer"]
 
 
+def test_a_broken_picture_is_named_and_nothing_is_written(source, tmp_path):
+    coco = tmp_path / "coco"  # which, unlike labelme, is read without its pictures
+    convert(source, coco)
+    (coco / "images" / "a.png").write_bytes((coco / "images" / "a.png").read_bytes()[:40])
+    with pytest.raises(DataError, match="images.a.png: not a picture"):
+        convert(coco, tmp_path / "out")
+    assert sorted(f.name for f in tmp_path.iterdir()) == ["coco", "hammer"]
+
+
 def test_what_a_killed_conversion_left_is_not_there_after_the_next(source, tmp_path):
     left = tmp_path / ".out.part" / "labels"
     left.mkdir(parents=True)

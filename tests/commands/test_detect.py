@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from toys import SPOTS, spots
 
+from heatmark.commands import progress
 from heatmark.commands.detect import Detection, Overlays, detect
 from heatmark.errors import DataError, UserError
 from heatmark.imaging import encode_png
@@ -131,7 +132,10 @@ def test_a_bad_picture_is_named_at_once_and_in_the_end_and_the_rest_is_found(fol
 def test_of_many_bad_pictures_each_has_a_line_and_the_end_is_short(folder, spots_onnx, capsys):
     for n in range(30):
         (folder / "images" / f"{n:03d}.jpg").write_bytes(b"")
-    with pytest.raises(DataError, match=r"^30 of 32 .*000.jpg: the file is empty, and 29 more$"):
+    with (
+        progress.quiet(),  # as with --json: no progress, but what is wrong
+        pytest.raises(DataError, match=r"^30 of 32 .*000.jpg: the file is empty, and 29 more$"),
+    ):
         list(detect(folder / "images", spots_onnx))
     assert len(capsys.readouterr().err.splitlines()) == 30
 

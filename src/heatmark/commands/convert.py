@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from ..data import Dataset, Record, coco, formats, yolo
-from ..data.records import held
+from ..data.records import held, read_bytes
 from ..errors import DataError, UserError, unknown
+from ..imaging import decode
 from . import progress
 
 WRITERS = {"coco": coco.write, "yolo": yolo.write}
@@ -84,9 +85,12 @@ def _copied(dataset: Dataset, folder: Path) -> list[Record]:
     taken: set[str] = set()
     records = []
     for record in progress.track(dataset.records, label="copying"):
+        decode(
+            data := read_bytes(record.path), str(record.path)
+        )  # a broken one is named here, not in training
         name = _free(record.path, taken)
         taken.add(Path(name).stem.lower())
-        shutil.copyfile(record.path, folder / name)
+        (folder / name).write_bytes(data)
         records.append(replace(record, path=folder / name))
     return records
 

@@ -118,7 +118,7 @@ def detect(
 
     def report(error: DataError) -> None:
         faults.append(error)
-        note(str(error))
+        note(str(error), fault=True)
 
     incoming = shots(source, report)
     folder = None if out is None else _folder(Path(out), source)
@@ -306,6 +306,8 @@ class Overlays:
         h, w = drawn.shape[0] // 2 * 2, drawn.shape[1] // 2 * 2  # players want even sizes
         if self.video is None:
             self.film = self.folder / f"{Path(shot.name).stem.replace(' ', '_')}.mp4"
+            # Of a frame that it cannot write OpenCV says a line each; close() says one for all.
+            self.said = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
             part = str(self._part)
             self.video = cv2.VideoWriter(part, cv2.VideoWriter.fourcc(*"mp4v"), shot.fps, (w, h))
             if not self.video.isOpened():
@@ -325,8 +327,9 @@ class Overlays:
         if self.video is None:
             return
         self.video.release()
+        cv2.utils.logging.setLogLevel(self.said)
         written = cv2.VideoCapture(str(self._part))
-        there = int(written.get(cv2.CAP_PROP_FRAME_COUNT))
+        there = max(int(written.get(cv2.CAP_PROP_FRAME_COUNT)), 0)  # -1 where nothing can be opened
         written.release()
         if there >= self.frames:
             self._part.replace(self.film)

@@ -33,9 +33,11 @@ def quiet() -> Iterator[None]:
         _quiet -= 1
 
 
-def note(text: str) -> None:
-    """One line beside the progress (a choice made, a thing skipped), on stderr, above the bar."""
-    if _quiet:
+def note(text: str, fault: bool = False) -> None:
+    """One line beside the progress (a choice made, a thing skipped), on stderr, above the bar; a fault's also
+    under `quiet()`.
+    """
+    if _quiet and not fault:
         return
     if _bar is not None:
         _bar.console.print(text, markup=False, highlight=False)
