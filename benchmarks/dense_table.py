@@ -35,7 +35,7 @@ from benchmarks.rows import commit, machine
 from heatmark import data, heatmaps
 from heatmark.card import Card
 from heatmark.imaging.augment import framed
-from heatmark.metrics.boxes import overlaps
+from heatmark.metrics.boxes import iou
 from heatmark.metrics.dense import counting_error, dense_scores, found_at, with_area
 from heatmark.models import create
 from heatmark.training import state
@@ -135,9 +135,9 @@ def found_where(answers: dict[str, list[Boxes]], truth: Sequence[Boxes]) -> dict
     middle = float(np.median(crowded))
     shared = []
     for t in truth:
-        iou = overlaps(t.boxes, t.boxes) if len(t) else np.zeros((0, 0))
-        np.fill_diagonal(iou, 0)
-        shared.append(iou.max(1) if len(t) else np.empty(0))
+        mutual = iou(t.boxes, t.boxes) if len(t) else np.zeros((0, 0))
+        np.fill_diagonal(mutual, 0)
+        shared.append(mutual.max(1) if len(t) else np.empty(0))
     close = np.concatenate(shared)
     many = np.concatenate([np.full(len(t), len(t) > middle) for t in truth])
     tables = {}

@@ -10,7 +10,6 @@ from heatmark.grouping import (
     COCO_ORDER,
     HIGHERHRNET,
     POSE_AE,
-    PRESETS,
     Candidates,
     Rules,
     adjust,
@@ -23,6 +22,7 @@ from heatmark.grouping import (
 )
 
 SIZE = (48, 64)
+PRESETS = {"heatmark": Rules(), "higherhrnet": HIGHERHRNET, "pose_ae": POSE_AE}
 
 
 def found(*landmarks: list[tuple[float, float]]) -> Candidates:

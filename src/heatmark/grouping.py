@@ -59,7 +59,6 @@ POSE_AE = Rules(
     ties="minus",
     found="one",
 )
-PRESETS = {"heatmark": Rules(), "higherhrnet": HIGHERHRNET, "pose_ae": POSE_AE}
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from heatmark.heatmaps.anchors import (
     best,
     decoded,
     encoded,
+    iou,
     matched,
-    overlaps,
 )
 
 LIKE = torch.zeros(1, dtype=torch.float64)
@@ -60,7 +60,7 @@ def test_an_absurd_shift_stays_finite():
 def test_an_anchor_is_matched_from_half_its_overlap_on_and_background_below_four_tenths():
     box = torch.tensor([[0.0, 0, 10, 10]])
     anchors = torch.tensor([[0.0, 0, 10, 5], [0.0, 0, 10, 4.5], [0.0, 0, 10, 3.9], [20, 20, 30, 30]])
-    assert overlaps(anchors, box).squeeze(1).tolist() == pytest.approx([0.5, 0.45, 0.39, 0])
+    assert iou(anchors, box).squeeze(1).tolist() == pytest.approx([0.5, 0.45, 0.39, 0])
     assert matched(anchors, box).tolist() == [0, IGNORED, BACKGROUND, BACKGROUND]
 
 

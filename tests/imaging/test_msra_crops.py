@@ -26,11 +26,6 @@ def test_labelled_boxes_are_clipped_to_the_picture():
     assert np.isnan(boxes[2:]).all()
 
 
-def test_mpii_people_are_moved_down_and_counted_from_0():
-    centre, scale = msra.mpii_centre_and_scale(np.array([101.0, 51.0]), 2.0)
-    assert centre.tolist() == [100, 80] and scale.tolist() == [2.5, 2.5]
-
-
 @pytest.mark.parametrize("degrees", [0, 30, -75])
 def test_the_crop_takes_the_centre_to_the_middle_and_the_width_to_the_width(degrees):
     centre, scale = np.array([300, 200], np.float32), np.array([1.5, 2.0], np.float32)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from heatmark.metrics.boxes import kept, overlaps, separated, softened
+from heatmark.metrics.boxes import iou, nms, separated, soft_nms
 from heatmark.metrics.dense import counting_error, dense_scores, found_at
 from heatmark.types import Boxes
 
@@ -25,7 +25,7 @@ def test_half_found_by_boxes_that_overlap_by_080_scores_by_hand():
     Precision is 1 up to recall 0.5: 51 of COCO's 101 recalls."""
     truth = [Boxes(np.array([[0.0, 0, 10, 10], [20, 0, 30, 10]]))]
     found = [Boxes(np.array([[0.0, 0, 10, 8]]), np.array([0.9]))]
-    assert overlaps(found[0].boxes, truth[0].boxes)[0, 0] == 0.8
+    assert iou(found[0].boxes, truth[0].boxes)[0, 0] == 0.8
     scores = dense_scores(found, truth)
     assert scores.ap50 == pytest.approx(51 / 101) and scores.ap75 == pytest.approx(51 / 101)
     assert scores.ap == pytest.approx(0.7 * 51 / 101, abs=1e-6)
@@ -91,23 +91,23 @@ def test_counting_is_wrong_by_as_much_as_it_is():
 
 def test_suppression_keeps_the_surest_of_a_heap_and_every_lone_box():
     heap = np.array([[0.0, 0, 10, 10], [1, 0, 11, 10], [2, 0, 12, 10], [40, 0, 50, 10]])
-    assert kept(heap, np.array([0.5, 0.9, 0.7, 0.1])).tolist() == [1, 3]
-    assert kept(np.empty((0, 4)), np.empty(0)).tolist() == []
+    assert nms(heap, np.array([0.5, 0.9, 0.7, 0.1])).tolist() == [1, 3]
+    assert nms(np.empty((0, 4)), np.empty(0)).tolist() == []
 
 
 def test_soft_suppression_lowers_scores_by_the_papers_formula():
     pair = np.array([[0.0, 0, 10, 10], [0, 0, 10, 5]])  # IoU 0.5
-    order, scores = softened(pair, np.array([0.9, 0.8]))
+    order, scores = soft_nms(pair, np.array([0.9, 0.8]))
     assert order.tolist() == [0, 1]
     assert scores.tolist() == pytest.approx([0.9, 0.8 * np.exp(-0.25 / 0.5)])
-    assert softened(pair, np.array([0.9, 0.8]), least=0.6)[0].tolist() == [0]
+    assert soft_nms(pair, np.array([0.9, 0.8]), least=0.6)[0].tolist() == [0]
 
 
 def test_neighbours_with_peaks_of_their_own_survive_what_nms_would_merge():
     """Two products that overlap by 0.6, each found twice."""
     boxes = np.array([[0.0, 0, 10, 10], [0.5, 0, 10.5, 10], [2.5, 0, 12.5, 10], [2.6, 0, 12.6, 10]])
     scores, peaks = np.array([0.9, 0.8, 0.7, 0.6]), np.array([4, 4, 9, 9])
-    assert kept(boxes, scores).tolist() == [0]
+    assert nms(boxes, scores).tolist() == [0]
     assert separated(boxes, scores, peaks).tolist() == [0, 2]
     assert separated(boxes, scores, np.full(4, -1)).tolist() == [0]  # those without a peak share none
     assert separated(boxes, scores, peaks, other=0.5).tolist() == [0]

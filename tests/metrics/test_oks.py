@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from heatmark.metrics.oks import average_precision, oks, rescored, suppressed
+from heatmark.metrics.oks import average_precision, oks, oks_nms, rescored
 from heatmark.types import Poses, Skeleton
 
 PAIR = Skeleton("pair", ("a", "b"), sigmas={"a": 0.05, "b": 0.1})
@@ -171,20 +171,20 @@ def test_numbers_agree_with_a_plain_reckoning():
 def test_of_the_same_object_the_best_answer_stays():
     all_of = Poses.join(PAIR, [moved(1, 1, score=0.5), moved(0, 0, score=0.9), moved(300, 300, score=0.7)])
     areas = np.full(3, 10_000.0)
-    kept, scores = suppressed(all_of.points, all_of.score, areas, PAIR.tolerances)
+    kept, scores = oks_nms(all_of.points, all_of.score, areas, PAIR.tolerances)
     assert kept.tolist() == [1, 2] and scores.tolist() == [0.9, 0.7]
-    kept, scores = suppressed(all_of.points, all_of.score, areas, PAIR.tolerances, soft=True)
+    kept, scores = oks_nms(all_of.points, all_of.score, areas, PAIR.tolerances, soft=True)
     near = similarity(moved(1, 1))
     assert kept.tolist() == [1, 2, 0] and scores == pytest.approx(
         [0.9, 0.7, 0.5 * np.exp(-(near**2) / 0.9)], rel=1e-3
     )
-    assert len(suppressed(all_of.points[:0], np.empty(0), np.empty(0), PAIR.tolerances)[0]) == 0
+    assert len(oks_nms(all_of.points[:0], np.empty(0), np.empty(0), PAIR.tolerances)[0]) == 0
 
 
 def test_suppression_takes_the_mean_of_both_areas():
     both = Poses.join(PAIR, [moved(0, 0), moved(4, 8, score=0.5)])
     for areas, stays in (((10_000.0, 10_000.0), 1), ((10_000.0, 1_000.0), 2)):
-        assert len(suppressed(both.points, both.score, np.array(areas), PAIR.tolerances)[0]) == stays
+        assert len(oks_nms(both.points, both.score, np.array(areas), PAIR.tolerances)[0]) == stays
 
 
 def test_a_score_is_the_boxs_times_the_mean_of_the_sure_landmarks():

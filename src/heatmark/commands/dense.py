@@ -12,7 +12,7 @@ import numpy as np
 from .. import data
 from ..card import Card
 from ..errors import DataError, UserError, require
-from ..metrics.boxes import overlaps
+from ..metrics.boxes import iou
 from ..metrics.dense import DenseScores, counting_error, dense_scores, surest, with_area
 from ..runtime.dense import DensePredictor
 from ..types import Boxes
@@ -167,9 +167,9 @@ def moves(before: dict[str, np.ndarray], after: dict[str, np.ndarray], threshold
         return np.where(lone[:, None] > threshold + EDGE, np.inf, 0.0)
     rows = []
     for one, other in ((before, after), (after, before)):
-        nearest = overlaps(one["boxes"].astype(float), other["boxes"].astype(float)).argmax(1)
+        nearest = iou(one["boxes"].astype(float), other["boxes"].astype(float)).argmax(1)
         away = np.abs(one["boxes"] - other["boxes"][nearest]).max(1)
-        apart = overlaps(one["boxes"].astype(float), other["boxes"].astype(float)).max(1) < 0.5
+        apart = iou(one["boxes"].astype(float), other["boxes"].astype(float)).max(1) < 0.5
         lost = np.where(one["scores"] > threshold + EDGE, np.inf, 0.0)
         rows.append(np.where(apart, lost, away))
     return np.concatenate(rows)[:, None]

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import __version__
 from ..errors import EXTRAS, install_line
+from ..runtime.engines import cores
 from . import progress
 
 if TYPE_CHECKING:
@@ -87,13 +88,12 @@ def doctor() -> Doctor:
 
 def machine() -> dict[str, str | int | float | None]:
     """Python, processor, the cores and memory this process may use, the disk of the current folder."""
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     folder = Path.cwd()
     return {
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
         "processor": _processor(),
-        "cores": min(allowed, _allotted_cores() or allowed),
+        "cores": cores(),
         "cores_of_machine": os.cpu_count(),
         "memory_gib": _memory_gib(),
         "disk_free_gib": round(shutil.disk_usage(folder).free / GIB, 1),
@@ -240,15 +240,6 @@ def _processor() -> str:
             return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
         return platform.processor() or platform.machine()
-
-
-def _allotted_cores() -> int | None:
-    """Whole cores that a container's quota leaves, at least 1; None without a quota."""
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-        return max(1, int(quota) // int(period))
-    except (OSError, ValueError):  # no control groups, or "max"
-        return None
 
 
 def _memory_gib() -> float | None:

@@ -11,7 +11,7 @@ from ..card import Card
 from ..data import Record
 from ..data import boxes as box_files
 from ..imaging import msra
-from ..metrics.boxes import overlaps
+from ..metrics.boxes import iou
 from ..types import ABSENT, Boxes, Poses, Sample, Skeleton
 from . import person_detector
 
@@ -58,7 +58,7 @@ def answering(truth: Poses, looked: Boxes | None, answer: Poses, boxes: str, car
     else:
         from scipy.optimize import linear_sum_assignment
 
-        overlap = np.nan_to_num(overlaps(truth.boxes, looked.boxes))
+        overlap = np.nan_to_num(iou(truth.boxes, looked.boxes))
         mine, given = linear_sum_assignment(overlap, maximize=True)
         enough = overlap[mine, given] >= OVERLAP
         mine, given = mine[enough], given[enough]

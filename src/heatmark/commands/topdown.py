@@ -13,7 +13,7 @@ from ..card import Card
 from ..data import Record
 from ..errors import UserError, unknown
 from ..imaging import msra
-from ..metrics.oks import AveragePrecision, average_precision, rescored, suppressed
+from ..metrics.oks import AveragePrecision, average_precision, oks_nms, rescored
 from ..metrics.pckh import BIAS, PCKh, pckh
 from ..types import ABSENT, Poses
 
@@ -39,7 +39,7 @@ def settled(poses: Poses, box_scores: np.ndarray, card: Card, nms: Suppression =
         scales = [msra.centre_and_scale(box, card.size, card.enlarge)[1] for box in corners]
         areas = np.prod(np.array(scales) * msra.UNIT, -1)
         tolerances = poses.skeleton.tolerances
-        which, kept = suppressed(poses.points, scores, areas, tolerances, ALIKE, nms == "soft")
+        which, kept = oks_nms(poses.points, scores, areas, tolerances, ALIKE, nms == "soft")
         scores[which] = kept
     best = poses[which]
     return Poses(best.skeleton, best.points, best.scores, best.visibility, best.boxes, scores[which])

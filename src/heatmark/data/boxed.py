@@ -21,10 +21,10 @@ from ..errors import DataError, UserError, unknown
 from ..geometry import boxes_around
 from ..skeletons import PRODUCT
 from ..types import Poses, Skeleton
-from .coco import _images_beside, annotation_file
+from .coco import annotation_file, images_beside
 from .pictures import numbers, shaped, size_of
 from .records import Dataset, Record, read_json, read_text, read_yaml
-from .yolo import SPLITS, _classes, _label_of, _pictures
+from .yolo import SPLITS, classes_of, label_of, pictures_of
 
 LEFT_OUT = "left_out"  # of Dataset.info: what is wrong, a line each
 CORNERS = 8  # numbers of an oriented label
@@ -148,7 +148,7 @@ def read_coco(path: str | Path, category: str | None = None) -> Dataset:
             if chosen and label["image_id"] in labels and not label.get("iscrowd"):
                 labels[label["image_id"]].append(label)
         skeleton = skeleton_called(category or (next(iter(names.values())) if len(names) == 1 else "product"))
-        folder, found = _images_beside(file), []
+        folder, found = images_beside(file), []
         for number, image in enumerate(raw["images"], 1):
             mine = labels[image["id"]]
             given = np.array([numbers(label.get("bbox"), 4) for label in mine]).reshape(-1, 4)
@@ -195,12 +195,12 @@ def read_yolo(path: str | Path, category: str | None = None) -> Dataset:
     settings = read_yaml(file)
     if not isinstance(settings, dict):
         raise DataError(f"{file}: wanted train, val and names, got a {type(settings).__name__}")
-    classes = _classes(settings, file)
+    classes = classes_of(settings, file)
     if category is not None and category not in classes.values():
         raise unknown("class", category, classes.values())
     wanted = {k for k, name in classes.items() if category in (None, name)}
     skeleton = skeleton_called(category or (next(iter(classes.values())) if len(classes) == 1 else "product"))
-    pictures = list(dict.fromkeys(p for split in SPLITS for p in _pictures(settings, file, split)))
+    pictures = list(dict.fromkeys(p for split in SPLITS for p in pictures_of(settings, file, split)))
     found = [_yolo_record(p, n, wanted, skeleton) for n, p in enumerate(pictures, 1)]
     return gathered(file.parent, skeleton, found, file)
 
@@ -208,7 +208,7 @@ def read_yolo(path: str | Path, category: str | None = None) -> Dataset:
 def _yolo_record(
     picture: Path, number: int, wanted: set[int], skeleton: Skeleton
 ) -> tuple[Record | None, list[str]]:
-    label = _label_of(picture)
+    label = label_of(picture)
     lines = read_text(label).splitlines() if label.is_file() else []
     try:
         h, w = size_of(picture)

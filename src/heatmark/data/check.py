@@ -15,7 +15,7 @@ from typing import Any
 from ..errors import DataError, UserError
 from ..imaging.decode import decode, decode_plane
 from ..types import ABSENT, HIDDEN, SEEN, Skeleton
-from .coco import SLACK, _images_beside, annotation_file, examine
+from .coco import SLACK, annotation_file, examine, images_beside
 from .records import Dataset, Fault, Record, read_json, sample
 
 
@@ -41,7 +41,7 @@ def faults(
         UserError: there is no such dataset at all.
     """
     file = annotation_file(Path(path))
-    folder = Path(images) if images else _images_beside(file)
+    folder = Path(images) if images else images_beside(file)
     raw, found = _parsed(file)
     if raw is None:
         return found, Counter()

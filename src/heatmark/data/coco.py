@@ -69,7 +69,7 @@ def examine(
     except (HeatmarkError, TypeError, ValueError, AttributeError, IndexError, KeyError) as error:
         notes.add(f"category {chosen.get('id')}", "", str(error))
         return None, notes.faults
-    folder = Path(images) if images else _images_beside(file)
+    folder = Path(images) if images else images_beside(file)
     pictures = _pictures(raw["images"], folder, notes)
     known = {c.get("id") for c in raw["categories"] if isinstance(c, Mapping)}
     labels = _labels(raw["annotations"], pictures, skeleton, chosen["id"], known, notes)
@@ -98,7 +98,7 @@ def write(
     touched; they must lie in the folder's `images` (or in the folder itself if there is none). Raises
     DataError otherwise."""
     folder = Path(folder)
-    base = _images_beside(folder / name).resolve()
+    base = images_beside(folder / name).resolve()
     images, annotations = [], []
     used = (
         {i["id"] for r in records for i in r.instances if "id" in i}
@@ -246,7 +246,7 @@ def _from_one(number: Any, names: Sequence[str]) -> int:
     return number - 1
 
 
-def _images_beside(file: Path) -> Path:
+def images_beside(file: Path) -> Path:
     return file.parent / "images" if (file.parent / "images").is_dir() else file.parent
 
 

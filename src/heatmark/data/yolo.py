@@ -33,13 +33,13 @@ def read(path: str | Path, category: str | None = None) -> Dataset:
     """
     file = settings_file(Path(path))
     settings = _settings(file)
-    classes, shape = _classes(settings, file), settings["kpt_shape"]
-    pictures = list(dict.fromkeys(p for split in SPLITS for p in _pictures(settings, file, split)))
+    classes, shape = classes_of(settings, file), settings["kpt_shape"]
+    pictures = list(dict.fromkeys(p for split in SPLITS for p in pictures_of(settings, file, split)))
     if not pictures:
         raise DataError(
             f"{file}: no picture in {', '.join(s for s in SPLITS if settings.get(s)) or 'any split'}"
         )
-    lines = {picture: _lines(_label_of(picture), shape) for picture in pictures}
+    lines = {picture: _lines(label_of(picture), shape) for picture in pictures}
     used = sorted({int(row[0]) for rows in lines.values() for row in rows})
     if unnamed := [c for c in used if c not in classes]:
         raise DataError(
@@ -90,7 +90,7 @@ def _settings(file: Path) -> dict[str, Any]:
     return raw
 
 
-def _classes(settings: dict[str, Any], file: Path) -> dict[int, str]:
+def classes_of(settings: dict[str, Any], file: Path) -> dict[int, str]:
     names = settings.get("names")
     named = dict(enumerate(names)) if isinstance(names, list) else names
     if not isinstance(named, dict) or not all(isinstance(k, int) for k in named):
@@ -123,7 +123,7 @@ def _skeleton(settings: dict[str, Any], name: str, chosen: int) -> Skeleton:
     return Skeleton(name, tuple(names), mirror=pairs)
 
 
-def _pictures(settings: dict[str, Any], file: Path, split: str) -> list[Path]:
+def pictures_of(settings: dict[str, Any], file: Path, split: str) -> list[Path]:
     """A split's pictures: it names a folder, a text file with one path a line, or a list of those."""
     base = file.parent / str(settings.get("path") or "")
     base = base if base.is_dir() else file.parent  # `path` is often another machine's
@@ -144,7 +144,7 @@ def _pictures(settings: dict[str, Any], file: Path, split: str) -> list[Path]:
     return found
 
 
-def _label_of(picture: Path) -> Path:
+def label_of(picture: Path) -> Path:
     """The label file: the last folder called images becomes labels."""
     parts = list(picture.parts)
     at = max((i for i, part in enumerate(parts[:-1]) if part == "images"), default=None)

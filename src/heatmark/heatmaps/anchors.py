@@ -56,7 +56,7 @@ def cells(size: tuple[int, int], stride: int) -> tuple[int, int]:
     return -(-size[0] // stride), -(-size[1] // stride)
 
 
-def overlaps(a: Tensor, b: Tensor) -> Tensor:
+def iou(a: Tensor, b: Tensor) -> Tensor:
     """IoU of boxes (N, 4) and (M, 4): (N, M)."""
     left, top, right, bottom = a[:, None].unbind(-1)  # (N, 1) each
     x1, y1, x2, y2 = b[None].unbind(-1)  # (1, M) each
@@ -87,7 +87,7 @@ def matched(
     many = max(AT_ONCE // len(boxes), 1)
     best, which, tops = [], [], []
     for part in anchors.split(many):
-        shared = overlaps(part, boxes)
+        shared = iou(part, boxes)
         value, index = shared.max(1)
         best.append(value)
         which.append(index)

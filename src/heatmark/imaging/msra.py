@@ -61,12 +61,6 @@ def centre_and_scale(
     return centre, np.array([w / UNIT, h / UNIT], np.float32) * np.float32(enlarge)
 
 
-def mpii_centre_and_scale(centre: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:
-    """MPII's centre, which counts from 1, and scale: a little lower and larger, to keep the limbs."""
-    lower = np.array([centre[0], centre[1] + 15 * scale]) - 1
-    return lower, np.full(2, scale * ENLARGE)
-
-
 def affine(
     centre: np.ndarray,
     scale: np.ndarray,

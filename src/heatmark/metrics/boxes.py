@@ -5,10 +5,10 @@ import numpy as np
 CANDIDATES = 2000  # boxes of a picture that suppression looks at, those with the highest scores
 
 
-def overlaps(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """IoU of boxes (N, 4) and (M, 4): (N, M).
 
-    >>> overlaps(np.array([[0.0, 0, 2, 2]]), np.array([[1.0, 0, 3, 2], [5, 5, 6, 6]])).round(3).tolist()
+    >>> iou(np.array([[0.0, 0, 2, 2]]), np.array([[1.0, 0, 3, 2], [5, 5, 6, 6]])).round(3).tolist()
     [[0.333, 0.0]]
     """
     left, top, right, bottom = a.T[:, :, None]  # (N, 1) each
@@ -20,31 +20,31 @@ def overlaps(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return both / np.where(either > 0, either, 1)
 
 
-def kept(boxes: np.ndarray, scores: np.ndarray, threshold: float = 0.5) -> np.ndarray:
-    """Non-maximum suppression: of boxes that overlap by more than `threshold` the surest only.
+def nms(boxes: np.ndarray, scores: np.ndarray, threshold: float = 0.5) -> np.ndarray:
+    """Non-maximum suppression: of boxes that overlap by more than `threshold` the best only.
 
     Args:
         boxes: (N, 4). scores: (N,).
 
     Returns:
-        Indices of those kept, the surest first.
+        Indices of those kept, the highest score first.
 
     >>> three = np.array([[0.0, 0, 4, 4], [0, 1, 4, 5], [9, 9, 10, 10]])
-    >>> kept(three, np.array([0.8, 0.9, 0.1])).tolist()
+    >>> nms(three, np.array([0.8, 0.9, 0.1])).tolist()
     [1, 2]
     """
     left, chosen = np.argsort(-scores, kind="stable"), []
     while len(left):
         best, left = left[0], left[1:]
         chosen.append(best)
-        left = left[overlaps(boxes[best : best + 1], boxes[left])[0] <= threshold]
+        left = left[iou(boxes[best : best + 1], boxes[left])[0] <= threshold]
     return np.array(chosen, np.int64)
 
 
-def softened(
+def soft_nms(
     boxes: np.ndarray, scores: np.ndarray, sigma: float = 0.5, least: float = 1e-3
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Soft-NMS (Bodla et al. 2017): a box loses exp(-IoU^2 / sigma) of its score to each surer one.
+    """Soft-NMS (Bodla et al. 2017): a box loses exp(-IoU^2 / sigma) of its score to each better one.
 
     Args:
         boxes: (N, 4). scores: (N,).
@@ -52,7 +52,7 @@ def softened(
         least: boxes whose score falls below it go.
 
     Returns:
-        Indices of those kept, the surest first, and their new scores.
+        Indices of those kept, the highest score first, and their new scores.
     """
     scores, left = np.array(scores, np.float64), np.arange(len(boxes))
     chosen = []
@@ -60,7 +60,7 @@ def softened(
         at = int(scores[left].argmax())
         best, left = left[at], np.delete(left, at)
         chosen.append(best)
-        scores[left] *= np.exp(-(overlaps(boxes[best : best + 1], boxes[left])[0] ** 2) / sigma)
+        scores[left] *= np.exp(-(iou(boxes[best : best + 1], boxes[left])[0] ** 2) / sigma)
         left = left[scores[left] >= least]
     return np.array(chosen, np.int64), scores[chosen]
 
@@ -90,7 +90,7 @@ def separated(
     boxes: np.ndarray, scores: np.ndarray, peaks: np.ndarray, same: float = 0.5, other: float = 0.7
 ) -> np.ndarray:
     """Suppression that asks a map whose each box is: boxes whose centres share a peak compete first, as in
-    `kept`; those that are left, with peaks of their own, survive unless they overlap much more.
+    `nms`; those that are left, with peaks of their own, survive unless they overlap much more.
 
     Args:
         boxes: (N, 4). scores: (N,).
@@ -100,7 +100,7 @@ def separated(
         other: and so are boxes of two peaks that overlap by more than this.
 
     Returns:
-        Indices of those kept, the surest first.
+        Indices of those kept, the highest score first.
 
     >>> two = np.array([[0.0, 0, 4, 4], [0, 1, 4, 5]])  # they overlap by 0.6
     >>> separated(two, np.array([0.8, 0.9]), np.array([3, 3])).tolist()
@@ -109,6 +109,6 @@ def separated(
     [1, 0]
     """
     groups = (np.flatnonzero(peaks == peak) for peak in np.unique(peaks))
-    alone = [mine[kept(boxes[mine], scores[mine], same)] for mine in groups]
+    alone = [mine[nms(boxes[mine], scores[mine], same)] for mine in groups]
     left = np.sort(np.concatenate([np.empty(0, np.int64), *alone]))
-    return left[kept(boxes[left], scores[left], other)]
+    return left[nms(boxes[left], scores[left], other)]

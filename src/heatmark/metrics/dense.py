@@ -16,7 +16,7 @@ import numpy as np
 
 from ..errors import require
 from ..types import Boxes
-from .boxes import overlaps
+from .boxes import iou
 
 MOST = 300  # boxes a picture that count
 NOWHERE = (-1e6, -1e6, 1.0, 1.0)  # x y w h of a box that overlaps none
@@ -150,7 +150,7 @@ def answered(predicted: Boxes, truth: Boxes, overlap: float = 0.5) -> np.ndarray
     if not len(predicted) or not len(truth):
         return labels
     scores = np.where(np.isfinite(predicted.scores), predicted.scores, -np.inf)
-    shared = np.nan_to_num(overlaps(predicted.boxes, truth.boxes))
+    shared = np.nan_to_num(iou(predicted.boxes, truth.boxes))
     for n in np.argsort(-scores, kind="stable")[:MOST]:
         best = int(shared[n].argmax())
         if shared[n, best] >= overlap:

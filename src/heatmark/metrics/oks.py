@@ -231,7 +231,7 @@ def _aligned(
     return truth[0].skeleton if len(truth) else None
 
 
-def suppressed(
+def oks_nms(
     points: np.ndarray,
     scores: np.ndarray,
     areas: np.ndarray,
@@ -240,7 +240,8 @@ def suppressed(
     soft: bool = False,
     most: int = MOST,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Of predictions of the same object the best only (HRNet's OKS-NMS; `soft`: the others lose score).
+    """Non-maximum suppression by OKS, as HRNet has it: of predictions of the same object the best only, or,
+    `soft`, the others lose score.
 
     Args:
         points: (N, K, 2), all landmarks found.

@@ -10,15 +10,15 @@ pictures go in as they are, without ImageNet's mean and deviation, as in the aut
 is ours, not the paper's: frozen, below a few layers that learn, for a machine without a GPU.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..errors import UserError, require
+from ..errors import UserError
 from . import backbones
 from .blocks import BasicBlock, Bottleneck, Count, chain, in_float32
-from .weights import fetched, load_but
+from .weights import fetched, load_but, resnet_imagenet
 
 COUNTS = (3, 4, 6, 3)  # blocks of layer1 to layer4, in both ResNets
 BLOCKS: dict[int, type[BasicBlock] | type[Bottleneck]] = {34: BasicBlock, 50: Bottleneck}
@@ -163,16 +163,9 @@ def _coordinate(
 ) -> Coordinate:
     net = Coordinate(points, depth, dilate, connected)
     if weights is not None:
-        load_but(net, fetched(f"ResNet-{depth}", weights, lambda: _imagenet(depth)), weights, fresh=("draw",))
+        state = fetched(f"ResNet-{depth}", weights, lambda: resnet_imagenet(depth))
+        load_but(net, state, weights, fresh=("draw",))
     return net
-
-
-def _imagenet(depth: int) -> Mapping[str, Tensor]:
-    require("torchvision", to="fetch ResNet's ImageNet weights")
-    import torchvision
-
-    hub = torchvision.models.get_model_weights(f"resnet{depth}").IMAGENET1K_V1  # type: ignore[attr-defined]
-    return hub.get_state_dict(progress=False)
 
 
 def coordinate_34(

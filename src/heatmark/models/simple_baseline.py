@@ -6,14 +6,11 @@ A ResNet, three transposed convolutions, and a 1x1 convolution. Names and shapes
 the authors' code, so that published files load as they are; they saw BGR, and so does this network.
 """
 
-from collections.abc import Mapping
-
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..errors import require
 from .blocks import Bottleneck, chain, imagenet_bgr, in_float32, start_small
-from .weights import fetched, load_but
+from .weights import fetched, load_but, resnet_imagenet
 
 DEPTHS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}  # Bottlenecks of layer1 to layer4
 FILTERS = 256  # of each transposed convolution
@@ -52,17 +49,9 @@ class SimpleBaseline(nn.Module):
 def _simple_baseline(points: int, depth: int, weights: str | None) -> SimpleBaseline:
     net = SimpleBaseline(points, depth)
     if weights is not None:
-        state = fetched(f"ResNet-{depth}", weights, lambda: _imagenet(depth))
+        state = fetched(f"ResNet-{depth}", weights, lambda: resnet_imagenet(depth))
         load_but(net, state, weights, fresh=("deconv_layers", "final_layer"))
     return net
-
-
-def _imagenet(depth: int) -> Mapping[str, Tensor]:
-    require("torchvision", to="fetch ResNet's ImageNet weights")
-    import torchvision
-
-    hub = torchvision.models.get_model_weights(f"resnet{depth}").IMAGENET1K_V1  # type: ignore[attr-defined]
-    return hub.get_state_dict(progress=False)
 
 
 def simple_baseline_50(points: int, weights: str | None = "hub") -> SimpleBaseline:

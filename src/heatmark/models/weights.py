@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from ..errors import DataError, UserError
+from ..errors import DataError, UserError, require
 
 
 def fetched(
@@ -27,6 +27,15 @@ def fetched(
             f"the weights of {name} could not be fetched ({type(error).__name__}: {str(error)[:200]}); "
             "give a local file as options.weights"
         ) from error
+
+
+def resnet_imagenet(depth: int) -> Mapping[str, Tensor]:
+    """torchvision's ImageNet weights of a ResNet of so many layers, over the network."""
+    require("torchvision", to="fetch ResNet's ImageNet weights")
+    import torchvision
+
+    hub = torchvision.models.get_model_weights(f"resnet{depth}").IMAGENET1K_V1  # type: ignore[attr-defined]
+    return hub.get_state_dict(progress=False)
 
 
 def read(path: Path) -> Mapping[str, Tensor]:

@@ -14,7 +14,7 @@ import numpy as np
 from ..card import Card
 from ..errors import UserError
 from ..geometry import Frame, translation
-from ..metrics.boxes import CANDIDATES, kept
+from ..metrics.boxes import CANDIDATES, nms
 from ..types import Boxes, Poses
 from .detector import Detector, Latency, Picture
 from .engines import Engine
@@ -94,7 +94,7 @@ class DensePredictor(Detector):
             if drawn is not None:
                 np.maximum(drawn, carried(answer["map"], frame, drawn.shape), out=drawn)
         boxes, sure = np.concatenate(parts), np.concatenate(scores)
-        order = kept(boxes, sure, self.card.decoding.overlap) if len(parts) > 2 else np.arange(len(boxes))
+        order = nms(boxes, sure, self.card.decoding.overlap) if len(parts) > 2 else np.arange(len(boxes))
         self.latency = Latency.since(start, ready, network)
         return Found(Boxes(boxes[order], sure[order]), drawn, full, self.latency)
 

@@ -49,10 +49,6 @@ class Build:
     face: dict[str, float] = field(default_factory=dict)  # feature -> -1 .. 1, see flesh.FEATURES
 
     @property
-    def mass_kg(self) -> float:
-        return self.bmi * self.stature_m**2
-
-    @property
     def grown(self) -> float:
         """0 at three years, 1 from sixteen on."""
         return float(np.clip((self.age - 3) / 13, 0, 1))

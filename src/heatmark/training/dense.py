@@ -21,7 +21,7 @@ from ..heatmaps import anchors as boxed
 from ..heatmaps.anchors import Anchors
 from ..imaging.augment import framed, recoloured, varied
 from ..imaging.persons import glowing
-from ..metrics.boxes import CANDIDATES, centred, kept, separated, softened
+from ..metrics.boxes import CANDIDATES, centred, nms, separated, soft_nms
 from ..metrics.dense import dense_scores
 from ..types import Boxes, Poses, Sample, Skeleton
 from .dense_losses import Dense, bump_error, focal, smooth_l1
@@ -231,14 +231,14 @@ def read(
             middles = np.stack([which % w, which // w], -1) * 2.0 + 1.0  # of cells of half the size
             scores = centred(boxes, scores, np.where(which[:, None] < 0, np.nan, middles))
         if by.startswith("soft"):
-            order, scores = softened(boxes, scores, least=how.least)
+            order, scores = soft_nms(boxes, scores, least=how.least)
             found.append(Boxes(boxes[order], scores)[: how.kept])
             continue
         if by == "map":
             assert which is not None
             order = separated(boxes, scores, which, how.overlap, how.apart)
         else:
-            order = kept(boxes, scores, how.overlap)
+            order = nms(boxes, scores, how.overlap)
         found.append(Boxes(boxes[order], scores[order])[: how.kept])
     return found
 
