@@ -107,6 +107,17 @@ def test_training_begins_where_a_finished_model_ended(tmp_path, wrenches):
     assert Card.from_json(state.read(second.model)[1]["heatmark"]).recipe["start"] == "best.safetensors"
 
 
+def test_boxes_of_other_objects_teach_that_there_is_nothing(tmp_path, wrenches):
+    hammers = write(tmp_path / "hammers", 9, Skeleton("hammer", ("face", "claw")), seed=3)
+    settings = TINY | {"epochs": 1, "negatives": [str(hammers)], "negative_share": 0.3}
+    run = train("ihm56", data=wrenches, out=tmp_path / "run", settings=settings)
+    card = Card.from_json(state.read(run.model)[1]["heatmark"])
+    assert (card.data["objects"], card.data["validation objects"]) == (10, 3)  # 7 wrenches, 3 of the hammers
+    assert card.recipe["negatives"] == ["hammers"]
+    with pytest.raises(UserError, match="negatives are for task: single, head: heatmap and absent: zero"):
+        train("ihm56", data=wrenches, out=tmp_path / "no", settings=settings | {"absent": "ignore"})
+
+
 def test_a_model_of_another_network_is_no_start(tmp_path, wrenches):
     first = train("ihm56", data=wrenches, out=tmp_path / "a", settings=TINY | {"epochs": 1})
     wider = TINY | {"start": str(first.model), "options": {"backbone": "tiny", "width": 0.1}}

@@ -99,6 +99,29 @@ def test_without_context_only_the_box_is_seen_and_points_stay_on_their_pixels(st
     assert 0.05 < lost / 6 < 0.9
 
 
+def test_in_the_box_of_something_else_there_is_nothing_and_it_is_seen_alone(sticks, tiny):
+    hammers = Skeleton("hammer", ("face", "claw"))
+    others = loader.negatives(open_dataset(sticks), hammers)
+    settings = recipe.validated({**tiny, "whole": 1.0}, "tiny")
+    shown = loader.Samples(others, hammers, settings)
+    for batch in (shown[0, 0], shown[None, 0]):
+        assert torch.isnan(batch.points).all() and batch.unlabelled.all()
+    assert shown[None, 0].sides == pytest.approx(64 / settings.enlarge)  # the box, whatever `whole` says
+    painted = [
+        sum((found[None, i].pictures == 0).all(0).float().mean() for i in range(6))
+        for found in (shown, samples(sticks, tiny, whole=0.0))
+    ]
+    assert painted[0] > painted[1]  # what lies around a box is never seen
+
+
+def test_negatives_are_a_share_of_the_samples_drawn_by_the_seed():
+    found = [str(i) for i in range(50)]  # anything will do
+    few = loader.some(found, 7, seed=3)  # type: ignore[arg-type]
+    assert len(few) == len(set(few)) == 7 and few == sorted(few, key=int)
+    assert few == loader.some(found, 7, seed=3) != loader.some(found, 7, seed=4)  # type: ignore[arg-type]
+    assert loader.some(found, 50, seed=3) == found  # type: ignore[arg-type]
+
+
 def test_a_whole_picture_may_be_shown_small(sticks, tiny):
     whole, small = (samples(sticks, tiny, whole=1.0, whole_scale=s)[None, 0] for s in ((1, 1), (0.5, 0.5)))
     assert float(small.sides) == pytest.approx(float(whole.sides) / 2, rel=1e-3)

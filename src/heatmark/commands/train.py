@@ -117,7 +117,7 @@ def _entries(
     from ..data import open_dataset
     from ..training.crowd import scenes
     from ..training.dense import shelves
-    from ..training.loader import entries, split
+    from ..training.loader import entries, negatives, some, split
     from ..training.recipe import skeleton_for
 
     if not sources:
@@ -132,6 +132,10 @@ def _entries(
         kept, apart = (dataset, None) if validation else split(dataset, recipe.validation, recipe.seed)
         learn += taken(kept, skeleton)
         check += taken(apart, skeleton) if apart else []
+    if recipe.negatives:
+        found = [e for source in recipe.negatives for e in negatives(open_dataset(source), skeleton)]
+        share = recipe.negative_share
+        learn += some(found, round(len(learn) * share / (1 - share)), recipe.seed)
     if validation:
         check = taken(open_dataset(validation), skeleton)
     return skeleton, learn, check
@@ -216,6 +220,7 @@ def _card(
         plain["options"]["weights"] = Path(str(plain["options"]["weights"])).name
     if recipe.start:
         plain["start"] = Path(recipe.start).name
+    plain["negatives"] = [Path(source).name for source in recipe.negatives]
     said = dict(
         name=recipe.name,
         task=recipe.task,
@@ -245,7 +250,10 @@ def _decoding(recipe: "Recipe") -> dict[str, Any]:
     if recipe.head == "dsnt":
         return {"method": "expectation", "rectification": recipe.rectification}
     if recipe.head == "tags":
-        return {"method": "tags", "refine": "quarter", "threshold": 0.1, "person": 0.1}
+        from ..training.tags import drawn_at
+
+        least = drawn_at(0.1, recipe.foreground)  # a chance of a tenth, as the published programs have it
+        return {"method": "tags", "refine": "quarter", "threshold": least, "person": 0.1}
     if recipe.head == "boxes":
         how = recipe.dense
         return {"method": "boxes", "threshold": how.least, "overlap": how.overlap, "kept": how.kept}

@@ -28,7 +28,7 @@ from .recipe import Recipe
 from .task import TENSORS, Batch
 
 INEXACT = 0.9, 1.15  # how much smaller or larger than its box the part is that is seen
-SPLIT, ORDER, SAMPLE = 1, 2, 3  # the streams of chance, so that one does not shift another
+SPLIT, ORDER, SAMPLE, NEGATIVE = 1, 2, 3, 4  # the streams of chance, so that one does not shift another
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,7 @@ class Entry:
     visibility: np.ndarray  # (K,) uint8
     box: np.ndarray  # (4,) picture pixels
     alone: bool  # no other labelled object in the picture
+    nothing: bool = False  # what is in the box is something else: all maps are to be empty
 
 
 def entries(dataset: data.Dataset, skeleton: Skeleton) -> list[Entry]:
@@ -62,6 +63,22 @@ def entries(dataset: data.Dataset, skeleton: Skeleton) -> list[Entry]:
                     break
             found.append(Entry(record, points_, visibility, box, len(poses) == 1))
     return found
+
+
+def negatives(dataset: data.Dataset, skeleton: Skeleton) -> list[Entry]:
+    """The boxes of other things: no landmark of `skeleton` is in them, which a network learns to say."""
+    k = len(skeleton)
+    none, absent = np.full((k, 2), np.nan), np.full(k, ABSENT, np.uint8)
+    things = entries(dataset, dataset.skeleton)
+    return [Entry(e.record, none, absent, e.box, e.alone, nothing=True) for e in things]
+
+
+def some(entries: Sequence[Entry], count: int, seed: int) -> list[Entry]:
+    """At most so many of them, by chance, in their order."""
+    if len(entries) <= count:
+        return list(entries)
+    drawn = np.random.default_rng([seed, NEGATIVE]).choice(len(entries), count, replace=False)
+    return [entries[i] for i in sorted(drawn.tolist())]
 
 
 def centred(frame: Frame, box: np.ndarray) -> Frame:
@@ -144,7 +161,7 @@ class Samples(Dataset):
         the network learns to mean that one.
         """
         recipe, size = self.recipe, self.recipe.size
-        if rng.random() < recipe.whole:
+        if rng.random() < recipe.whole and not entry.nothing:
             by, middle = rng.uniform(*recipe.whole_scale), (size[1] / 2, size[0] / 2)
             frame = Frame.whole(entry.record.size, size).then(about(scaling(by, by), middle))
             return frame if entry.alone else centred(frame, entry.box), False
@@ -161,9 +178,11 @@ class Samples(Dataset):
     def shown(
         self, sample: Sample, entry: Entry, frame: Frame, boxed: bool, rng: np.random.Generator
     ) -> tuple[Sample, Frame]:
-        """The sample and its frame; of a box now and then only the part inside it, its size inexact."""
+        """The sample and its frame; of a box now and then only the part inside it, its size inexact. Round
+        the box of something else there may be what it is not: it is always shown alone.
+        """
         context = self.recipe.context
-        if not boxed or context == 1 or rng.random() < context:
+        if not boxed or not entry.nothing and (context == 1 or rng.random() < context):
             return sample, frame
         around = enlarged(entry.box, self.recipe.enlarge * rng.uniform(*INEXACT))
         part, corner = within(sample.picture, around)

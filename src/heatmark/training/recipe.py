@@ -122,6 +122,9 @@ class Recipe(BaseModel, extra="forbid", frozen=True, allow_inf_nan=False):
     enlarge: float = Field(1.25, gt=0)  # a box grows by this before it is cut out
     context: float = Field(1.0, ge=0, le=1)  # share of boxes seen with what lies around them;
     # below 1 it is painted over when the network is used: a neighbour's landmarks are not in the box
+    # heatmap: datasets of other objects, in whose boxes there is nothing to find, and their share of samples
+    negatives: tuple[str, ...] = ()
+    negative_share: float = Field(0.15, gt=0, lt=1)
     # how the box that is cut out varies, as HRNet's authors draw it
     windows: Annotated[Windows | None, _fields_of(Windows, "windows"), PlainSerializer(_plain)] = None
     augmentation: Annotated[
@@ -176,6 +179,10 @@ class Recipe(BaseModel, extra="forbid", frozen=True, allow_inf_nan=False):
             )
         if self.head not in ("dsnt", "connected") and self.interchangeable == "matched":
             raise UserError("interchangeable: matched is for head: dsnt or connected")
+        if self.negatives and not (self.task == "single" and self._learns_absent):
+            raise UserError(
+                "negatives are for task: single, head: heatmap and absent: zero: they are empty maps"
+            )
         if self.occlusion and self.occlusion.removal != "none" and self._learns_absent:
             raise UserError(
                 "occlusion.removal takes labels away, which head: heatmap would learn as empty maps: set"
