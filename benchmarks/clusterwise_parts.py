@@ -22,8 +22,9 @@ from heatmark import data
 from heatmark.data.records import write_whole
 from heatmark.errors import UserError
 from heatmark.geometry import Frame
-from heatmark.grouping import Candidates, Groups, Rules, assembled
+from heatmark.grouping import Candidates, Groups, assembled
 from heatmark.metrics.oks import average_precision
+from heatmark.runtime.crowd import rules_of
 from heatmark.runtime.engines import network
 from heatmark.runtime.predictor import network_input
 from heatmark.types import Poses, Skeleton
@@ -32,8 +33,10 @@ NEAR = 0.5  # of the root of a person's box: a peak farther from a landmark is n
 READINGS = ("as it is", "true persons", "true points")
 
 
-def measured(model: Path, dataset: Path, rules: Rules = Rules()) -> dict[str, tuple[float, float]]:
-    """AP and AP50 of each of READINGS, fractions, over the pictures in which somebody is labelled."""
+def measured(model: Path, dataset: Path) -> dict[str, tuple[float, float]]:
+    """AP and AP50 of each of READINGS, fractions, over the pictures in which somebody is labelled; persons by
+    the card's rules.
+    """
     import torch
 
     from heatmark import heatmaps
@@ -43,6 +46,7 @@ def measured(model: Path, dataset: Path, rules: Rules = Rules()) -> dict[str, tu
     if card.task != "crowd":
         raise UserError(f"{model}: its card says {card.task}, not crowd: it draws no tags")
     net: Any = whole.net
+    rules = rules_of(card)
     answers: dict[str, list[Poses]] = {reading: [] for reading in READINGS}
     truth: list[Poses] = []
     for record in data.open_dataset(dataset).records:

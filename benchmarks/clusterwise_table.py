@@ -75,10 +75,17 @@ class Budget:
     least: float = 0.75  # and most: of a picture's longer side, what a training sample shows; the paper's
     most: float = 1.25
     look: float = 1.0  # of the network's size, at which TEST is looked at
+    flip: int = 0  # 1: and its mirror image, too
     seeds: int = 1
 
     @property
     def words(self) -> str:
+        """What a number depends on."""
+        return self.learnt + (", also mirrored" if self.flip else "")
+
+    @property
+    def learnt(self) -> str:
+        """What a run depends on."""
         start = f"over a frozen {self.backbone}" if self.backbone else "from random weights"
         if self.learns:
             start = f"over {self.backbone} that learns from {self.learns} on at a fifth of the rate"
@@ -101,7 +108,7 @@ class Budget:
     @property
     def scales(self) -> dict[str, Any]:
         """How pictures are looked at when they are scored."""
-        return {} if self.look == 1 else {"scales": (self.look,)}
+        return ({} if self.look == 1 else {"scales": (self.look,)}) | ({"flip": True} if self.flip else {})
 
     def options(self, row: str, recipe: Recipe) -> dict[str, Any]:
         """Of a row's network."""
@@ -206,7 +213,7 @@ def measure(given: argparse.Namespace, budget: Budget, table: Table) -> None:
 
 def trained(row: str, seed: int, given: argparse.Namespace, budget: Budget) -> Path:
     """The run of one network, trained as far as it is not yet."""
-    folder = given.work / f"{row}-{seed}-{runs.digest(budget.words)}"
+    folder = given.work / f"{row}-{seed}-{runs.digest(budget.learnt)}"
     if not (folder / "ended").exists():
         settings = budget.settings(row, seed)
         train(

@@ -46,6 +46,9 @@ def test_part_of_the_backbone_learns_where_the_budget_says_so():
 
 
 def test_small_windows_reach_the_edges_of_a_picture_and_the_papers_stay_in_its_middle():
+    assert (
+        Budget(flip=1).scales == {"flip": True} and Budget(flip=1).words == Budget().words + ", also mirrored"
+    )
     paper = {"least": 0.75, "most": 1.25, "translate": 0.0, "rotate": bench.TURN}
     assert Budget().zoom == paper and Budget().scales == {}
     small = Budget(least=0.4, most=0.6, look=2)
