@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from heatmark.data.records import held, read_csv, read_json, read_text, read_yaml, write_whole
+from heatmark.data.records import aside, held, read_csv, read_json, read_text, read_yaml, write_whole
 from heatmark.errors import DataError, UserError
 
 
@@ -54,3 +54,13 @@ def test_a_folder_is_one_processs_at_a_time_and_free_when_it_ends(tmp_path):
         with pytest.raises(UserError), held(tmp_path):
             pass
     assert said() == "mine\n"
+
+
+def test_a_folder_aside_is_empty_and_gone_in_the_end_whatever_a_killed_one_left(tmp_path):
+    (tmp_path / ".out.part" / "half").mkdir(parents=True)
+    with aside(tmp_path / "out") as part:
+        assert part.parent == tmp_path and not any(part.iterdir())
+        with pytest.raises(UserError, match="another process works in it"), aside(tmp_path / "out"):
+            pass
+        (part / "whole").write_text("done")
+    assert not any(tmp_path.iterdir())

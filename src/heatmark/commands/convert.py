@@ -2,13 +2,12 @@
 network's weights as a model of ours (commands/published_model).
 """
 
-import shutil
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ..data import Dataset, Record, coco, formats, yolo
-from ..data.records import held, read_bytes
+from ..data.records import aside, read_bytes
 from ..errors import DataError, UserError, unknown
 from ..imaging import decode
 from . import progress
@@ -60,20 +59,15 @@ def convert(
         raise UserError(f"{target}: is there already, and not empty; choose another folder")
     read_as = form or formats.guess(source)
     dataset = formats.read(source, read_as, category)
-    part = target.with_name(f".{target.name}.part")
-    with held(part):
+    with aside(target) as part:
         try:
-            for left in part.iterdir():  # by one that was killed
-                shutil.rmtree(left) if left.is_dir() else left.unlink()
             records = _copied(dataset, part / "images")
             WRITERS[to](part, dataset.skeleton, records)
-            if target.exists():
-                target.rmdir()
-            part.rename(target)
         except DataError as error:  # of a record that cannot be written, by the name it would have had
             raise DataError(str(error).replace(str(part), str(target))) from error
-        finally:
-            shutil.rmtree(part, ignore_errors=True)
+        if target.exists():
+            target.rmdir()
+        part.rename(target)
     instances = sum(len(r.poses) for r in records)
     landmarks = dataset.skeleton.landmarks
     return Converted(str(source), str(target), read_as, to, len(records), instances, landmarks)

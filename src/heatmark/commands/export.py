@@ -6,7 +6,6 @@ by more than the gate allows, nothing is written.
 """
 
 import os
-import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from .. import zoo
+from ..data.records import aside
 from ..errors import UserError, require, unknown
 from ..runtime.engines import network, opened
 from . import gate, graphs
@@ -103,8 +103,8 @@ def export(
     elif precision == "int8":
         graph = graphs.whole_numbers(graph, views[:: -(-len(views) // CALIBRATION)])
     target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".heatmark-", dir=target.parent) as aside:
-        written = graphs.write(graph, card, Path(aside) / target.name, to)
+    with aside(target) as part:
+        written = graphs.write(graph, card, part / target.name, to)
         engine, _ = opened(written[0])
         compared = gate.compared(reference, engine, views, card)
         gate.check(target.name, compared, gate_px, gate_pck)

@@ -8,6 +8,7 @@ import csv
 import io
 import json
 import os
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -194,3 +195,19 @@ def held(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+@contextmanager
+def aside(path: Path) -> Iterator[Path]:
+    """An empty folder beside `path` to make it in, gone in the end, and with it what a killed one left there.
+
+    Raises a UserError if another process is making the same.
+    """
+    folder = path.with_name(f".{path.name}.part")
+    with held(folder):
+        try:
+            for left in folder.iterdir():
+                shutil.rmtree(left) if left.is_dir() else left.unlink()
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
