@@ -32,10 +32,10 @@ def coloured(picture: np.ndarray, points: np.ndarray, skeleton: Skeleton, width:
             if np.isfinite(ends).all():
                 for paint, thick in ((DARK, width + 2), (colour, width)):
                     line = (max(round(thick), 1), cv2.LINE_AA, FINE)
-                    cv2.line(canvas, _fine(ends[0]), _fine(ends[1]), paint, *line)
+                    cv2.line(canvas, fine(ends[0]), fine(ends[1]), paint, *line)
         for point in person[np.isfinite(person).all(-1)]:
             for paint, radius in ((DARK, 1.5 * width + 1), (colour, 1.5 * width)):
-                cv2.circle(canvas, _fine(point), round(radius * 2**FINE), paint, -1, cv2.LINE_AA, FINE)
+                cv2.circle(canvas, fine(point), round(radius * 2**FINE), paint, -1, cv2.LINE_AA, FINE)
     return canvas
 
 
@@ -62,6 +62,7 @@ def glowing(picture: np.ndarray, maps: Sequence[np.ndarray] | np.ndarray) -> np.
     return np.clip(canvas, 0, 255).astype(np.uint8)
 
 
-def _fine(point: np.ndarray) -> tuple[int, int]:
+def fine(point: np.ndarray) -> tuple[int, int]:
+    """A point in our pixels -> OpenCV's 1/16 px, which count from the middle of the first pixel."""
     x, y = np.clip((point - 0.5) * 2**FINE, -(2**24), 2**24)
     return round(float(x)), round(float(y))

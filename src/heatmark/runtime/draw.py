@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from ..imaging.persons import coloured, glowing
+from ..imaging.persons import FINE, coloured, fine, glowing
 from ..types import ABSENT, SEEN, Poses
 
 # Told apart by most colour-blind eyes, and bright enough for dark and light benches (after Okabe and Ito).
@@ -16,7 +16,6 @@ COLOURS = (
 )  # fmt: skip
 DARK = (16, 16, 16)
 SMALLEST = 640  # px; a picture with a shorter long side is enlarged before anything is drawn on it
-FINE = 4  # OpenCV draws at 1/16 px: coordinates are multiplied by 2 ** FINE
 
 
 def overlay(picture: np.ndarray, poses: Poses, smallest: int = SMALLEST, names: bool = True) -> np.ndarray:
@@ -32,10 +31,7 @@ def overlay(picture: np.ndarray, poses: Poses, smallest: int = SMALLEST, names: 
     Returns:
         (H, W, 3) uint8 RGB, larger than the picture where that was small.
     """
-    longest = max(picture.shape[:2])
-    scale = max(smallest / longest, 1.0)
-    size = (round(picture.shape[1] * scale), round(picture.shape[0] * scale))
-    canvas = cv2.resize(picture, size, interpolation=cv2.INTER_CUBIC) if scale > 1 else picture.copy()
+    canvas, scale = _enlarged(picture, smallest)
     unit = max(canvas.shape[:2]) / SMALLEST  # 1 where the long side is SMALLEST px
     for i in range(len(poses)):
         if np.isfinite(poses.boxes[i]).all():
@@ -51,9 +47,7 @@ def people(picture: np.ndarray, poses: Poses, smallest: int = SMALLEST) -> np.nd
 
     Args: as in `overlay`.
     """
-    scale = max(smallest / max(picture.shape[:2]), 1.0)
-    size = (round(picture.shape[1] * scale), round(picture.shape[0] * scale))
-    canvas = cv2.resize(picture, size, interpolation=cv2.INTER_CUBIC) if scale > 1 else picture
+    canvas, scale = _enlarged(picture, smallest)
     return coloured(canvas, poses.points * scale, poses.skeleton, 2.0 * max(canvas.shape[:2]) / SMALLEST)
 
 
@@ -67,15 +61,13 @@ def boxed(
         map: (h, w) in [0, 1], of the whole picture.
         smallest: as in `overlay`.
     """
-    scale = max(smallest / max(picture.shape[:2]), 1.0)
-    size = (round(picture.shape[1] * scale), round(picture.shape[0] * scale))
-    canvas = cv2.resize(picture, size, interpolation=cv2.INTER_CUBIC) if scale > 1 else picture.copy()
+    canvas, scale = _enlarged(picture, smallest)
     below = None if map is None else glowing(canvas, map[None])
     wide = max(round(2 * max(canvas.shape[:2]) / SMALLEST), 1)
     order = np.argsort(poses.score)  # the surest on top
     for (x1, y1, x2, y2), score in zip(poses.boxes[order] * scale, poses.score[order]):
         colour = tuple(int(60 + (c - 60) * min(float(score) * 1.2, 1.0)) for c in COLOURS[0])
-        corners = _fine(np.array([x1, y1])), _fine(np.array([x2, y2]))
+        corners = fine(np.array([x1, y1])), fine(np.array([x2, y2]))
         cv2.rectangle(canvas, *corners, colour, wide, cv2.LINE_AA, FINE)
     return canvas if below is None else np.concatenate([canvas, below])
 
@@ -93,10 +85,11 @@ def contact_sheet(pictures: Sequence[np.ndarray], columns: int = 4, cell: int = 
     return sheet
 
 
-def _fine(xy: np.ndarray) -> tuple[int, int]:
-    """A point in our pixels -> OpenCV's 1/16 px, which count from the middle of the first pixel."""
-    x, y = np.clip((xy - 0.5) * 2**FINE, -(2**24), 2**24)
-    return round(float(x)), round(float(y))
+def _enlarged(picture: np.ndarray, smallest: int) -> tuple[np.ndarray, float]:
+    """A copy whose long side is at least `smallest` px, and how many times as large it is."""
+    scale = max(smallest / max(picture.shape[:2]), 1.0)
+    size = (round(picture.shape[1] * scale), round(picture.shape[0] * scale))
+    return cv2.resize(picture, size, interpolation=cv2.INTER_CUBIC) if scale > 1 else picture.copy(), scale
 
 
 def _bones(canvas: np.ndarray, poses: Poses, i: int, scale: float, unit: float) -> None:
@@ -105,14 +98,14 @@ def _bones(canvas: np.ndarray, poses: Poses, i: int, scale: float, unit: float) 
         if np.isfinite(ends).all():
             for colour, width in ((DARK, 5), ((255, 255, 255), 2)):
                 thick = max(round(width * unit), 1)
-                cv2.line(canvas, _fine(ends[0]), _fine(ends[1]), colour, thick, cv2.LINE_AA, FINE)
+                cv2.line(canvas, fine(ends[0]), fine(ends[1]), colour, thick, cv2.LINE_AA, FINE)
 
 
 def _dots(canvas: np.ndarray, poses: Poses, i: int, scale: float, unit: float) -> None:
     for k, xy in enumerate(poses.points[i] * scale):
         if not np.isfinite(xy).all():
             continue
-        colour, at, radius = COLOURS[k % len(COLOURS)], _fine(xy), round(6 * unit * 2**FINE)
+        colour, at, radius = COLOURS[k % len(COLOURS)], fine(xy), round(6 * unit * 2**FINE)
         if poses.visibility[i, k] == SEEN:
             cv2.circle(canvas, at, radius, colour, cv2.FILLED, cv2.LINE_AA, FINE)
             cv2.circle(canvas, at, radius, DARK, max(round(1.5 * unit), 1), cv2.LINE_AA, FINE)
