@@ -30,7 +30,7 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks import dense_text
+from benchmarks import dense_markdown
 from benchmarks.rows import commit, machine
 from heatmark import data, heatmaps
 from heatmark.card import Card
@@ -244,7 +244,7 @@ def main() -> None:
             kept.write_text(json.dumps(results, indent=1))
     pictures = len(data.open_dataset(given.data)), len(data.open_dataset(given.test))
     head = HEAD.format(learnt=pictures[0], tested=pictures[1], size=SIZE, epochs=given.epochs)
-    whole = head + dense_text.tables(results) + f"\n\n{commit()}, {machine()}\n"
+    whole = head + dense_markdown.tables(results) + f"\n\n{commit()}, {machine()}\n"
     if given.out:
         given.out.write_text(whole, encoding="utf-8")
     print(whole)

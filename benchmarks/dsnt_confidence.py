@@ -33,7 +33,7 @@ from heatmark.training.recipe import Recipe
 from heatmark.types import Skeleton
 
 from . import dsnt_runs as runs
-from .dsnt_plan import Budget, budget_of, network, parser
+from .dsnt_strategies import Budget, budget_of, network, parser
 from .dsnt_views import Views, photographs, pictures, views
 from .kept import Kept
 from .runs import ended

@@ -21,7 +21,7 @@ from heatmark.training.recipe import skeleton_for
 from heatmark.types import Skeleton
 
 from . import dsnt_runs as runs
-from .dsnt_plan import (
+from .dsnt_strategies import (
     CONNECTED,
     HEATMAPS,
     STRATEGIES,

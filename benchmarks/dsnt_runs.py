@@ -18,7 +18,7 @@ from heatmark.training.recipe import Recipe
 from heatmark.training.task import fractions, task_of
 from heatmark.types import Skeleton
 
-from .dsnt_plan import Budget, budget_of, network, parser, settings
+from .dsnt_strategies import Budget, budget_of, network, parser, settings
 from .dsnt_views import Views, drawn, views, where
 from .kept import Kept
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from . import dsnt_runs as runs
-from .dsnt_plan import Budget, reading
+from .dsnt_strategies import Budget, reading
 from .dsnt_views import pictures, views
 from .runs import ended
 

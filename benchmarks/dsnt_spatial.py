@@ -16,7 +16,7 @@ from heatmark.geometry import Frame, translation
 from heatmark.training.loader import Entry, Samples
 
 from . import dsnt_runs as runs
-from .dsnt_plan import CONNECTED, TRAININGS, VARIED, Budget, reading, settings
+from .dsnt_strategies import CONNECTED, TRAININGS, VARIED, Budget, reading, settings
 from .dsnt_views import pictures, views
 from .runs import ended
 

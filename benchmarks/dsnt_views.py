@@ -22,7 +22,7 @@ from heatmark.training.recipe import Recipe, skeleton_for
 from heatmark.training.task import Batch
 from heatmark.types import Skeleton
 
-from .dsnt_plan import Budget, settings
+from .dsnt_strategies import Budget, settings
 
 AT_ONCE = 32  # pictures that go through the frozen part together
 

@@ -10,7 +10,7 @@ from scipy.io import savemat
 pytest.importorskip("timm")
 pytest.importorskip("accelerate")
 import heatmark as hm
-from benchmarks import dsnt_plan, dsnt_resolution
+from benchmarks import dsnt_resolution, dsnt_strategies
 from heatmark.commands.evaluate import Evaluation
 from heatmark.imaging.decode import encode_jpeg
 
@@ -53,7 +53,7 @@ def table(monkeypatch, mpii, out, backbone, trainings, seeds):
 def test_the_table_of_resolutions_is_made_on_mpii_too(tmp_path, monkeypatch, mpii):
     trainings = ("argmax", "DSNT, js", "fully connected")
     text, rows = table(monkeypatch, mpii, tmp_path / "resolution.md", "coordinate_lite0", trainings, seeds=2)
-    ways = (*dsnt_plan.HEATMAPS, "DSNT, js", "fully connected")
+    ways = (*dsnt_strategies.HEATMAPS, "DSNT, js", "fully connected")
     assert set(rows) == {f"MPII, {way}, stride 32, seed {seed}" for way in ways for seed in (0, 1)}
     assert all(0 <= row["PCKh@0.5"] <= 1 for row in rows.values())
     assert "| strategy | cells | MPII PCKh@0.5 | ms |" in text and "points of PCKh@0.5 on MPII" in text
@@ -66,8 +66,8 @@ def test_the_papers_network_which_learns_as_a_whole_is_measured_on_mpii(tmp_path
 
 
 def test_an_error_of_half_a_head_is_the_limit_of_pckh(mpii):
-    given = dsnt_plan.parser(None, "x.md").parse_args(["--size", "64", "--weights", "none"])
-    _, test, skeleton = dsnt_resolution.mpii(str(mpii), dsnt_plan.budget_of(given))
+    given = dsnt_strategies.parser(None, "x.md").parse_args(["--size", "64", "--weights", "none"])
+    _, test, skeleton = dsnt_resolution.mpii(str(mpii), dsnt_strategies.budget_of(given))
     assert len(test) == PEOPLE and len(skeleton) == 16
     # A head of 12 x 16 has a diagonal of 20, so a size of 12; the person's box has sides of 80.
     assert dsnt_resolution.head_size(test.entries[0]) == pytest.approx(0.6 * 20 / 80)

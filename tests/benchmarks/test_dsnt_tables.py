@@ -10,12 +10,12 @@ pytest.importorskip("timm")
 from benchmarks import (
     dsnt_confidence,
     dsnt_maps,
-    dsnt_plan,
     dsnt_resolution,
     dsnt_runs,
     dsnt_sigma,
     dsnt_spatial,
     dsnt_speed,
+    dsnt_strategies,
 )
 from benchmarks.dsnt_views import pictures
 from heatmark.data import coco
@@ -59,8 +59,10 @@ def run(module, monkeypatch, few, out, *more):
 
 
 def small(few):
-    given = dsnt_plan.parser(None, "x.md")
-    return dsnt_plan.budget_of(given.parse_args(["--data", str(few), "--size", "64", "--weights", "none"]))
+    given = dsnt_strategies.parser(None, "x.md")
+    return dsnt_strategies.budget_of(
+        given.parse_args(["--data", str(few), "--size", "64", "--weights", "none"])
+    )
 
 
 def test_resolution_measures_what_is_asked_for_and_goes_on_from_there(tmp_path, monkeypatch, few, capsys):
@@ -68,7 +70,7 @@ def test_resolution_measures_what_is_asked_for_and_goes_on_from_there(tmp_path, 
     monkeypatch.setattr(dsnt_resolution, "STRIDES", (32, 16))
     text, rows = run(dsnt_resolution, monkeypatch, few, out, "--strides", "32")
     assert {name for name in rows if "stride 32, seed" in name} == {
-        f"{strategy}, stride 32, seed 0" for strategy in dsnt_plan.STRATEGIES
+        f"{strategy}, stride 32, seed 0" for strategy in dsnt_strategies.STRATEGIES
     }
     assert all(0 <= rows[name]["PCK@0.1"] <= 1 for name in rows if "seed" in name)
     assert "| DSNT, js | 2 | not measured |" not in text and "| argmax | 4 | not measured |" in text
@@ -103,7 +105,7 @@ def test_what_there_is_no_time_for_is_not_measured(tmp_path, monkeypatch, few):
 def test_spatial_places_the_object_where_it_says(few):
     budget = small(few)
     learn, _, _ = pictures(budget)
-    recipe = dsnt_plan.settings("argmax", 32, 0, budget, augmentation=dsnt_spatial.STILL)
+    recipe = dsnt_strategies.settings("argmax", 32, 0, budget, augmentation=dsnt_spatial.STILL)
     for part in (dsnt_spatial.LEFT, dsnt_spatial.RIGHT):
         placed = dsnt_spatial.Placed(learn, part, recipe)
         for i in range(len(placed)):
