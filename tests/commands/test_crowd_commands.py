@@ -69,7 +69,9 @@ def test_export_compares_the_persons_found(model, crowd):
 def test_export_refuses_a_file_that_finds_another_person(model, crowd, monkeypatch):
     from heatmark.commands import export as module
 
-    monkeypatch.setattr(module, "_graph_of", lambda source, decoding: module.to_onnx(deaf(), throng_card()))
+    monkeypatch.setattr(
+        module, "_graph_of", lambda source, decoding: module.graphs.to_onnx(deaf(), throng_card())
+    )
     with pytest.raises(GateError, match="a person in 0.jpg is found by one and not by the other"):
         export(model, pictures=crowd)
     assert not model.with_suffix(".onnx").exists()
