@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from .surfaces import thrice, tinted
+from .tracer import two_threads
 
 SIZE = (256, 512)  # of the maps made and read here
 TRACED = (128, 256)  # of what rays are drawn from: a larger one costs a fifth more time and shows the same
@@ -175,13 +176,11 @@ SUFFIXES = (".exr", ".hdr")
 
 def read(path: Path, size: tuple[int, int] = SIZE) -> np.ndarray:
     """An equirectangular EXR or HDR file at `size`. Raises a DataError naming it."""
-    import drjit as dr
     import mitsuba as mi  # its reader: OpenCV cannot read EXR
 
     from ..errors import DataError
 
-    if dr.thread_count() < 2:  # the reader waits for another thread: on one core it would wait for ever
-        dr.set_thread_count(2)
+    two_threads()
     try:
         raw = np.array(mi.Bitmap(str(path)).convert(mi.Bitmap.PixelFormat.RGB, mi.Struct.Type.Float32, False))
     except RuntimeError as error:

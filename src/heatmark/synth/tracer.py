@@ -40,6 +40,7 @@ class Tracer:
         import mitsuba as mi
 
         mi.set_variant(variant)
+        two_threads()
         mi.set_log_level(mi.LogLevel.Error)  # it warns of triangles without an area, which are allowed
         self.mi, self.size, self.light_size = mi, size, light_size
         self.one_by_one = variant.startswith("scalar")
@@ -199,6 +200,16 @@ class Tracer:
             if met.is_valid():
                 distance[i], face[i] = met.t, met.prim_index
         return distance, face
+
+
+def two_threads() -> None:
+    """Let Dr.Jit have two threads at least: on one core some of its work, and Mitsuba's reader of pictures,
+    waits for another thread and would wait for ever.
+    """
+    import drjit as dr
+
+    if dr.thread_count() < 2:
+        dr.set_thread_count(2)
 
 
 def _plane(mi: Any, side: int, channels: int) -> dict[str, Any]:
