@@ -116,10 +116,10 @@ def test_in_the_box_of_something_else_there_is_nothing_and_it_is_seen_alone(stic
 
 def test_negatives_are_a_share_of_the_samples_drawn_by_the_seed():
     found = [str(i) for i in range(50)]  # anything will do
-    few = loader.some(found, 7, seed=3)  # type: ignore[arg-type]
+    few = loader.some(found, 7, seed=3)
     assert len(few) == len(set(few)) == 7 and few == sorted(few, key=int)
-    assert few == loader.some(found, 7, seed=3) != loader.some(found, 7, seed=4)  # type: ignore[arg-type]
-    assert loader.some(found, 50, seed=3) == found  # type: ignore[arg-type]
+    assert few == loader.some(found, 7, seed=3) != loader.some(found, 7, seed=4)
+    assert loader.some(found, 50, seed=3) == found
 
 
 def test_a_whole_picture_may_be_shown_small(sticks, tiny):

@@ -60,7 +60,7 @@ class ObjectSettings(Strict):
     closeup_extent: Size = (1.2, 3.2)  # how long it is then
     lean_deg: Range = (10.0, 60.0)
     air_m: Amount = (0.02, 0.4)  # height above the ground, when there is one
-    draws: int = Field(0, ge=0)  # how many different objects a family gives; 0: a new one in every picture
+    draws: int = Field(default=0, ge=0)  # how many different objects a family gives; 0: a new one in every picture
     least_area: float = (
         0.0003  # of the picture, to be seen of an object for it to be labelled: 15 px of 224 x 224
     )
@@ -107,7 +107,7 @@ class ClutterSettings(Strict):
     count: Count = (0, 8)
     tools: Chance = 0.3  # how often a piece is a tool of another family
     meshes: tuple[str, ...] = ()  # meshes of your own to lie about, without landmarks
-    draws: int = Field(200, ge=1, le=1000)  # how many different pieces there are, at most 1000
+    draws: int = Field(default=200, ge=1, le=1000)  # how many different pieces there are, at most 1000
     hand: Chance = 0.2  # how often a hand holds the object, where the ground leaves room for one
     kin: Chance = 0.25  # how often others of the object's own kind are there, labelled too
     kin_count: Count = (1, 5)

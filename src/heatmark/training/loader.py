@@ -73,7 +73,7 @@ def negatives(dataset: data.Dataset, skeleton: Skeleton) -> list[Entry]:
     return [Entry(e.record, none, absent, e.box, e.alone, nothing=True) for e in things]
 
 
-def some(entries: Sequence[Entry], count: int, seed: int) -> list[Entry]:
+def some(entries: Sequence[Any], count: int, seed: int) -> list[Any]:
     """At most so many of them, by chance, in their order."""
     if len(entries) <= count:
         return list(entries)
