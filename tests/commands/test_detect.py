@@ -153,6 +153,24 @@ def test_overlays_are_written_and_never_over_the_pictures(tmp_path, folder, spot
         detect(folder / "images", spots_onnx, out=folder / "annotations.json")
 
 
+def test_several_pictures_are_looked_at_in_the_order_given(tmp_path, folder, spots_onnx, capsys):
+    picture, other = folder / "images" / "12.png", tmp_path / "12.png"
+    other.write_bytes(picture.read_bytes())
+    found = list(detect([other, picture, str(other)], spots_onnx, out=tmp_path / "out"))
+    assert [f.source for f in found] == [str(other), str(picture), str(other)]
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["12-2.jpg", "12.jpg", "12.png.jpg"]
+    other.write_bytes(b"")
+    with pytest.raises(DataError, match="1 of 2 pictures could not be read"):
+        list(detect([other, picture], spots_onnx))
+    for what, said in ((folder, "is a folder"), (tmp_path / "no.jpg", "is not there")):
+        with pytest.raises(UserError, match=f"{what}: {said}; of several sources each must be a picture"):
+            detect([picture, what], spots_onnx)
+    with pytest.raises(UserError, match="among the pictures"):
+        detect([picture, other], spots_onnx, out=tmp_path)
+    with pytest.raises(UserError, match="no picture was given"):
+        detect([], spots_onnx)
+
+
 def test_a_video_gives_a_line_a_frame_and_an_overlay_video(tmp_path, spots_onnx):
     path = tmp_path / "clip.avi"
     video = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10, (64, 48))

@@ -25,7 +25,9 @@ def demo(
 
 
 def detect(
-    source: Annotated[str, typer.Argument(help="A picture, a folder, a video, or a camera's number.")],
+    source: Annotated[
+        list[str], typer.Argument(help="A picture or several, a folder, a video, or a camera's number.")
+    ],
     model: Annotated[
         str, typer.Option("--model", "-m", help="A model file, or the name of a shipped detector.")
     ],
@@ -43,7 +45,7 @@ def detect(
     tiles: Annotated[bool, typer.Option(help="Boxes: look at large pictures part by part, too.")] = False,
     json: Json = False,
 ) -> None:
-    """Find the points in a picture, a folder, a video or a camera.
+    """Find the points in pictures, a folder, a video or a camera.
 
     Prints one line for each picture or frame as it comes; with --json one JSON object a line.
 
@@ -53,7 +55,7 @@ def detect(
 
     with quietly(json):
         for found in detect(
-            source,
+            source[0] if len(source) == 1 else source,
             model,
             boxes=boxes,
             second_look=second_look,

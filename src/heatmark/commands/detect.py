@@ -1,8 +1,9 @@
 """heatmark detect: a picture, folder, video or camera in; points out, one JSON line a picture, and
 overlays."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from ..errors import DataError, UserError
 from ..imaging import encode_jpeg
 from ..runtime import Detector, Latency, Shot, boxed, load, overlay, people, shots
 from ..runtime.dense import DensePredictor
-from ..runtime.sources import pictures_in
+from ..runtime.sources import Source, pictures_in
 from ..skeletons import PRODUCT
 from ..types import ABSENT, Poses
 from . import person_detector
@@ -74,7 +75,7 @@ class Detection:
 
 
 def detect(
-    source: str | Path | bytes | int,
+    source: Source | int,
     model: str | Path | Detector,
     *,
     boxes: str | Path | None = None,
@@ -88,7 +89,8 @@ def detect(
     """Find the points in every picture of a source, one Detection at a time, as they come.
 
     Args:
-        source: a picture, a folder, a video, a camera's number, "-" (standard input), or a picture's bytes.
+        source: a picture or several, a folder, a video, a camera's number, "-" (standard input), or a
+            picture's bytes.
         model: a shipped detector's name, a model file, or what load() gave.
         boxes: COCO annotations or results; look only inside these boxes, enlarged by the card's quarter, one
             instance each, in the file's order. A picture the file has no box for gives no instance.
@@ -101,14 +103,13 @@ def detect(
         tiles: of a model of boxes: look at large pictures part by part, too.
 
     Raises:
-        UserError, DataError: a model, source or box file that cannot be used. A picture of a folder that
-        cannot
-            be read is passed over; after the last one a DataError names those that were.
+        UserError, DataError: a model, source or box file that cannot be used. Of many pictures one that
+            cannot be read is passed over; after the last one a DataError names those that were.
     """
     if isinstance(source, int):  # a camera's number
         source = str(source)
-    if not isinstance(source, (str, Path, bytes)):
-        wanted = "a path, a camera's number or a picture's bytes"
+    if not isinstance(source, (str, Path, bytes, list, tuple)):
+        wanted = "a path or several, a camera's number or a picture's bytes"
         raise UserError(f"wanted {wanted}, got {type(source).__name__}; what load() gives takes arrays")
     if not 0 <= threshold <= 1 or (limit is not None and limit < 1):
         raise UserError(f"wanted a threshold in [0, 1] and a limit >= 1, got {threshold} and {limit}")
@@ -177,7 +178,7 @@ def _detections(
         )
 
 
-def _looks(boxes: str, source: str | Path | bytes) -> Callable[[Shot], np.ndarray]:
+def _looks(boxes: str, source: Source) -> Callable[[Shot], np.ndarray]:
     """A picture -> the boxes (N, 4) to look into."""
     if person_detector.wanted(boxes):
         detector = person_detector.opened(boxes)
@@ -196,7 +197,7 @@ def _above(poses: Poses, threshold: float) -> Poses:
 class Boxfile:
     """Boxes by picture, out of a COCO file: annotations with their images, or a list of results."""
 
-    def __init__(self, path: Path, source: str | Path | bytes):
+    def __init__(self, path: Path, source: Source):
         self.path = path
         raw = _json(path)
         if isinstance(raw, dict) and isinstance(raw.get("images"), list):
@@ -210,16 +211,14 @@ class Boxfile:
             for i, row in enumerate(rows):
                 name, box = _row(path, i, row, names)
                 self.boxes.setdefault(name, []).append(box)
-        folder = None if isinstance(source, bytes) or not Path(source).is_dir() else Path(source)
-        self.only = (
-            names is None and len(self.boxes) == 1 and folder is None
-        )  # results for the one picture given
-        self.known_some = folder is not None and any(self._key(str(p)) for p in pictures_in(folder))
+        many = _many(source)
+        self.only = names is None and len(self.boxes) == 1 and not many  # results for the one picture given
+        self.known_some = any(self._key(str(picture)) for picture in many)
 
     def of(self, picture: str) -> np.ndarray:
         """(N, 4) x1 y1 x2 y2 of a picture by its path, in the file's order.
 
-        None at all for a picture it does not speak of, if it does of others in its folder; else a UserError.
+        None at all for a picture it does not speak of, if it does of others of the source; else a UserError.
         """
         key = self._key(picture)
         if key is None:
@@ -253,12 +252,12 @@ def _names(path: Path, images: list[Any]) -> dict[Any, str]:
         raise DataError(f"{path}: every image needs an id and a file_name ({error})") from error
 
 
-def _names_beside(source: str | Path | bytes) -> dict[Any, str] | None:
+def _names_beside(source: Source) -> dict[Any, str] | None:
     """What a results file leaves out: the names by id, from an annotations.json beside the pictures if
     any."""
     if isinstance(source, bytes):
         return None
-    path = Path(source)
+    path = Path(source if isinstance(source, (str, Path)) else source[0])
     for folder in (path, path.parent, path.parent.parent):
         if (file := folder / "annotations.json").is_file():
             raw = _json(file)
@@ -276,11 +275,21 @@ def _row(path: Path, i: int, row: Any, names: dict[Any, str] | None) -> tuple[st
     return name, box_of(row, f"{path}: entry {i}")[:4]
 
 
-def _folder(out: Path, source: str | Path | bytes) -> Path:
-    """The folder for overlays, made; never the one that the pictures are in."""
-    if not isinstance(source, bytes) and out.exists() and Path(source).exists():
-        home = Path(source) if Path(source).is_dir() else Path(source).parent
-        if out.samefile(home):
+def _many(source: Source) -> Sequence[str | Path]:
+    """The pictures of a source that has many; none of one picture, of a video or a camera."""
+    if isinstance(source, bytes):
+        return ()
+    if not isinstance(source, (str, Path)):
+        return source
+    return pictures_in(Path(source)) if Path(source).is_dir() else ()
+
+
+def _folder(out: Path, source: Source) -> Path:
+    """The folder for overlays, made; never one that the pictures are in."""
+    if not isinstance(source, bytes) and out.exists():
+        given = [Path(source)] if isinstance(source, (str, Path)) else [Path(one) for one in source]
+        homes = {path if path.is_dir() else path.parent for path in given if path.exists()}
+        if any(out.samefile(home) for home in homes):
             raise UserError(f"{out}: the overlays would lie among the pictures; say another folder")
     out.mkdir(parents=True, exist_ok=True)
     return out
@@ -297,9 +306,11 @@ class Overlays:
 
     def add(self, shot: Shot, drawn: np.ndarray) -> None:
         if shot.fps is None:
-            path = self.folder / f"{Path(shot.name).stem}.jpg"
-            if path in self.taken:  # a.jpg and a.png in one folder
-                path = self.folder / f"{Path(shot.name).name}.jpg"
+            name, stem = Path(shot.name).name, Path(shot.name).stem
+            names = chain(
+                (stem, name), (f"{stem}-{k}" for k in count(2))
+            )  # a.jpg and a.png; x/a.jpg and y/a.jpg
+            path = next(p for n in names if (p := self.folder / f"{n}.jpg") not in self.taken)
             self.taken.add(path)
             write_whole(path, encode_jpeg(drawn))
             return

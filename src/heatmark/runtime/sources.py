@@ -3,7 +3,7 @@
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,20 +29,26 @@ class Shot:
     fps: float | None = None  # of the video or camera it is a frame of; None for a picture
 
 
-def shots(source: str | Path | bytes, report: Callable[[DataError], None] | None = None) -> Iterator[Shot]:
+Source = str | Path | bytes | Sequence[str | Path]
+
+
+def shots(source: Source, report: Callable[[DataError], None] | None = None) -> Iterator[Shot]:
     """Every picture of a source, in order.
 
     Args:
-        source: a picture file, a folder (its pictures, sorted by name; other files are passed over), a video
-            file, a camera's number ("0"), "-" (one picture on standard input), or a picture's bytes.
-        report: told of each picture in a folder that cannot be read, and the rest goes on. None: the first
-            ends it.
+        source: a picture file or several, a folder (its pictures, sorted by name; other files are passed
+            over), a video file, a camera's number ("0"), "-" (one picture on standard input), or a picture's
+            bytes.
+        report: told of each of many pictures that cannot be read, and the rest goes on. None: the first ends
+            it.
 
     Raises:
         UserError: no such source. DataError: it cannot be read, or a folder holds no picture.
     """
     if isinstance(source, bytes):
         return _bytes(lambda: source, "bytes")
+    if not isinstance(source, (str, Path)):
+        return _files(_pictures(source), report)
     if str(source) == STDIN:
         return _bytes(sys.stdin.buffer.read, "stdin")
     if not str(source):
@@ -93,7 +99,22 @@ def _folder(folder: Path, report: Callable[[DataError], None] | None) -> Iterato
         within = next((f for f in sorted(folder.iterdir()) if f.is_dir() and pictures_in(f)), None)
         hint = f"; {within} holds some" if within else f"; read are {' '.join(PICTURES)}"
         raise DataError(f"{folder}: no picture in this folder{hint}")
-    for path in found:
+    yield from _files(found, report)
+
+
+def _pictures(sources: Sequence[str | Path]) -> list[Path]:
+    paths = [Path(source) for source in sources]
+    if not paths:
+        raise UserError("no picture was given")
+    for path in paths:
+        if not path.is_file() or path.suffix.lower() in VIDEOS:
+            what = "a folder" if path.is_dir() else "a video" if path.is_file() else "not there"
+            raise UserError(f"{path}: is {what}; of several sources each must be a picture")
+    return paths
+
+
+def _files(paths: Sequence[Path], report: Callable[[DataError], None] | None) -> Iterator[Shot]:
+    for path in paths:
         try:
             yield from _file(path)
         except DataError as error:

@@ -60,7 +60,9 @@ class ObjectSettings(Strict):
     closeup_extent: Size = (1.2, 3.2)  # how long it is then
     lean_deg: Range = (10.0, 60.0)
     air_m: Amount = (0.02, 0.4)  # height above the ground, when there is one
-    draws: int = Field(default=0, ge=0)  # how many different objects a family gives; 0: a new one in every picture
+    draws: int = Field(
+        default=0, ge=0
+    )  # how many different objects a family gives; 0: a new one in every picture
     least_area: float = (
         0.0003  # of the picture, to be seen of an object for it to be labelled: 15 px of 224 x 224
     )
