@@ -97,7 +97,7 @@ def test_lighter_backbones_come_from_timm():
 
 
 def test_what_cannot_be_is_said():
-    with pytest.raises(UserError, match="no norm is called 'layer'; there are: batch, group"):
+    with pytest.raises(UserError, match="options.norm of gaussian_layer: .*'batch' or 'group', got 'layer'"):
         create("gaussian_layer", 1, **SMALL, norm="layer")
     with pytest.raises(UserError, match="there are: none, layer, decoder"):
         create("retinanet", 1, **SMALL, branch="both")
