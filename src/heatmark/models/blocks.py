@@ -1,7 +1,7 @@
 """What several networks are built from."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import torch
@@ -148,7 +148,7 @@ def draw_logits(net: nn.Module, start: float | None = None) -> None:
                 nn.init.constant_(module.draw.bias, start)  # type: ignore[arg-type]
 
 
-def in_float32(layer: nn.Module, x: Tensor) -> Tensor:
+def in_float32(layer: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     """`layer(x)` in float32 whatever precision the rest runs in: for the last step of a network."""
     if x.is_meta or not torch.is_autocast_enabled(x.device.type):
         return layer(x)

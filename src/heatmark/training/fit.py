@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from ..card import Card
 from ..errors import DataError, UserError
 from ..metrics.calibration import logistic
+from ..models.blocks import in_float32
 from ..types import Skeleton
 from . import state
 from .loader import Order, Samples, training_loader, validation_batches
@@ -304,12 +305,12 @@ def depthwise_in_float32(net: nn.Module) -> None:
     """
     for conv in net.modules():
         if isinstance(conv, nn.Conv2d) and conv.groups > 1 and conv.weight.requires_grad:
-            conv.forward = partial(_in_float32, conv.forward)  # type: ignore[method-assign]
+            conv.forward = partial(_between, conv.forward)  # type: ignore[method-assign]
 
 
-def _in_float32(forward: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    with torch.autocast(x.device.type, enabled=False):
-        return forward(x.float()).to(x.dtype)
+def _between(forward: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """In float32, and what follows goes on in the precision that it came in."""
+    return in_float32(forward, x).to(x.dtype)
 
 
 def _cpu_bf16() -> bool:

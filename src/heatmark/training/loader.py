@@ -66,10 +66,15 @@ def entries(dataset: data.Dataset, skeleton: Skeleton) -> list[Entry]:
 
 
 def negatives(dataset: data.Dataset, skeleton: Skeleton) -> list[Entry]:
-    """The boxes of other things: no landmark of `skeleton` is in them, which a network learns to say."""
+    """The boxes of other things: no landmark of `skeleton` is in them, which a network learns to say.
+
+    Raises a DataError where there is none: a thing needs a landmark of its own, as everywhere in `entries`.
+    """
     k = len(skeleton)
     none, absent = np.full((k, 2), np.nan), np.full(k, ABSENT, np.uint8)
     things = entries(dataset, dataset.skeleton)
+    if not things:
+        raise DataError(f"negatives: {dataset.folder}: no object with a labelled landmark")
     return [Entry(e.record, none, absent, e.box, e.alone, nothing=True) for e in things]
 
 
