@@ -23,8 +23,8 @@ from heatmark.imaging import encode_jpeg, transforms
 from heatmark.imaging.persons import coloured, glowing, tinted
 from heatmark.runtime import load
 from heatmark.runtime.engines import network
-from heatmark.runtime.predictor import network_input
 from heatmark.runtime.sources import read
+from heatmark.runtime.windows import network_input
 
 CELL = (240, 240)  # (H, W) of a picture on a sheet of crowds
 SURE = 0.15  # who scores less is not drawn

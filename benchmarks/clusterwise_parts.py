@@ -26,7 +26,7 @@ from heatmark.grouping import Candidates, Groups, assembled
 from heatmark.metrics.oks import average_precision
 from heatmark.runtime.crowd import rules_of
 from heatmark.runtime.engines import network
-from heatmark.runtime.predictor import network_input
+from heatmark.runtime.windows import network_input
 from heatmark.types import Poses, Skeleton
 
 NEAR = 0.5  # of the root of a person's box: a peak farther from a landmark is not its own

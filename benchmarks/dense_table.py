@@ -50,7 +50,8 @@ SIZE = (288, 384)
 PAPERS_SIZE = (800, 1344)  # 800 x 1333 in multiples of 32
 LEFT_OUT = "gaussian_layer, map left out"
 SETTINGS: dict[str, Any] = {
-    "size": list(SIZE), "workers": 0, "batch": 2, "lr": 1.0e-3, "precision": "auto", "save_minutes": 1.0, "warmup": 0.5,
+    "size": list(SIZE), "workers": 0, "batch": 2, "lr": 1.0e-3, "precision": "auto",
+    "save_minutes": 1.0, "warmup": 0.5,
     "augmentation": {"others": "none", "flip": 0.5, "brightness": [0.7, 1.4], "saturation": [0.6, 1.4]},
 }  # fmt: skip
 OPTIONS = {

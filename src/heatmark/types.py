@@ -108,6 +108,13 @@ class Skeleton:
         return tuple(seen)
 
     @property
+    def alike(self) -> np.ndarray:
+        """(K, K) bool: which landmarks nobody can tell apart; each is like itself."""
+        of = {k: i for i, group in enumerate(self.channels) for k in group}
+        channel = np.array([of[k] for k in range(len(self))])
+        return channel[:, None] == channel
+
+    @property
     def alone(self) -> tuple[tuple[int, ...], ...]:
         """The same for networks that give every landmark a map, or a point, of its own."""
         return tuple((k,) for k in range(len(self)))

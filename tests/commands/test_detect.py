@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 from toys import SPOTS, spots
 
+from heatmark.commands import detect as detecting
 from heatmark.commands import progress
 from heatmark.commands.detect import Detection, Overlays, detect
 from heatmark.errors import DataError, UserError
 from heatmark.imaging import encode_png
-from heatmark.runtime import Shot
+from heatmark.runtime import Predictor, Shot, load
+from heatmark.types import Poses
 
 LEFT, RIGHT = ((30, 40), (70, 20), (50, 80)), ((230, 60), (260, 80), (290, 30))
 BOXES = ([225, 20, 70, 70], [20, 10, 60, 80])  # x y w h: right, left
@@ -183,6 +185,23 @@ def test_a_video_gives_a_line_a_frame_and_an_overlay_video(tmp_path, spots_onnx)
     assert [f.frame for f in found] == [0, 1, 2] and "frame 2" in str(found[2])
     np.testing.assert_allclose([f.poses.points[0, 0, 0] for f in found], [20, 30, 40], atol=1)
     assert (tmp_path / "out" / "clip.mp4").stat().st_size > 500
+
+
+def test_frames_of_a_video_are_looked_at_again_live_and_pictures_until_an_answer_holds(
+    tmp_path, spots_onnx, monkeypatch
+):
+    asked = []
+    predictor = load(spots_onnx)
+    monkeypatch.setattr(
+        Predictor, "__call__", lambda self, p, b, look: asked.append(look) or Poses.empty(self.skeleton)
+    )
+    picture = spots((48, 64), (10, 10), (50, 10), (30, 40))
+    for fps in (None, 25.0):
+        shot = Shot("street", 0, picture, fps=fps)
+        monkeypatch.setattr(detecting, "shots", lambda *_, shot=shot: iter([shot]))
+        for look in (False, True):
+            list(detect("street.mp4", predictor, second_look=look))
+    assert asked == [False, True, False, "live"]
 
 
 def test_an_overlay_video_has_its_name_only_when_it_is_whole(tmp_path, monkeypatch):

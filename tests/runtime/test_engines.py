@@ -11,7 +11,7 @@ from toys import SPOTS, spots, spots_card, write_safetensors
 from heatmark.errors import DataError, UserError
 from heatmark.geometry import Frame
 from heatmark.runtime.engines import ENGINES, opened
-from heatmark.runtime.predictor import network_input
+from heatmark.runtime.windows import network_input
 from heatmark.types import Skeleton
 
 PLACES = ((10.3, 8.6), (50.0, 12.5), (30.8, 40.2))

@@ -11,7 +11,7 @@ from heatmark.heatmaps import msra
 from heatmark.imaging import msra as crops
 from heatmark.runtime import load
 from heatmark.runtime.decoding import PointReader
-from heatmark.runtime.predictor import network_input, window
+from heatmark.runtime.windows import network_input, window
 from heatmark.types import Skeleton
 
 PAIR = Skeleton("spots", ("red", "green", "blue"), mirror=(("red", "blue"),))

@@ -10,8 +10,10 @@ from heatmark.card import Card
 from heatmark.errors import DataError, UserError
 from heatmark.geometry import Frame
 from heatmark.runtime import Latency, Predictor, load
-from heatmark.runtime.predictor import seen, shown_part, visibility
-from heatmark.types import Poses, Sample
+from heatmark.runtime.predictor import visibility
+from heatmark.runtime.second_look import CHECKED
+from heatmark.runtime.windows import seen, shown_part
+from heatmark.types import Poses, Sample, Skeleton
 
 
 @pytest.fixture
@@ -93,31 +95,87 @@ def test_a_second_look_is_closer_and_finer(predictor):
     assert second.score[0] > first.score[0]
 
 
-def test_a_second_look_that_finds_less_is_forgotten():
-    calls = iter([0.9, 0.2])
+CORNERS = np.array([[11.5, 10], [52.5, 10], [32, 38]])  # of 48 x 64 network pixels: seen alone, as far apart
+
+
+def scripted(*scores: float) -> tuple[Predictor, list[int]]:
+    """Finds CORNERS wherever it looks, with these scores in turn, then with the last; and how many it was
+    shown at a time.
+    """
+    shown: list[int] = []
+    left = list(scores)
 
     def engine(pictures: np.ndarray) -> dict[str, np.ndarray]:
-        score = next(calls)
-        points = np.array([[[10.0, 10], [50, 10], [30, 40]]]) * score
-        return {"points": np.repeat(points, len(pictures), 0), "scores": np.full((len(pictures), 3), score)}
+        shown.append(len(pictures))
+        heights = np.array([[left.pop(0) if len(left) > 1 else left[0]] * 3 for _ in pictures])
+        return {"points": np.stack([CORNERS] * len(pictures)), "scores": heights}
 
-    poses = Predictor(engine, spots_card())(spots((48, 64)), second_look=True)
-    np.testing.assert_allclose(poses.points[0], np.array([[10, 10], [50, 10], [30, 40]]) * 0.9)
+    return Predictor(engine, spots_card()), shown
 
 
-def test_a_second_look_goes_about_the_surest_point_where_only_one_end_was_found():
-    seen = []
+def test_an_answer_that_holds_alone_is_believed_at_once_and_its_closer_points_are_kept():
+    predictor, shown = scripted(0.9)
+    first, second = predictor(spots((480, 640))), predictor(spots((480, 640)), second_look=True)
+    assert shown == [1, 1, 1]
+    moved = np.abs(second.points - first.points).max()
+    assert 0 < moved < 5
+
+
+def test_an_answer_that_does_not_hold_alone_sends_it_closer_and_then_everywhere():
+    predictor, shown = scripted(0.9, 0.1)
+    poses = predictor(spots((480, 640)), second_look=True)
+    closer, everywhere, batch = 2, 2 * 2 + 3 * 3, 8
+    assert shown == [1, 1, closer, closer, batch, everywhere - batch, CHECKED]
+    assert poses.scores[0].tolist() == [0.9] * 3  # what finds less is forgotten
+    np.testing.assert_allclose(poses.points[0], CORNERS * 10)
+
+
+def test_the_worthiest_answer_of_all_places_is_found():
+    looks = [0.9, 0.1] + [0.3] * 4 + [0.5] * 12 + [0.95]  # alone the first is nothing; the last window is it
+    predictor, _ = scripted(*looks, 0.95)
+    poses = predictor(spots((480, 640)), second_look=True)
+    assert poses.scores[0].tolist() == [0.95] * 3
+
+
+def test_a_given_box_is_looked_at_closer_but_the_picture_is_not_searched():
+    predictor, shown = scripted(0.5, 0.7)
+    poses = predictor(spots((480, 640)), boxes=np.array([[100.0, 100, 300, 300]]), second_look=True)
+    assert shown == [1, 1] and poses.scores[0].tolist() == [0.7] * 3
+    predictor, _ = scripted(0.7, 0.5)
+    poses = predictor(spots((480, 640)), boxes=np.array([[100.0, 100, 300, 300]]), second_look=True)
+    assert poses.scores[0].tolist() == [0.7] * 3
+
+
+def test_live_it_looks_three_times_and_keeps_the_highest_score():
+    predictor, shown = scripted(0.6, 0.4, 0.9)
+    poses = predictor(spots((480, 640)), second_look="live")
+    assert shown == [1, 2] and poses.scores[0].tolist() == [0.9] * 3
+
+
+def test_interchangeable_landmarks_agree_in_either_order():
+    pair = Skeleton("wrench", ("jaw_a", "jaw_b"), interchangeable=(("jaw_a", "jaw_b"),))
+    card = spots_card().model_copy(update={"skeleton": pair.to_dict()})
+    shown: list[int] = []
 
     def engine(pictures: np.ndarray) -> dict[str, np.ndarray]:
-        seen.append(len(pictures))
-        if len(pictures) == 1:  # all three in one place, though the object is larger
-            return {"points": np.full((1, 3, 2), 20.0), "scores": np.array([[0.6, 0.3, 0.3]])}
-        around, about = np.full((3, 2), 20.0), np.array([[4.0, 4], [44, 4], [24, 44]])
-        return {"points": np.stack([around, about]), "scores": np.array([[0.5] * 3, [0.9] * 3])}
+        shown.append(len(pictures))
+        ends = np.array([[[11.5, 10], [52.5, 38]]])
+        return {"points": ends if len(shown) == 1 else ends[:, ::-1], "scores": np.full((1, 2), 0.9)}
 
-    poses = Predictor(engine, spots_card())(spots((48, 64)), second_look=True)
-    assert seen == [1, 2] and poses.scores[0].tolist() == [0.9] * 3
-    assert len({tuple(p) for p in poses.points[0].tolist()}) == 3
+    Predictor(engine, card)(spots((48, 64)), second_look=True)
+    assert shown == [1, 1]
+
+
+def test_a_single_landmark_has_no_place_so_it_is_looked_for_everywhere():
+    card = spots_card().model_copy(update={"skeleton": Skeleton("tip", ("tip",)).to_dict()})
+    scores = iter([0.5] * 14 + [0.9])
+
+    def engine(pictures: np.ndarray) -> dict[str, np.ndarray]:
+        heights = np.array([[next(scores)] for _ in pictures])
+        return {"points": np.full((len(pictures), 1, 2), 20.0), "scores": heights}
+
+    poses = Predictor(engine, card)(spots((48, 64)), second_look=True)
+    assert poses.scores.tolist() == [[0.9]] and not list(scores)
 
 
 @pytest.mark.parametrize("points", [np.full((1, 3, 2), np.nan), np.full((1, 3, 2), 20.0)])

@@ -73,8 +73,9 @@ def test_a_form_does_as_well_and_keeps_the_file_name(client, picture):
     assert form["source"] == "bench.jpg" and form["instances"] == bare["instances"]
 
 
-def test_a_threshold_leaves_points_out_and_a_second_look_may_be_asked_for(client, picture):
-    answer = client.post("/detect?threshold=1&second_look=true", content=jpeg(picture)).json()
+@pytest.mark.parametrize("look", ["false", "true", "live"])
+def test_a_threshold_leaves_points_out_and_a_second_look_may_be_asked_for(client, picture, look):
+    answer = client.post(f"/detect?threshold=1&second_look={look}", content=jpeg(picture)).json()
     assert answer["instances"][0]["points"]["red"]["x"] is None
 
 

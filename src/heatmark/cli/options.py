@@ -9,7 +9,10 @@ from ..commands import progress
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout, and nothing else.")]
 Engine = Annotated[str, typer.Option(help="What runs the network: auto, onnxruntime, openvino or torch.")]
-SecondLook = Annotated[bool, typer.Option("--second-look", help="Crop around what was found and look again.")]
+SecondLook = Annotated[
+    bool,
+    typer.Option("--second-look", help="Look again, closer; in pictures everywhere, until an answer holds."),
+]
 Set = Annotated[
     list[str] | None,
     typer.Option(

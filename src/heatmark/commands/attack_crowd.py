@@ -13,7 +13,7 @@ import numpy as np
 from .. import data
 from ..geometry import Frame
 from ..runtime.crowd import CrowdPredictor
-from ..runtime.predictor import seen
+from ..runtime.windows import seen
 from ..types import Poses, Skeleton
 from . import topdown
 from .attack_window import Pair, batches, labelled

@@ -14,7 +14,7 @@ from .. import data
 from ..imaging.occlude import RADIUS, hidden, where
 from ..metrics.pck import pck
 from ..runtime import Predictor
-from ..runtime.predictor import Window, seen, shown_part, window
+from ..runtime.windows import Window, seen, shown_part, window
 from ..types import ABSENT, Poses, Skeleton
 from . import topdown
 from .looks import only

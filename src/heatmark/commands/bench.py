@@ -18,6 +18,7 @@ from .. import zoo
 from ..card import Card
 from ..errors import UserError, require, unknown
 from ..runtime import Latency, load
+from ..runtime.detector import SecondLook
 from ..skeletons import COCO17, PRODUCT
 from ..types import Skeleton
 from .console import size_of
@@ -96,12 +97,13 @@ class Way:
 
     engine: str
     file: Path
-    second_look: bool = False
+    second_look: SecondLook = False
     precision: str = ""  # empty: as the model is
 
     @property
     def label(self) -> str:
-        return " ".join(filter(None, (self.engine, self.precision, "second look" * self.second_look)))
+        looks = {False: "", "live": "second look, live", True: "second look"}[self.second_look]
+        return " ".join(filter(None, (self.engine, self.precision, looks)))
 
 
 def bench(
@@ -121,7 +123,7 @@ def bench(
         threads: how many an engine may use.
         int8: rows in whole numbers too, for models in fp32. How fast, not how good: the gate of `export` says
             that.
-        second_look: rows with a second look too.
+        second_look: rows with a second look too, as in frames of a video and as in pictures.
 
     Raises:
         UserError: an unknown model, or no detector is shipped.
@@ -137,7 +139,8 @@ def bench(
         with ExitStack() as stack:
             aside = Path(stack.enter_context(tempfile.TemporaryDirectory()))
             ways = _ways(name, aside, int8)
-            ways += [replace(way, second_look=True) for way in ways if second_look]
+            again: tuple[SecondLook, ...] = ("live", True) if second_look else ()
+            ways += [replace(way, second_look=how) for how in again for way in ways]
             rows += measured(name, {way: load(way.file, way.engine, threads) for way in ways}, frames)
     return Bench(tuple(rows), frames, threads, _machine({row.engine.split()[0] for row in rows}))
 

@@ -17,6 +17,7 @@ from ..errors import DataError, UserError
 from ..imaging import encode_jpeg
 from ..runtime import Detector, Latency, Shot, boxed, load, overlay, people, shots
 from ..runtime.dense import DensePredictor
+from ..runtime.detector import SecondLook
 from ..runtime.sources import Source, pictures_in
 from ..skeletons import PRODUCT
 from ..types import ABSENT, Poses
@@ -96,7 +97,7 @@ def detect(
             instance each, in the file's order. A picture the file has no box for gives no instance.
             "detector", or "detector:FILE" with its weights: inside the boxes of torchvision's person
             detector.
-        second_look: look again around what the first look found.
+        second_look: look again until an answer can be believed; closer only in frames of a video or camera.
         out: a folder for overlays: NAME.jpg for a picture, NAME.mp4 for a video or camera.
         limit: stop after so many pictures or frames.
         threshold: points that score less are left out (NaN, in JSON null); of a model of boxes: boxes.
@@ -141,17 +142,14 @@ def _detections(
     try:
         for shot in incoming:
             where = None if given is None else given(shot)
+            again: SecondLook = "live" if second_look and shot.fps is not None else second_look
             dense = isinstance(predictor, DensePredictor)
             found = (
                 predictor.look(shot.picture, tiles)
                 if dense and not (where is not None or second_look)
                 else None
             )
-            poses = (
-                predictor.poses(found.boxes)
-                if dense and found
-                else predictor(shot.picture, where, second_look)
-            )
+            poses = predictor.poses(found.boxes) if dense and found else predictor(shot.picture, where, again)
             if found is not None and found.full:
                 note(f"{shot.name}: {len(poses)} boxes, as many as the model keeps: there may be more")
             latency = replace(predictor.latency, decode=shot.decode_ms)

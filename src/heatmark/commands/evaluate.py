@@ -125,7 +125,7 @@ def evaluate(
             labelled instance gets the box that overlaps it best (IoU of 0.3 or more), else it is missed.
             "detector", or "detector:FILE" with its weights: in the boxes of torchvision's person detector. A
             model of everybody at once looks at whole pictures, whatever is said here.
-        second_look: look again, closer, where the first look found the points.
+        second_look: look again until an answer can be believed (`runtime.second_look`).
         out: a folder for report.html, metrics.json, table.md, table.csv and predictions.json.
         alphas: the thresholds of the curve, fractions of the box's longer side.
         hidden: what to do with hidden landmarks: "count", "ignore" or "separate".

@@ -18,8 +18,8 @@ from ..geometry import Frame
 from ..imaging import decode
 from ..metrics.pck import apart, matching, pck
 from ..runtime.engines import Engine
-from ..runtime.predictor import network_input, shown_part
 from ..runtime.sources import pictures_in
+from ..runtime.windows import network_input, shown_part
 from ..types import Poses
 from . import crowd, dense
 from .progress import track

@@ -14,9 +14,10 @@ from ..errors import UserError
 from ..geometry import Frame
 from ..grouping import Candidates, Groups, Rules, assembled
 from ..types import Poses
-from .detector import Detector, Latency, Picture
+from .detector import Detector, Latency, Picture, SecondLook
 from .engines import Engine
-from .predictor import BATCH, decoded, network_input, visibility
+from .predictor import BATCH, decoded, visibility
+from .windows import network_input
 
 # Pictures (H, W, 3) uint8 RGB -> the persons in each, in picture pixels, and the seconds the network took.
 Look = Callable[[Sequence[np.ndarray]], tuple[list[Groups], float]]
@@ -33,14 +34,16 @@ class CrowdPredictor(Detector):
         super().__init__(card, name)
         self.look = look
 
-    def __call__(self, source: Picture, boxes: np.ndarray | None = None, second_look: bool = False) -> Poses:
+    def __call__(
+        self, source: Picture, boxes: np.ndarray | None = None, second_look: SecondLook = False
+    ) -> Poses:
         return self.many([source], None if boxes is None else [boxes], second_look)[0]
 
     def many(
         self,
         sources: Sequence[Picture],
         boxes: Sequence[np.ndarray | None] | None = None,
-        second_look: bool = False,
+        second_look: SecondLook = False,
     ) -> list[Poses]:
         if second_look or (boxes is not None and any(b is not None for b in boxes)):
             raise UserError(f"{self.name} finds everybody in the whole picture: no boxes and no second look")

@@ -16,9 +16,10 @@ from ..errors import UserError
 from ..geometry import Frame, translation
 from ..metrics.boxes import CANDIDATES, nms
 from ..types import Boxes, Poses
-from .detector import Detector, Latency, Picture
+from .detector import Detector, Latency, Picture, SecondLook
 from .engines import Engine
-from .predictor import decoded, network_input
+from .predictor import decoded
+from .windows import network_input
 
 OVERLAP = 0.3  # of a tile that the next shows again: more than the largest thing, one hopes
 MARGIN = 3.0  # pixels; a box so near to a tile's inner edge is cut off there
@@ -44,7 +45,11 @@ class DensePredictor(Detector):
         self.engine = engine
 
     def __call__(
-        self, source: Picture, boxes: np.ndarray | None = None, second_look: bool = False, tiles: bool = False
+        self,
+        source: Picture,
+        boxes: np.ndarray | None = None,
+        second_look: SecondLook = False,
+        tiles: bool = False,
     ) -> Poses:
         if boxes is not None or second_look:
             raise UserError(f"{self.name} finds boxes itself: it takes none, and no second look")
@@ -52,7 +57,7 @@ class DensePredictor(Detector):
 
     def many(
         self, sources: Sequence[Picture], boxes: Sequence[np.ndarray | None] | None = None,
-        second_look: bool = False,
+        second_look: SecondLook = False,
     ) -> list[Poses]:  # fmt: skip
         given = [None] * len(sources) if boxes is None else boxes
         return [self(source, box, second_look) for source, box in zip(sources, given)]

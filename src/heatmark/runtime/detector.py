@@ -5,12 +5,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from ..card import Card
 from ..types import Poses, Sample, Skeleton
 
+SecondLook = bool | Literal["live"]
 Picture = str | Path | bytes | np.ndarray | Sample  # an array is (H, W, 3) uint8 RGB
 
 
@@ -57,13 +59,16 @@ class Detector(ABC):
         self.latency = Latency()
 
     @abstractmethod
-    def __call__(self, source: Picture, boxes: np.ndarray | None = None, second_look: bool = False) -> Poses:
+    def __call__(
+        self, source: Picture, boxes: np.ndarray | None = None, second_look: SecondLook = False
+    ) -> Poses:
         """One picture's Poses.
 
         Args:
             source: a path, a picture file's bytes, an array (H, W, 3) uint8 RGB, or a Sample.
             boxes: (N, 4) x1 y1 x2 y2 to look into, one instance each, in order. None: the whole picture.
-            second_look: look again, closer, where the first look found the points; twice the time.
+            second_look: look again, closer, where the first look found the points, and everywhere in a
+                picture until an answer holds when it is seen alone: 2 to 23 looks. "live": closer only, 3.
 
         Raises:
             UserError: no such file, boxes that are none, or boxes or a second look that this kind of model
@@ -75,6 +80,6 @@ class Detector(ABC):
         self,
         sources: Sequence[Picture],
         boxes: Sequence[np.ndarray | None] | None = None,
-        second_look: bool = False,
+        second_look: SecondLook = False,
     ) -> list[Poses]:
         """The Poses of several pictures; arguments as for one."""

@@ -21,7 +21,7 @@ from ..grouping import HIGHERHRNET, POSE_AE, Groups, Rules, combined, mirrored_b
 from ..skeletons import COCO17
 from .crowd import CrowdPredictor, Look, groups_of
 from .engines import CANDIDATES, cores, network
-from .predictor import network_input
+from .windows import network_input
 
 CELLS = 64  # a network's sides are multiples of it, pixels
 Sizes = Callable[[tuple[int, int], tuple[int, int], float, float], tuple[int, int]]

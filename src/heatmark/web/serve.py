@@ -18,6 +18,7 @@ from . import guard
 
 if TYPE_CHECKING:
     from ..runtime import Detector
+    from ..runtime.detector import SecondLook
 
 BODY_LIMIT = 25 << 20  # bytes of a picture file
 PIXEL_LIMIT = 50_000_000  # read from its header, before it is unpacked
@@ -78,6 +79,8 @@ def app_of(detectors: "Mapping[str, Detector]", hosts: frozenset[str] | None) ->
     from fastapi.responses import FileResponse, JSONResponse
     from fastapi.staticfiles import StaticFiles
 
+    from ..runtime.detector import SecondLook
+
     # The API description stays, the pages that show it do not: they would load scripts from elsewhere.
     app = FastAPI(title="heatmark", version=__version__, docs_url=None, redoc_url=None)
     guard.errors_in_one_line(app)
@@ -111,7 +114,7 @@ def app_of(detectors: "Mapping[str, Detector]", hosts: frozenset[str] | None) ->
 
     @app.post("/detect")
     async def detect(
-        request: Request, model: str | None = None, second_look: bool = False, threshold: float = 0.0
+        request: Request, model: str | None = None, second_look: SecondLook = False, threshold: float = 0.0
     ) -> JSONResponse:
         name = model or next(iter(detectors))
         if name not in detectors:
@@ -150,7 +153,7 @@ def look(
     source: str,
     name: str,
     *,
-    second_look: bool = False,
+    second_look: "SecondLook" = False,
     threshold: float = 0.0,
 ) -> dict[str, Any]:
     """One picture's object of `detect --json`. Raises a DataError for bytes that are no good picture."""

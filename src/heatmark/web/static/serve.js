@@ -9,7 +9,8 @@ let models = [], examples = {}, camera = null;
 let last = null; // { picture, found }: what is on the screen, to draw again when the threshold moves
 
 async function ask(blob, name) {
-  const query = new URLSearchParams({ model: $("model").value, second_look: $("second").checked });
+  const again = $("second").checked && (camera ? "live" : true);
+  const query = new URLSearchParams({ model: $("model").value, second_look: again });
   let response;
   try {
     response = await fetch(`detect?${query}`, { method: "POST", body: blob, headers: { "content-type": blob.type || "application/octet-stream" } });
