@@ -66,8 +66,8 @@ class Look:
 
     @property
     def score(self) -> float:
-        """How sure it is, as `surer`."""
-        return surer(self.scores)
+        """The mean of all landmarks."""
+        return float(self.scores.mean())
 
 
 @dataclass(frozen=True)
@@ -122,14 +122,9 @@ def compared(look: Look, again: Look, skeleton: Skeleton) -> Checked:
     gaps = np.where(skeleton.alike & np.isfinite(gaps), gaps, np.inf).min(1)
     x1, y1, x2, y2 = boxes_around(look.points)
     agreed = np.exp(-((gaps / (APART * max(x2 - x1, y2 - y1, SMALLEST))) ** 2))
-    held = surer(again.scores * agreed)
+    held = float((again.scores * agreed).mean())
     kept = again if again.score >= look.score / 2 else look
     return Checked(Look(look.place, kept.points, kept.scores), 2 * look.score + held, min(look.score, held))
-
-
-def surer(scores: np.ndarray) -> float:
-    """The mean of the higher two thirds of (K,) scores: of an object that is cut off the rest is as sure."""
-    return float(np.sort(scores)[len(scores) // 3 :].mean())
 
 
 def box_of(points: np.ndarray) -> np.ndarray | None:
