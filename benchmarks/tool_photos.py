@@ -1,6 +1,6 @@
 """PCK@0.1 of tool detectors on photographs they never saw, beside table 1 of the IHM paper (IHM56).
 
-    python -m benchmarks.tool_photos DATA [--models RUNS] [--boxes truth|whole] [--out docs/tool_photos.md]
+    python -m benchmarks.tool_photos DATA [--models RUNS] [--boxes truth|whole [--second-look|--live]]
 
 DATA holds a dataset for each tool, in folders of their names; RUNS a model file for each (hammer.onnx ...),
 else the shipped ones are taken. The paper's own photographs are not public: ours are others, harder in
@@ -23,10 +23,9 @@ def measured(tool: str, given: argparse.Namespace) -> float | None:
     """PCK@0.1 in per cent; None where there is no model, or no photograph of the tool."""
     model = given.models / f"{tool}.onnx" if given.models else tool
     pages = given.pages / tool if given.pages else None
+    again = "live" if given.live else given.second_look
     try:
-        result = evaluated(
-            model, given.data / tool, boxes=given.boxes, second_look=given.second_look, out=pages
-        )
+        result = evaluated(model, given.data / tool, boxes=given.boxes, second_look=again, out=pages)
     except UserError as error:
         print(f"{tool}: {error}")
         return None
@@ -41,11 +40,12 @@ def main() -> None:
     parser.add_argument("--models", type=Path)
     parser.add_argument("--boxes", default="truth")
     parser.add_argument("--second-look", action="store_true")
+    parser.add_argument("--live", action="store_true", help="a second look as in frames of a video")
     parser.add_argument("--pages", type=Path)
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
     rows = [Row(tool, "PCK@0.1", paper, measured(tool, given), within=10.0) for tool, paper in PAPER.items()]
-    looks = " --second-look" if given.second_look else ""
+    looks = " --live" if given.live else " --second-look" if given.second_look else ""
     table = markdown(rows, f"python -m benchmarks.tool_photos DATA --boxes {given.boxes}{looks}")
     print(table)
     if given.out:

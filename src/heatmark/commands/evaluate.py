@@ -25,6 +25,7 @@ from ..metrics.pckh import PCKh
 from ..metrics.posetrack import PoseTrackAP
 from ..runtime import Detector
 from ..runtime.dense import DensePredictor
+from ..runtime.detector import SecondLook
 from ..types import ABSENT, HIDDEN, SEEN, Boxes, Poses, Sample, Skeleton
 from . import crowd, dense, progress, topdown
 from .dense import DenseEvaluation
@@ -101,7 +102,7 @@ def evaluate(
     dataset: str | Path | data.Dataset,
     *,
     boxes: str | Path = "truth",
-    second_look: bool = False,
+    second_look: SecondLook = False,
     engine: str = "auto",
     out: str | Path | None = None,
     alphas: Sequence[float] = ALPHAS,
@@ -177,7 +178,8 @@ def evaluate(
     notes += more + remarks + seen.bad + _remarks(result, seen.records)
     for text in notes:
         progress.note(text)
-    settings = {"boxes": str(boxes), "second look": "yes" if second_look else "no"}
+    again = {False: "no", "live": "live", True: "yes"}[second_look]
+    settings = {"boxes": str(boxes), "second look": again}
     settings |= {"hidden landmarks": hidden, "flip test": "yes" if predictor.card.decoding.flip else "no"}
     if scales is not None or protocol is not None:
         settings |= {"scales": list(scales or (1.0,)), "protocol": protocol or "heatmark"}
@@ -292,7 +294,7 @@ def _predicted(
     skeleton: Skeleton,
     look: Looks,
     boxes: str,
-    second_look: bool,
+    second_look: SecondLook,
     skip_bad: bool,
     nms: topdown.Suppression,
 ) -> _Seen:
