@@ -6,6 +6,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from heatmark.data.posetrack import POSETRACK17
 from heatmark.errors import DataError, UserError
 from heatmark.models import CROWDS, backbones, create, origin, published, unfetched
 from heatmark.models.clusterwise import (
@@ -22,6 +23,7 @@ from heatmark.models.higher_hrnet import HigherHRNet
 from heatmark.models.layout import Drawn, each, readable
 from heatmark.models.pose_ae import Decoder, PoseAE
 from heatmark.skeletons import COCO17
+from heatmark.types import Skeleton
 
 LIGHT = {
     "higher_hrnet": lambda: HigherHRNet(3, 4),
@@ -107,6 +109,25 @@ def test_the_papers_plans_have_its_clusters():
         assert sorted(k for cluster in split for k in cluster) == list(range(17))
 
 
+def test_fewer_stacks_are_the_plans_last_and_more_repeat_its_first():
+    two = weightless("clusterwise", 17, plan="cluster_1", stacks=2)
+    assert [len(d.clusters) for d in two.layout] == [1, 5, 3, 17] and len(two.features) == 2
+    six = weightless("clusterwise", 5, stacks=6)
+    assert [len(d.clusters) for d in six.layout] == [1, 5] * 6 and len(six.cross) == 5
+
+
+def test_the_clusters_of_a_human_body_are_not_taken_for_a_mouses():
+    mouse = Skeleton("mouse", tuple(f"spot_{n}" for n in range(17)), parts={"tail": ("spot_15", "spot_16")})
+    for options in ({"plan": "cluster_1"}, {"dense": [3]}, {"plan": "in_cross_1", "stacks": 1}):
+        with pytest.raises(UserError, match="head, arms and legs, which 'mouse' has not: name its own"):
+            numbered(options, mouse)
+        assert numbered(options, COCO17) == options and numbered(options, POSETRACK17) == options
+    own = numbered({"stacks": 1, "dense": [[["tail"], ["spot_0"]]]}, mouse)
+    assert own == {"stacks": 1, "dense": [[[15, 16], [0]]]} and numbered({}, mouse) == {}
+    three = Skeleton("trio", ("a", "b", "c"))
+    assert numbered({"sparse": [3]}, three) == {"sparse": [3]}  # each landmark alone
+
+
 def test_aggregations_are_there_only_where_the_plan_has_them():
     keys = {name: set(weightless("clusterwise", 17, plan=name).state_dict()) for name in PLANS}
     starts = {name: {key.split(".")[0] for key in k} - {"pre", "features"} for name, k in keys.items()}
@@ -161,6 +182,8 @@ def test_clusters_are_named_by_parts_and_landmarks_of_any_skeleton():
     [
         ({"plan": "in_crss"}, "did you mean 'in_cross'"),
         ({"dense": [1, 1]}, "as many stacks, got 2 and 4"),
+        ({"stacks": 2, "dense": [1], "sparse": [17]}, "got 1 and 1, where 2 are asked for"),
+        ({"stacks": 0}, "stacks must be 1 or more, got 0"),
         ({"dense": [1, 1, 1, 4]}, r"17 landmarks have no 4 clusters \(1, 3, 5, 17\)"),
         ({"sparse": [17, 17, 17, 5]}, "must show each of 17 landmarks alone"),
         ({"dense": [1, 1, 1, [[0, 0]]]}, r"a cluster is landmarks 0..16, got \[0, 0\]"),

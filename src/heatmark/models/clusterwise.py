@@ -24,6 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import UserError, unknown
+from ..skeletons import COCO17
 from ..types import Skeleton
 from .backbones import Backbone
 from .blocks import in_float32
@@ -160,6 +161,7 @@ def clusterwise(
     points: int,
     plan: str = "in_cross",
     width: int = 256,
+    stacks: int | None = None,
     dense: Sequence[Wanted] | None = None,
     sparse: Sequence[Wanted] | None = None,
     in_branch: bool | None = None,
@@ -175,6 +177,7 @@ def clusterwise(
         points: how many landmarks.
         plan: a key of PLANS; what follows, where it is given, takes its place.
         width: channels at stride 4; the others are in proportion.
+        stacks: how many; None: the plan's four. Fewer are its last ones, more repeat its first.
         dense, sparse: of each stack, as many as there are stacks: how many clusters (1; 3 or 5 for the 17 of
             COCO; `points`), or the clusters, each a list of landmarks by number (by `numbered` from names).
         in_branch, cross_branch: whether tags are aggregated into detections, and sparse into dense ones.
@@ -184,15 +187,16 @@ def clusterwise(
     if plan not in PLANS:
         raise unknown("plan of clusterwise", plan, PLANS)
     chosen = PLANS[plan]
-    wanted = {"dense": chosen.dense if dense is None else dense}
-    wanted["sparse"] = chosen.sparse if sparse is None else sparse
+    wanted = {"dense": _last(stacks, chosen.dense) if dense is None else dense}
+    wanted["sparse"] = _last(stacks, chosen.sparse) if sparse is None else sparse
     if points != 17 and sparse is None:  # the paper's plans end with 17 clusters: every landmark alone
         wanted["sparse"] = [points if w == 17 else w for w in wanted["sparse"]]
     found = {name: [clusters(w, points, name) for w in stacks] for name, stacks in wanted.items()}
-    stacks, width = checked(len(found["dense"]), width)
-    if stacks != len(found["sparse"]):
+    count, width = checked(len(found["dense"]), width)
+    if not count == len(found["sparse"]) == (stacks or count):
+        asked = "" if stacks is None else f", where {stacks} are asked for"
         raise UserError(
-            f"dense and sparse must be of as many stacks, got {stacks} and {len(found['sparse'])}"
+            f"dense and sparse must be of as many stacks, got {count} and {len(found['sparse'])}{asked}"
         )
     if found["sparse"][-1] != each(points):
         raise UserError(f"the last stack's sparse branch must show each of {points} landmarks alone")
@@ -209,6 +213,16 @@ def clusterwise(
     if backbone is None:
         load_all(net, weights)
     return net
+
+
+def _last(stacks: int | None, settings: tuple[Wanted, ...]) -> tuple[Wanted, ...]:
+    """Those of so many stacks.
+
+    >>> _last(2, (1, 1, 1, 3)), _last(5, (1, 2, 3, 4))
+    ((1, 3), (1, 1, 2, 3, 4))
+    """
+    count, _ = checked(len(settings) if stacks is None else stacks, 4)
+    return settings[:1] * (count - len(settings)) + settings[-count:]
 
 
 def clusters(wanted: Wanted, points: int, where: str = "clusters") -> Clusters:
@@ -238,6 +252,9 @@ def clusters(wanted: Wanted, points: int, where: str = "clusters") -> Clusters:
 def numbered(options: Mapping[str, Any], skeleton: Skeleton) -> dict[str, Any]:
     """The options of `clusterwise` with landmarks and parts of a skeleton by number instead of by name.
 
+    Raises a UserError for names that are none, and where three or five clusters, which are of a body with
+    arms and legs, are asked of another skeleton.
+
     >>> face = Skeleton("face", ("eye", "ear", "chin"), parts={"side": ("eye", "ear")})
     >>> numbered({"dense": [1, [["side"], ["chin"]]], "width": 8}, face)
     {'dense': [1, [[0, 1], [2]]], 'width': 8}
@@ -260,4 +277,13 @@ def numbered(options: Mapping[str, Any], skeleton: Skeleton) -> dict[str, Any]:
             for wanted in value
         ]
 
+    plan = PLANS.get(str(options.get("plan", "in_cross")), CLUSTER_2)
+    limbs = len(skeleton) == 17 and skeleton.landmarks[5:] == COCO17.landmarks[5:]
+    for name, planned in (("dense", plan.dense), ("sparse", plan.sparse)):
+        asked = options.get(name) or _last(options.get("stacks"), planned)
+        if not limbs and (odd := [w for w in asked if w in (3, 5) and w not in (1, len(skeleton))]):
+            raise UserError(
+                f"{name}: {odd[0]} clusters are of a body's head, arms and legs, which {skeleton.name!r} has "
+                "not: name its own"
+            )
     return {name: stacks(v) if name in ("dense", "sparse") else v for name, v in options.items()}
