@@ -102,20 +102,25 @@ def test_the_stride_says_which_cell_a_point_is_in():
 
 
 @pytest.mark.parametrize("literal", [False, True])
-def test_gradients_are_right(literal):
+@pytest.mark.parametrize("clusters", [((0, 1), (2,)), ((2, 0, 1),), ((0,), (1,), (2,))])
+def test_gradients_of_tags_are_right(clusters, literal):
     torch.manual_seed(0)
-    tags = torch.randn(2, 2, 4, 4, dtype=torch.float64, requires_grad=True)
+    tags = torch.randn(2, len(clusters), 4, 4, dtype=torch.float64, requires_grad=True)
     points = torch.rand(2, 3, 3, 2, dtype=torch.float64) * 4
     points[0, 1, 2], points[1, 0] = NAN, NAN
-    clusters = ((0, 1), (2,))
     assert torch.autograd.gradcheck(lambda t: clusterwise(t, points, clusters, 1, literal=literal), (tags,))
-    assert torch.autograd.gradcheck(lambda t: associative(t, points, clusters, 1), (tags,))
-    mask = torch.rand(2, 4, 4, dtype=torch.float64)
-    maps = torch.randn(2, 2, 4, 4, requires_grad=True)
-    target = torch.rand(2, 2, 4, 4)
-    detection_error(maps, target, mask.float()).backward()
-    assert maps.grad is not None
-    torch.testing.assert_close(maps.grad, 2 * (maps - target).detach() * mask.float()[:, None] / 64)
+    assert torch.autograd.gradcheck(lambda t: associative(t, points, clusters, 1, "exp"), (tags,))
+    assert torch.autograd.gradcheck(lambda t: associative(t, points, clusters, 1, "max"), (tags,))
+
+
+@pytest.mark.parametrize("foreground", [0.0, 4.0])
+def test_gradients_of_detections_are_right(foreground):
+    torch.manual_seed(0)
+    maps = torch.randn(2, 3, 4, 4, dtype=torch.float64, requires_grad=True)
+    targets, mask = torch.rand(2, 3, 4, 4).double(), (torch.rand(2, 4, 4) > 0.3).double()
+    for counted in (mask, None):
+        args = (targets, counted, foreground)
+        assert torch.autograd.gradcheck(lambda m, a=args: detection_error(m, *a), (maps,))
 
 
 def test_errors_in_a_crowd_do_not_count_and_nobody_to_pull_is_no_loss():

@@ -11,7 +11,7 @@ from ..geometry import Frame, about, flip, rotation
 
 @dataclass(frozen=True)
 class Zoom:
-    """How the window varies. HigherHRNet's is the default; PoseAE's is ("long", 0.75, 1.25, translate 0)."""
+    """How the window varies. HigherHRNet's is the default; PoseAE's is ("long", 0.75, 1.25)."""
 
     side: Literal["short", "long"] = "short"  # of the picture, that the network's input is as long as
     least: float = 0.75  # the window's side, of that side

@@ -66,7 +66,7 @@ def detection_error(
     >>> detection_error(maps, targets, torch.tensor([[[1.0, 0.0, 0.0, 0.0]]]))
     tensor(0.2500)
     """
-    squares = (maps.float() - targets).square()
+    squares = (_precise(maps) - targets).square()
     if foreground:
         squares = squares * (1 + foreground * targets)
     return squares.mean() if mask is None else (squares * mask[:, None]).mean()
@@ -96,8 +96,7 @@ def gathered(tags: Tensor, points: Tensor, clusters: Sequence[Sequence[int]], st
     seen = ((cells >= 0) & (cells < size)).all(-1)  # NaN is not
     x, y = cells.nan_to_num(0.0).long().clamp(min=0).unbind(-1)
     flat = cluster * (h * w) + y.clamp(max=h - 1) * w + x.clamp(max=w - 1)  # (B, N, E)
-    found = tags.float() if tags.dtype != torch.float64 else tags
-    values = found.flatten(1).gather(1, flat.flatten(1)).view(flat.shape)
+    values = _precise(tags).flatten(1).gather(1, flat.flatten(1)).view(flat.shape)
     return Gathered(torch.where(seen, values, 0.0), seen, place, cluster)
 
 
@@ -159,7 +158,7 @@ def clusterwise(
             half that associative embedding has.
     """
     g = gathered(tags, points, clusters, stride)
-    ladder = g.offsets * offset  # (E,)
+    ladder = g.offsets.to(g.tags.dtype) * offset  # (E,)
     if literal:
         shared = _of_cluster(g)  # (B, N, E), eq. 5
         references = _mean(shared, g.seen)  # eq. 7
@@ -171,6 +170,11 @@ def clusterwise(
     there = g.seen.any(-1)
     closeness = torch.exp(-_squared_gaps(references) / (2 * margin**2))  # eq. 6
     return _mean(pull, there).mean(), _pairs(closeness, there).mean()
+
+
+def _precise(maps: Tensor) -> Tensor:
+    """In float32, or float64 if they are so."""
+    return maps if maps.dtype == torch.float64 else maps.float()
 
 
 def _mean(values: Tensor, counted: Tensor) -> Tensor:
