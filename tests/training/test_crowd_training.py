@@ -13,6 +13,7 @@ from heatmark.data.records import Record
 from heatmark.errors import UserError
 from heatmark.imaging.decode import encode_jpeg
 from heatmark.imaging.occlude import Occlusion
+from heatmark.imaging.zoom import Zoom
 from heatmark.models.layout import Drawn
 from heatmark.runtime import load
 from heatmark.training import recipe
@@ -155,6 +156,17 @@ def test_targets_are_drawn_for_each_cluster_and_weighed_by_the_mask(totems):
     assert task_for(layout).check is not None
 
 
+def test_the_published_recipes_show_windows_as_their_programs_draw_them():
+    rows = ("pose_ae", "cluster_1", "cluster_2", "in_branch", "cross_branch", "in_cross", "in_cross_1")
+    for name in ("pose_ae_coco", "clusterwise_posetrack", *(f"clusterwise_coco/{row}" for row in rows)):
+        published = recipe.read(name)
+        # turned by 30 degrees, 3/4 to 5/4 of the longer side, moved by 40 of 200 each way, half mirrored
+        assert published.zoom == Zoom("long", 0.75, 1.25, rotate=30, translate=0.2, flip=0.5)
+        assert published.size == (512, 512) and published.embedding.sigma == 2.0
+        assert (published.embedding.pull, published.embedding.push) == (1e-3, 1e-3)
+    assert recipe.read("higher_hrnet_coco/w32_512").zoom == Zoom("short", 0.75, 1.5)
+
+
 def test_recipes_that_mix_tasks_are_told():
     with pytest.raises(UserError, match="head: tags and task: crowd are for pose_ae, higher_hrnet_w32"):
         settings(model="hourglass_2", options={})
@@ -173,6 +185,8 @@ def test_a_tiny_network_learns_to_find_everybody_and_to_tell_them_apart(totems, 
     out = tmp_path / "run"
     run = train(settings(epochs=36, options=named), data=many, validation=totems, out=out)
     finder = load(run.model)
+    heights = finder.card.decoding  # a bump weighs 21 times a background cell: all is drawn higher
+    assert heights.threshold == pytest.approx(2.1 / 3) and heights.floor == pytest.approx(0.42 / 1.4)
     assert finder.card.task == "crowd" and finder.card.options["sparse"] == [[[0], [1], [2]]]
     for n, feet in ((0, [20, 70]), (1, [48])):
         best = finder(totems / "images" / f"{n}.jpg")[: len(feet)]  # the surest come first

@@ -69,6 +69,7 @@ def train(
     from ..data.records import held
     from ..models import create
     from ..models.blocks import draw_logits
+    from ..runtime.crowd import rules_of
     from ..training import recipe as recipes
     from ..training.crowd import Crowds, task_for
     from ..training.dense import Wholes
@@ -99,7 +100,10 @@ def train(
     kind: Any = Crowds if crowd else Wholes if dense else Samples
     training, checking = kind(learn, skeleton, resolved), kind(check, skeleton, resolved)
     known: Any = net
-    task = task_for(known.layout) if crowd else boxes_task(known.anchors) if dense else task_of(resolved)
+    if crowd:
+        task = task_for(known.layout, rules_of(card))
+    else:
+        task = boxes_task(known.anchors) if dense else task_of(resolved)
     shown = {"track": track, "note": note} if leads else {}
     with held(folder) if leads else nullcontext():
         if leads:
@@ -252,8 +256,9 @@ def _decoding(recipe: "Recipe") -> dict[str, Any]:
     if recipe.head == "tags":
         from ..training.tags import drawn_at
 
-        least = drawn_at(0.1, recipe.foreground)  # a chance of a tenth, as the published programs have it
-        return {"method": "tags", "refine": "quarter", "threshold": least, "person": 0.1}
+        # To begin a person a chance of a tenth, as in the published programs; of a fiftieth to complete one.
+        least, floor = (drawn_at(chance, recipe.foreground) for chance in (0.1, 0.02))
+        return {"method": "tags", "refine": "quarter", "threshold": least, "floor": floor, "person": 0.1}
     if recipe.head == "boxes":
         how = recipe.dense
         return {"method": "boxes", "threshold": how.least, "overlap": how.overlap, "kept": how.kept}
