@@ -62,6 +62,17 @@ def test_candidates_of_two_persons_are_told_apart_by_their_tags():
     np.testing.assert_array_equal(groups.points[0], [[0.5, 0.5], [1.5, 1.5], [np.nan, np.nan]])
 
 
+def test_a_clusters_map_has_its_peaks_for_each_of_its_landmarks():
+    heat = np.zeros((2, 9, 9))
+    heat[:, ::2, ::2] = np.arange(1, 26).reshape(5, 5)  # 25 peaks on each map
+    peaks = candidates(heat, np.zeros((2, 9, 9)), peaks=4, shown=[5, 1])
+    assert peaks.values.shape == (2, 20) and (peaks.values > 0).sum(1).tolist() == [20, 4]
+    assert peaks.values[0, [0, -1]].tolist() == [25, 6] and np.isnan(peaks.places[1, 4:]).all()
+    assert peaks.values[1, :4].tolist() == [25, 24, 23, 22]
+    with pytest.raises(ValueError, match="what 2 maps show must be 2 numbers, got 3"):
+        candidates(heat, heat, shown=[1, 1, 1])
+
+
 def test_a_tag_out_of_reach_begins_a_person_and_pushes_nobody_aside():
     groups = grouped(found([(0.9, 0.0)], [(0.8, 0.9), (0.7, 0.1), (0.6, 3.0)]))
     assert groups.members.tolist() == [[0, 1], [-1, 0], [-1, 2]]  # 0.7 * 0.9 is worth more than 0.8 * 0.1

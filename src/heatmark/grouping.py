@@ -122,7 +122,12 @@ def assembled(found: Candidates, rules: Rules = Rules()) -> Groups:
 
 
 def candidates(
-    heat: np.ndarray, tags: np.ndarray, peaks: int = 30, window: int = 3, threshold: float = 0.0
+    heat: np.ndarray,
+    tags: np.ndarray,
+    peaks: int = 30,
+    window: int = 3,
+    threshold: float = 0.0,
+    shown: Sequence[int] | None = None,
 ) -> Candidates:
     """The highest peaks of every map, in the middle of their cells, with the tags there.
 
@@ -131,9 +136,11 @@ def candidates(
     Args:
         heat: (K, H, W). What is not finite is no peak.
         tags: (K, H, W) or (K, H, W, D).
-        peaks: how many of a map at the most; for a cluster's map, so many for each of its landmarks.
+        peaks: how many of a landmark at the most.
         window: odd, cells.
         threshold: peaks are higher than this.
+        shown: how many landmarks each map shows, one by default; a cluster's map has `peaks` for each of its
+            own (the cluster-wise paper's K, section 3.2).
     """
     heat, tags = np.asarray(heat, np.float32), _several(tags)
     if heat.shape != tags.shape[:3]:
@@ -149,9 +156,12 @@ def candidates(
     k, y, x, values = k[order], y[order], x[order], values[order]
     starts = np.searchsorted(k, np.arange(len(heat)))
     rank = np.arange(len(k)) - starts[k]
-    kept = rank < peaks
+    most = peaks * np.array([1] * len(heat) if shown is None else shown, int)  # (K,)
+    if most.shape != (len(heat),):
+        raise ValueError(f"what {len(heat)} maps show must be {len(heat)} numbers, got {len(most)}")
+    kept = rank < most[k]
     k, y, x, rank, values = k[kept], y[kept], x[kept], rank[kept], values[kept]
-    shape = (len(heat), peaks)
+    shape = (len(heat), int(most.max(initial=0)))
     found = Candidates(
         np.zeros(shape), np.full((*shape, 2), np.nan), np.full((*shape, tags.shape[3]), np.nan)
     )
