@@ -34,7 +34,7 @@ $(VENV)/.core: pyproject.toml
 
 $(VENV)/.all: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[train,synth,web,openvino,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[train,synth,web,openvino,ray,dev]'
 	touch $@ $(VENV)/.core
 
 clean:

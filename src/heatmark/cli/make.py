@@ -44,6 +44,10 @@ def render(
     shard: Annotated[
         str, typer.Option(metavar="K/N", help="Make only the k-th of n shares (k from 0).")
     ] = "0/1",
+    ray: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Share the work with a Ray cluster (auto, ray://...)."),
+    ] = None,
     method: Annotated[str, typer.Option(help="render, or its rival cut-and-paste.")] = "render",
     variant: Annotated[
         str | None, typer.Option(help="Mitsuba variant; the fastest that works if left out.")
@@ -74,6 +78,7 @@ def render(
             samples=samples,
             workers=workers,
             shard=shard,
+            ray=ray,
             method=method,
             variant=variant,
             copies=copies,

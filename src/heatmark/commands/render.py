@@ -21,7 +21,7 @@ from ..data.records import read_bytes, write_whole
 from ..errors import DataError, UserError, require, unknown
 from ..imaging import encode_jpeg, encode_png
 from ..types import Sample
-from . import album, crew
+from . import album, crew, spread
 from .album import Plan
 from .progress import note, track
 
@@ -58,6 +58,7 @@ def render(
     samples: int | None = None,
     workers: int = 1,
     shard: str = "0/1",
+    ray: str | None = None,
     method: str = "render",
     variant: str | None = None,
     copies: int | None = None,
@@ -75,6 +76,8 @@ def render(
         samples: paths per pixel; 16 when None.
         workers: processes.
         shard: "k/n": only the k-th of n parts, from 0.
+        ray: the address of a Ray cluster that does the work in place of processes here: "auto",
+            "ray://HOST:PORT", or "local". Its machines see `out` and everything the scene names.
         method: "render", or the paper's rival "cut-and-paste".
         variant: of the renderer; None takes what the folder was begun with, else the fastest that works here.
         copies: for each rendering, this many more with a random thing in front or another background; 1 when
@@ -96,6 +99,8 @@ def render(
         raise UserError(
             f"wanted count and workers >= 1, copies and seed >= 0; got {count}, {workers}, {copies}, {seed}"
         )
+    if ray is not None and workers != 1:
+        raise UserError(f"the cluster at {ray} decides how many work at once: leave workers = {workers} out")
     if format not in FORMATS:
         raise unknown("picture format", format, FORMATS)
     card = album.begun(out)
@@ -113,7 +118,9 @@ def render(
         _check_fits(out, done, count)
         mine = len(range(part, count, parts))
         label = f"{plan.method} {Path(str(scene)).name}" + (f" {shard}" if parts > 1 else "")
-        with closing(crew.worked(partial(Maker, plan, out, cutouts), todo, workers)) as made:
+        make = partial(Maker, plan, out, cutouts)
+        work = crew.worked(make, todo, workers) if ray is None else spread.spread(make, todo, ray)
+        with closing(work) as made:
             lines = (line for index in made for line in index)
             before = (mine - len(todo)) * plan.each
             for line in track(lines, mine * plan.each, label, done=before):
