@@ -32,6 +32,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import dense_markdown
 from benchmarks.rows import commit, machine
+from benchmarks.runs import digest
 from heatmark import data, heatmaps
 from heatmark.card import Card
 from heatmark.imaging.augment import framed
@@ -128,6 +129,11 @@ def scored(path: Path, test: Path) -> dict[str, Any]:
     if peaks:
         counting["peaks of the map"] = counting_error(peaks, counts)
     return {"scores": numbers, "counting": counting, "where": found_where(answers, truth)}
+
+
+def labels_of(test: Path) -> str:
+    """What tells a dataset's labels from others'."""
+    return digest([(record.name, record.poses.boxes.tolist()) for record in data.open_dataset(test)])
 
 
 def found_where(answers: dict[str, list[Boxes]], truth: Sequence[Boxes]) -> dict[str, dict[str, float]]:
@@ -230,6 +236,11 @@ def main() -> None:
     results: dict[str, Any] = json.loads(kept.read_text()) if kept.exists() else {}
     sets = {"shelves": given.test} | dict(also.split("=", 1) for also in given.also)
     sets |= {"SKU-110K": given.sku} if given.sku else {}
+    labels = {name: labels_of(Path(test)) for name, test in sets.items()}
+    for name in sets:
+        if results.get("labels", {}).get(name) != labels[name]:
+            results.pop(name, None)  # scored on other pictures
+    results["labels"] = labels
     for method, seed in ((m, s) for s in range(given.seeds) for m in METHODS):
         model = trained(given.folder, given, method, seed, until)
         if model is None:
