@@ -17,6 +17,8 @@ from heatmark.data import coco
 from heatmark.data.records import Record
 from heatmark.errors import GateError
 from heatmark.imaging.decode import encode_jpeg
+from heatmark.metrics.oks import average_precision
+from heatmark.reports import people_tables
 from heatmark.types import Poses
 
 
@@ -128,6 +130,8 @@ def test_frames_of_posetrack_get_its_own_score(tmp_path):
     found = posetrack_of([half], [record.poses], [record])
     assert found is not None and found.metrics()["Head"] == 1.0 and found.metrics()["Ankle"] == 0.0
     assert found.metrics()["mAP"] == pytest.approx(3 / 15)
+    head, row = people_tables(average_precision([half], [record.poses]), posetrack=found)["PoseTrack"]
+    assert head[:2] == ["frames", "Head"] and row[:3] == ["1", "100.0", "0.0"] and row[8] == "20.0"
     assert posetrack_of([Poses.empty(TRIO)], [Poses.empty(TRIO)], [record]) is None
 
 

@@ -9,7 +9,7 @@ from PIL import Image
 from heatmark.data import formats, posetrack
 from heatmark.errors import DataError, UserError
 from heatmark.metrics.posetrack import mean_ap
-from heatmark.types import Poses
+from heatmark.types import HIDDEN, SEEN, Poses
 
 NAMES = posetrack.LANDMARKS
 
@@ -20,11 +20,11 @@ def picture(path, size=(60, 80)):
 
 
 def video_2018(folder, **changes):
-    """A labelled frame with a person (nose at 10, 20, left knee at 30, 40) and a region; one not labelled."""
+    """A labelled frame with a person (nose at 10, 20, a hidden knee at 30, 40) and a region; one not labelled."""
     picture(folder / "images" / "val" / "0001" / "000000.jpg")
     keypoints = np.zeros((17, 3))
     keypoints[NAMES.index("nose")] = 10, 20, 1
-    keypoints[NAMES.index("left_knee")] = 30, 40, 1
+    keypoints[NAMES.index("left_knee")] = 30, 40, 0  # a place, and not visible
     image = {"file_name": "images/val/0001/000000.jpg", "id": 10, "vid_id": "0001", "frame_id": 10}
     label = {"id": 1000, "image_id": 10, "category_id": 1, "track_id": 3, "bbox": [5, 10, 40, 45]}
     raw = {
@@ -48,6 +48,8 @@ def test_a_2018_video_is_read_with_heads_tracks_and_ignored_regions(tmp_path):
     assert dataset.skeleton == posetrack.POSETRACK17 and record.size == (60, 80)
     assert record.poses.points[0, NAMES.index("nose")].tolist() == [10.5, 20.5]  # it counts from 0
     assert np.isfinite(record.poses.points).all(-1).sum() == 2
+    seen = dict(zip(NAMES, record.poses.visibility[0].tolist()))
+    assert (seen["nose"], seen["left_knee"], seen["right_knee"], seen["left_ear"]) == (SEEN, HIDDEN, 0, 0)
     assert record.poses.boxes[0].tolist() == [5, 10, 45, 55]
     assert posetrack.heads_of(record).tolist() == [[6, 12, 36, 52]]
     assert record.instances[0]["track_id"] == 3 and record.extra["vid_id"] == "0001"

@@ -65,7 +65,7 @@ class Evaluation:
     @property
     def tables(self) -> dict[str, list[list[str]]]:
         """What the report shows of the numbers: heading -> rows, the head first."""
-        found = {} if self.oks is None else reports.people_tables(self.oks, self.pckh)
+        found = {} if self.oks is None else reports.people_tables(self.oks, self.pckh, self.posetrack)
         return found | {"Every landmark": reports.rows(self.result)}
 
     @property

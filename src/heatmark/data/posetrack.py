@@ -2,8 +2,9 @@
 
 A 2018 file is one video in COCO's form, with what COCO lacks: `bbox_head` and `track_id` of a person,
 `vid_id`, `frame_id` and polygons to be ignored of a frame, and no sizes of pictures. Fifteen joints are
-labelled; the two ears stand in the list for COCO's sake and are always absent. Only frames marked as labelled
-are read. The polygons become crowds, so that nothing is learnt or blamed there.
+labelled; the two ears stand in the list for COCO's sake and are always absent. A joint's third number is not
+COCO's: 1 is seen, 0 beside a place hidden, as poseval takes it; 0 at 0, 0 is no label. Only frames marked as
+labelled are read. The polygons become crowds, so that nothing is learnt or blamed there.
 
 A 2017 file is a list of frames (`annolist`), every value in a list of its own, joints by number. It is read,
 and written for poseval and the evaluation server.
@@ -20,7 +21,7 @@ import numpy as np
 
 from ..errors import DataError, UserError
 from ..skeletons import COCO17, SIGMAS
-from ..types import ABSENT, SEEN, Poses, Skeleton
+from ..types import ABSENT, HIDDEN, SEEN, Poses, Skeleton
 from .pictures import beside, boxes_from, shaped, size_of
 from .records import Dataset, Record, read_json, write_whole
 
@@ -152,7 +153,11 @@ def _frames_2018(page: Mapping[str, Any]) -> list[dict[str, Any]]:
     for label in page.get("annotations", []):
         if label["image_id"] in frames:
             rows = np.array(label["keypoints"], np.float64).reshape(len(names), 3)
-            joints = {n: (x, y, v) for n, (x, y, v) in zip(names, rows) if v > 0 and n in LANDMARKS}
+            joints = {
+                n: (x, y, SEEN if v > 0 else HIDDEN)
+                for n, (x, y, v) in zip(names, rows)
+                if n in LANDMARKS and (x, y, v) != (0, 0, 0)
+            }
             person = {
                 "joints": joints,
                 "box": _xyxy(label.get("bbox")),
@@ -172,7 +177,7 @@ def _frames_2017(page: Mapping[str, Any]) -> list[dict[str, Any]]:
         for rect in entry.get("annorect") or []:
             points = rect["annopoints"][0].get("point", []) if rect.get("annopoints") else []
             joints = {
-                NUMBERED[p["id"][0]]: (p["x"][0], p["y"][0], 1 if p.get("is_visible") == [0] else 2)
+                NUMBERED[p["id"][0]]: (p["x"][0], p["y"][0], HIDDEN if p.get("is_visible") == [0] else SEEN)
                 for p in points
             }
             head = [float(rect[c][0]) for c in ("x1", "y1", "x2", "y2")] if "x1" in rect else None
@@ -207,7 +212,7 @@ def _record(frame: Mapping[str, Any], file: Path, images: str | Path | None, num
     for n, person in enumerate(people):
         for name, (x, y, v) in person["joints"].items():
             k = LANDMARKS.index(name)
-            points[n, k], visibility[n, k] = (x + 0.5, y + 0.5), min(int(v), SEEN)
+            points[n, k], visibility[n, k] = (x + 0.5, y + 0.5), v
     boxes = boxes_from(points, size)
     for n, person in enumerate(people):
         if person["box"] is not None and min(np.diff(np.reshape(person["box"], (2, 2)), axis=0)[0]) > 0:

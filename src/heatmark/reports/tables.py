@@ -9,6 +9,7 @@ import numpy as np
 from ..metrics.oks import AveragePrecision
 from ..metrics.pck import PCK
 from ..metrics.pckh import PCKh
+from ..metrics.posetrack import PoseTrackAP
 
 SHOWN_AT = (0.05, 0.1, 0.2)  # alphas of the tables
 
@@ -36,13 +37,18 @@ def rows(result: PCK) -> list[list[str]]:
     return table
 
 
-def people_tables(oks: AveragePrecision, pckh: PCKh | None = None) -> dict[str, list[list[str]]]:
-    """COCO's and MPII's numbers as they are published, heading -> table, in per cent."""
+def people_tables(
+    oks: AveragePrecision, pckh: PCKh | None = None, posetrack: PoseTrackAP | None = None
+) -> dict[str, list[list[str]]]:
+    """COCO's, MPII's and PoseTrack's numbers as they are published, heading -> table, in per cent."""
     numbers = oks.metrics()
     tables = {"OKS": [["people", *numbers], [f"{oks.instances:,}", *map(_share, numbers.values())]]}
     if pckh is not None:
         shares = pckh.metrics()
         tables["PCKh"] = [["people", *shares], [f"{len(pckh.fractions):,}", *map(_share, shares.values())]]
+    if posetrack is not None:
+        shares = posetrack.metrics()
+        tables["PoseTrack"] = [["frames", *shares], [f"{posetrack.frames:,}", *map(_share, shares.values())]]
     each = sorted(oks.per_landmark.items(), key=lambda one: -np.nan_to_num(one[1], nan=-1))
     tables["AP of each landmark alone"] = [["landmark", "AP"], *([n, per_cent(ap)] for n, ap in each)]
     return tables
