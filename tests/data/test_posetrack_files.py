@@ -20,7 +20,7 @@ def picture(path, size=(60, 80)):
 
 
 def video_2018(folder, **changes):
-    """A labelled frame with a person (nose at 10, 20, a hidden knee at 30, 40) and a region; one not labelled."""
+    """A frame with a person (nose at 10, 20, a hidden knee at 30, 40) and a region; one without labels."""
     picture(folder / "images" / "val" / "0001" / "000000.jpg")
     keypoints = np.zeros((17, 3))
     keypoints[NAMES.index("nose")] = 10, 20, 1

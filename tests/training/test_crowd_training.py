@@ -1,6 +1,7 @@
 """Whole pictures with all their persons: samples, masks, targets, losses; and one training that learns."""
 
 from dataclasses import replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -209,13 +210,18 @@ def test_a_person_of_one_labelled_landmark_and_a_picture_without_any_in_sight_ar
     assert len(labelled(batch, 1, TOTEM)) == 0
 
 
-@pytest.mark.parametrize("row", ["blur", "cutout", "partmix"])
-def test_the_occlusion_studys_rows_hide_something_of_every_person_and_move_no_label(totems, row):
+@pytest.mark.parametrize(
+    ("row", "level"), [("blur", "landmark"), ("cutout", "part"), ("partmix", "landmark")]
+)
+def test_the_occlusion_studys_rows_hide_something_of_every_person_and_move_no_label(totems, row, level):
+    """Its table III: blurring of keypoints, cutout of parts, PartMix, all without removal."""
     chances = recipe.read(f"higher_hrnet_coco/{row}").occlusion
-    assert chances == replace(Occlusion(), **{row: 0.5})
+    told: Any = {"level": level, row: 0.5}
+    assert chances == Occlusion(**told) and chances.removal == "none"
     armed = replace(TOTEM, parts={"left_arm": ("left", "foot"), "right_arm": ("right", "foot")})
     shown = scenes(open_dataset(totems), armed)
-    plain, hidden = (Crowds(shown, armed, settings(occlusion=o)) for o in (None, {row: 1.0}))
+    hiding = {"level": level, row: 1.0}
+    plain, hidden = (Crowds(shown, armed, settings(occlusion=o)) for o in (None, hiding))
     before, after = plain[0, 0], hidden[0, 0]
     changed = (before.pictures != after.pictures).any(0)
     assert changed[:, :45].any() and changed[:, 45:].any()  # of both persons
