@@ -9,6 +9,7 @@ import pytest
 from heatmark import zoo
 from heatmark.commands import bench as benching
 from heatmark.commands.bench import Way, bench, measured
+from heatmark.commands.export import export
 from heatmark.errors import UserError
 from heatmark.runtime import Latency, load
 
@@ -78,6 +79,13 @@ def test_without_models_the_shipped_ones_are_measured(tmp_path, spots_onnx, monk
         bench(frames=1)
     (tmp_path / "wrench.onnx").write_bytes(spots_onnx.read_bytes())
     assert {(r.model, r.engine) for r in bench(frames=1).rows} >= {("wrench", "onnxruntime")}
+
+
+def test_a_file_of_openvino_is_measured_in_openvino_alone(tmp_path, spots_onnx):
+    pytest.importorskip("openvino")
+    export(spots_onnx, to="openvino", out=tmp_path / "spots.xml")
+    rows = bench([tmp_path / "spots.xml"], frames=1, threads=1, second_look=True).rows
+    assert [row.engine for row in rows] == ["openvino", "openvino second look, live", "openvino second look"]
 
 
 def test_what_cannot_be_measured_is_named():
