@@ -160,3 +160,29 @@ def test_other_csv_files_are_still_deeplabcuts(tmp_path):
     file = tmp_path / "CollectedData_me.csv"
     file.write_text("scorer,me,me\nbodyparts,nose,nose\ncoords,x,y\nimg.png,1,2\n")
     assert formats.guess(file) == "dlc"
+
+
+@pytest.mark.parametrize("said", ["nan,60", "inf,60", "80,-inf"])
+def test_a_size_that_is_no_number_is_named(tmp_path, said):
+    (tmp_path / "annotations_x.csv").write_text(f"a.jpg,1,1,5,5,object,{said}\n")
+    with pytest.raises(DataError, match="line 1: W and H of a.jpg: wanted finite numbers, got"):
+        sku110k.read(tmp_path)
+
+
+def test_lines_that_disagree_about_a_pictures_size_leave_it_out(tmp_path):
+    lines = ["a.jpg,1,1,5,5,object,80,60", "a.jpg,1,1,5,5,object,640,480"]
+    (tmp_path / "annotations_x.csv").write_text("\n".join(lines))
+    with pytest.raises(
+        DataError, match="line 2: W and H of a.jpg: wanted that of .*line 1, 80 x 60, got 640"
+    ):
+        sku110k.read(tmp_path)
+
+
+def test_a_head_is_no_box_and_a_file_without_a_line_is_said_to_be_one(tmp_path):
+    file = tmp_path / "annotations_x.csv"
+    file.write_text("image_name,x1,y1,x2,y2,class,image_width,image_height\n")
+    assert formats.guess(file) == "sku110k"
+    with pytest.raises(DataError, match="no line at all"):
+        sku110k.read(file)
+    file.write_text("")
+    assert formats.guess(file) == "sku110k"

@@ -19,10 +19,12 @@ FILES = "annotations_*.csv"
 
 
 def is_mine(file: Path) -> bool:
-    """Whether a csv's first line begins with a picture (and has no head, as DeepLabCut's)."""
+    """Whether a csv's first line begins with a picture or names our columns (DeepLabCut's has another head);
+    of one without a line its name says it.
+    """
     with open(file, encoding="utf-8", errors="replace") as lines:
-        first = next(csv.reader(lines), [""])
-    return bool(first) and first[0].lower().endswith(ENDINGS)
+        first = next(csv.reader(lines), [])
+    return first[0].lower().endswith(ENDINGS) or _is_head(first) if first else file.match(FILES)
 
 
 def read(path: str | Path, category: str | None = None) -> Dataset:
@@ -40,7 +42,7 @@ def read(path: str | Path, category: str | None = None) -> Dataset:
     rows = read_csv(file)
     by_name: dict[str, list[tuple[int, list[float]]]] = {}
     for at, row in enumerate(rows, 1):
-        if row:
+        if row and not (at == 1 and _is_head(row)):
             name, numbers = _numbers(row, f"{file}: line {at}")
             by_name.setdefault(name, []).append((at, numbers))
     if not by_name:
@@ -49,8 +51,14 @@ def read(path: str | Path, category: str | None = None) -> Dataset:
     skeleton, found = skeleton_called(category or "product"), []
     for number, (name, lines) in enumerate(by_name.items(), 1):
         table = np.array([numbers for _, numbers in lines])
-        w, h = table[0, 4:]
         where = [f"{file.name}: line {at}" for at, _ in lines]
+        (w, h), other = table[0, 4:], (table[:, 4:] != table[0, 4:]).any(1)
+        if not np.isfinite([w, h]).all() or other.any():
+            n = int(other.argmax())  # the first that differs; where none does, the first
+            said = "{:g} x {:g}".format(*table[n, 4:])
+            wanted = f"that of {where[0]}, {w:g} x {h:g}" if n else "finite numbers"
+            found.append((None, [f"{where[n]}: W and H of {name}: wanted {wanted}, got {said}"]))
+            continue
         found.append(
             record(folder / name, table[:, :4], where.__getitem__, skeleton, number, (int(h), int(w)))
         )
@@ -66,6 +74,10 @@ def _file(path: Path) -> Path:
     if files:
         raise UserError(f"{path}: several splits, say which: {', '.join(str(f) for f in files)}")
     raise UserError(f"{path}: no {FILES} of SKU-110K")
+
+
+def _is_head(row: list[str]) -> bool:
+    return [name.strip().lower() for name in row[1:5]] == list(COLUMNS[1:5])
 
 
 def _numbers(row: list[str], where: str) -> tuple[str, list[float]]:
