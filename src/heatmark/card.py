@@ -36,9 +36,11 @@ class Decoding(BaseModel, extra="forbid", frozen=True):
     peaks: int = Field(default=30, ge=1)  # tags: of a landmark at the most, so persons too
     floor: float = 0.02  # tags: so high must a peak be to complete a person; to begin one, `threshold`
     kept: int = Field(default=300, ge=1)  # boxes: of a picture at the most
+    candidates: int = Field(default=10_000, ge=1)  # boxes: that compete to be kept, the surest
     overlap: float = Field(default=0.5, gt=0, le=1)  # boxes: those that overlap more are one thing
     apart: float | None = Field(default=None, gt=0, le=1)  # boxes: more still, if the map has a peak for each
     centred: float | None = Field(default=None, gt=0)  # boxes: how far from the map's peak a middle may lie
+    soft: float | None = Field(default=None, gt=0)  # boxes: Soft-NMS of this sigma, once the file answered
     map: bool = False  # boxes: the map is an output of the file, too
     person: float = 0.0  # tags: who scores less, over all landmarks, is nobody
     reach: float = Field(default=1.0, gt=0)  # tags: nearer than this to its person's is a person's tag
@@ -107,6 +109,10 @@ class Card(BaseModel):
             raise ValueError("task crowd and decoding by tags belong together")
         if (self.task == "dense") != (self.decoding.method == "boxes"):
             raise ValueError("task dense and decoding by boxes belong together")
+        if self.decoding.soft and self.decoding.apart:
+            raise ValueError(
+                "soft and apart are two ways of suppression: boxes lose score, or compete by the map"
+            )
         if self.decoding.flip and self.decoding.method not in ("peak", "msra", "tags"):
             raise ValueError("the flip test averages maps whose peaks are read, and here there are none")
         if self.recipe.get("head") == "dsnt" and self.decoding.method != "expectation":

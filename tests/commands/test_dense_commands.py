@@ -19,12 +19,14 @@ from heatmark.commands.evaluate import evaluate
 from heatmark.commands.export import export
 from heatmark.data.records import Record
 from heatmark.errors import GateError, UserError
+from heatmark.geometry import Frame
 from heatmark.heatmaps import box_maps
-from heatmark.metrics.boxes import centred
+from heatmark.metrics.boxes import centred, soft_nms
 from heatmark.models import create
 from heatmark.runtime import load
 from heatmark.runtime.dense import DensePredictor, cut_off, looks, starts
 from heatmark.runtime.engines import opened
+from heatmark.runtime.windows import network_input
 from heatmark.skeletons import PRODUCT
 from heatmark.training import state
 from heatmark.training.dense import peaks_under
@@ -99,6 +101,39 @@ def test_a_file_rescores_by_the_maps_peaks_as_the_formula_does(model, pictures):
     np.testing.assert_allclose(
         np.sort(after["scores"]), np.sort(expected)[-len(after["scores"]) :], atol=1e-5
     )
+
+
+def test_a_file_with_soft_suppression_lowers_scores_as_the_formula_does(model, pictures, tmp_path):
+    """What the network proposes, unsuppressed, and then the formula: the same boxes, the same scores."""
+    picture = pictures / "images" / "0.png"
+    done = export(model, out=tmp_path / "soft.onnx", pictures=pictures, decoding={"soft": 0.5, "kept": 40})
+    soft: Any = load(done.out)
+    proposed, card = opened(model, decoding={"overlap": 1.0, "kept": 10_000})
+    frame = Frame.whole((80, 120), SIZE)
+    raw = proposed(network_input(cv2.imread(str(picture))[..., ::-1].copy(), frame)[None])
+    order, scores = soft_nms(raw["boxes"].astype(float), raw["scores"], 0.5, card.decoding.threshold)
+    found = soft.look(picture)
+    assert len(order) > 40 and len(found.boxes) == 40 and found.full
+    np.testing.assert_allclose(found.boxes.scores, scores[:40], atol=1e-4)
+    with pytest.raises(UserError, match="soft and apart are two ways"):
+        export(model, out=tmp_path / "x.onnx", pictures=pictures, decoding={"soft": 0.5, "apart": 0.7})
+
+
+def test_where_nothing_is_likely_enough_nothing_is_found(model, pictures, tmp_path):
+    strict = {"threshold": 0.9999, "centred": 0.4}
+    for decoding in (strict | {"apart": 0.7}, strict | {"soft": 0.5}):
+        done = export(model, out=tmp_path / "strict.onnx", pictures=pictures, decoding=decoding)
+        assert len(load(done.out)(np.zeros((80, 120, 3), np.uint8))) == 0
+
+
+def test_candidates_that_do_not_compete_are_said(model, pictures):
+    """Ten compete: ten boxes at the most, and how many did not is told; not where only sure boxes count."""
+    few: Any = DensePredictor(*opened(model, decoding={"candidates": 10}))
+    found = few.look(pictures / "images" / "0.png")
+    assert 0 < len(found.boxes) <= 10 and not found.full and found.beyond > 10
+    (line,) = found.limits(few.card.decoding)
+    assert line == f"only the 10 surest candidates competed, {found.beyond} did not"
+    assert found.limits(few.card.decoding, threshold=float(found.boxes.scores.min()) + 1e-6) == []
 
 
 def test_the_number_kept_is_a_setting_and_hitting_it_is_said(exported, pictures, capsys):

@@ -103,6 +103,25 @@ def test_soft_suppression_lowers_scores_by_the_papers_formula():
     assert soft_nms(pair, np.array([0.9, 0.8]), least=0.6)[0].tolist() == [0]
 
 
+def test_soft_suppression_is_what_one_gets_box_by_box():
+    """The surest goes out; every other loses exp(-IoU^2 / sigma); and so on. Boxes without an area, too."""
+    rng = np.random.default_rng(3)
+    low = rng.uniform(0, 60, (120, 2))
+    boxes, before = np.concatenate([low, low + rng.uniform(0, 25, (120, 2))], 1), rng.random(120).round(2)
+    boxes[5, 2:] = boxes[5, :2]
+    now, left, wanted = before.copy(), list(range(120)), []
+    while left:
+        best = max(left, key=lambda n: now[n])
+        left.remove(best)
+        wanted += [(best, now[best])] if now[best] >= 0.05 else []
+        for n in left:
+            now[n] *= np.exp(-(iou(boxes[[best]], boxes[[n]])[0, 0] ** 2) / 0.3)
+    order, scores = soft_nms(boxes, before, sigma=0.3, least=0.05)
+    assert order.tolist() == [n for n, _ in wanted]
+    np.testing.assert_allclose(scores, [score for _, score in wanted], rtol=1e-12)
+    assert soft_nms(boxes[:0], before[:0])[0].tolist() == [] == soft_nms(boxes, before, least=1.1)[0].tolist()
+
+
 def test_neighbours_with_peaks_of_their_own_survive_what_nms_would_merge():
     """Two products that overlap by 0.6, each found twice."""
     boxes = np.array([[0.0, 0, 10, 10], [0.5, 0, 10.5, 10], [2.5, 0, 12.5, 10], [2.6, 0, 12.6, 10]])

@@ -14,7 +14,7 @@ from ..card import Card
 from ..errors import DataError, UserError, require
 from ..metrics.boxes import iou
 from ..metrics.dense import DenseScores, counting_error, dense_scores, surest, with_area
-from ..runtime.dense import DensePredictor
+from ..runtime.dense import DensePredictor, softened
 from ..types import Boxes
 from . import progress
 
@@ -106,7 +106,7 @@ def evaluated(
     require("faster_coco_eval", to="score boxes")
     records, truth, found = [], [], []
     notes = list(dataset.info.get("left_out", ()))
-    peaks, milliseconds, full = [], 0.0, 0
+    peaks, milliseconds, full, beyond = [], 0.0, 0, 0
     for record in progress.track(dataset, total=len(dataset), label="evaluating"):
         try:
             sample = data.sample(record)
@@ -117,6 +117,7 @@ def evaluated(
             continue
         seen = predictor.look(sample)
         milliseconds, full = milliseconds + seen.latency.network, full + seen.full
+        beyond += seen.beyond > 0
         records.append(record)
         truth.append(Boxes(sample.poses.boxes))
         found.append(seen.boxes)
@@ -129,7 +130,11 @@ def evaluated(
     if scores.arealess:
         notes.append(f"{scores.arealess} labels have no box with an area: they ask for nothing")
     if full:
-        notes.append(f"{full} pictures gave as many boxes as the model keeps: there may be more")
+        kept = predictor.card.decoding.kept
+        notes.append(f"{full} pictures gave {kept} boxes, as many as the model keeps: there may be more")
+    if beyond:
+        most = predictor.card.decoding.candidates
+        notes.append(f"in {beyond} pictures only the {most} surest candidates competed: there may be more")
     for line in notes:
         progress.note(line)
     counted = {f"boxes above {SURE}": [int((f.scores > SURE).sum()) for f in found]}
@@ -157,7 +162,15 @@ def peaks_of(map: np.ndarray, threshold: float = SURE) -> int:
     return int(cv2.connectedComponents(top.astype(np.uint8))[0] - 1)
 
 
-def moves(before: dict[str, np.ndarray], after: dict[str, np.ndarray], threshold: float) -> np.ndarray:
+def settled(answer: Mapping[str, np.ndarray], card: Card) -> Mapping[str, np.ndarray]:
+    """A file's answer of one picture, after Soft-NMS where its card wants that."""
+    if not card.decoding.soft:
+        return answer
+    found = softened(answer["boxes"].astype(float), answer["scores"], card.decoding)[: card.decoding.kept]
+    return {"boxes": found.boxes, "scores": found.scores}
+
+
+def moves(before: Mapping[str, np.ndarray], after: Mapping[str, np.ndarray], threshold: float) -> np.ndarray:
     """(M, 1) how far the boxes of one file's answer moved to another's, network pixels: of their sides the
     farthest. Boxes are taken for each other that overlap most; a lone one has moved infinitely far, unless
     its score is within EDGE of the threshold.

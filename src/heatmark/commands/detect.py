@@ -150,8 +150,8 @@ def _detections(
                 else None
             )
             poses = predictor.poses(found.boxes) if dense and found else predictor(shot.picture, where, again)
-            if found is not None and found.full:
-                note(f"{shot.name}: {len(poses)} boxes, as many as the model keeps: there may be more")
+            for line in [] if found is None else found.limits(predictor.card.decoding, threshold):
+                note(f"{shot.name}: {line}")
             latency = replace(predictor.latency, decode=shot.decode_ms)
             if threshold > 0:
                 poses = poses[poses.score >= threshold] if dense else _above(poses, threshold)

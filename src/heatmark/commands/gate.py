@@ -151,7 +151,7 @@ def _boxes(reference: Engine, candidate: Engine, views: list[View], card: Card) 
     """The boxes of both beside each other (see dense.moves), and against the labels where all have some."""
     rows, answers = [], []
     for view in track(views, len(views), "comparing", "pictures"):
-        pair = reference(view.pixels[None]), candidate(view.pixels[None])
+        pair = tuple(dense.settled(engine(view.pixels[None]), card) for engine in (reference, candidate))
         rows.append(dense.moves(*pair, card.decoding.threshold))
         answers.append(pair)
     away = np.concatenate([np.zeros((0, 1)), *rows])

@@ -2,8 +2,6 @@
 
 import numpy as np
 
-CANDIDATES = 2000  # boxes of a picture that suppression looks at, those with the highest scores
-
 
 def iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """IoU of boxes (N, 4) and (M, 4): (N, M).
@@ -54,15 +52,22 @@ def soft_nms(
     Returns:
         Indices of those kept, the highest score first, and their new scores.
     """
-    scores, left = np.array(scores, np.float64), np.arange(len(boxes))
-    chosen = []
-    while len(left):
-        at = int(scores[left].argmax())
-        best, left = left[at], np.delete(left, at)
+    enough = np.flatnonzero(scores >= least)
+    left, chosen, final = np.array(scores[enough], np.float64), [], []
+    low, high = np.split(np.ascontiguousarray(boxes[enough].T), 2)  # (2, n) each: x y
+    areas = np.prod(high - low, 0)
+    while len(left) and left[best := int(left.argmax())] >= least:
         chosen.append(best)
-        scores[left] *= np.exp(-(iou(boxes[best : best + 1], boxes[left])[0] ** 2) / sigma)
-        left = left[scores[left] >= least]
-    return np.array(chosen, np.int64), scores[chosen]
+        final.append(left[best])
+        left[best] = -np.inf
+        (x1, y1), (x2, y2) = low[:, best], high[:, best]
+        meets = (low[0] < x2) & (high[0] > x1) & (low[1] < y2) & (high[1] > y1) & (left >= least)
+        near = np.flatnonzero(meets)  # few of all; only these are worth the arithmetic
+        wide = np.minimum(high[0, near], x2) - np.maximum(low[0, near], x1)
+        tall = np.minimum(high[1, near], y2) - np.maximum(low[1, near], y1)
+        both = wide * tall
+        left[near] *= np.exp(-((both / (areas[near] + areas[best] - both)) ** 2) / sigma)
+    return enough[chosen], np.array(final, np.float64)
 
 
 def centred(boxes: np.ndarray, scores: np.ndarray, peaks: np.ndarray, width: float = 0.4) -> np.ndarray:

@@ -13,7 +13,6 @@ from .. import heatmaps
 from ..card import Card
 from ..errors import UserError, require
 from ..heatmaps import anchors
-from ..metrics.boxes import CANDIDATES
 from ..models.blocks import draw_logits
 from ..models.layout import readings
 
@@ -81,7 +80,8 @@ class BoxReader(nn.Module):
 
     `decoding.overlap` is the suppression's; with `decoding.apart` boxes whose middles climb to peaks of their
     own compete only from that overlap on (as `metrics.boxes.separated`); with `decoding.centred` scores fall
-    with the distance from that peak first (as `metrics.boxes.centred`).
+    with the distance from that peak first (as `metrics.boxes.centred`). With `decoding.soft` nothing is
+    suppressed here: all candidates above the threshold go out, for `dense.softened`.
     """
 
     places: Tensor  # (A, 4) the anchors
@@ -104,17 +104,22 @@ class BoxReader(nn.Module):
         (h, w), d = self.size, self.decoding
         logits, shifts, *drawn = self.net(pictures)
         chances = logits[0].sigmoid().amax(-1)  # (A,)
-        scores, which = chances.topk(min(CANDIDATES, len(chances)))
+        scores, which = chances.topk(min(d.candidates, len(chances)))
+        likely = (chances > d.threshold).sum()
+        first = torch.arange(len(scores), device=scores.device) < likely.clamp_min(1)  # a graph of none fails
+        scores, which = scores[first], which[first]
         limit = scores.new_tensor([w, h, w, h])
         boxes = anchors.decoded(shifts[0, which], self.places[which]).clamp_min(0).minimum(limit)
         if d.centred:
             scores = scores * self.nearness(boxes, drawn[0][0, 0], d.centred)
-        if d.apart:
+        if d.soft:
+            kept = scores.argsort(descending=True)
+        elif d.apart:
             kept = self.separated(boxes, scores, drawn[0][0, 0], d.apart)
         else:
             kept = self.nms(boxes, scores, d.overlap)
-        kept = kept[scores[kept] > d.threshold][: d.kept]
-        answer = boxes[kept], scores[kept], (chances > d.threshold).sum()
+        kept = kept[scores[kept] > d.threshold][: None if d.soft else d.kept]
+        answer = boxes[kept], scores[kept], likely
         return (*answer, drawn[0][0, 0].clamp(0, 1)) if d.map else answer
 
     def peaks(self, boxes: Tensor, drawn: Tensor) -> Tensor:

@@ -1,7 +1,8 @@
 """A picture in, boxes out: what `heatmark.load` gives for a model of many things side by side.
 
-Its file suppresses what is found twice, one picture at a time. A picture larger than the network's input is
-seen whole, shrunk, or in tiles that overlap, whose boxes are merged.
+Its file suppresses what is found twice, one picture at a time; or, if its card wants Soft-NMS, `softened`
+does. A picture larger than the network's input is seen whole, shrunk, or in tiles that overlap, whose boxes
+are merged.
 """
 
 import time
@@ -11,10 +12,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from ..card import Card
+from ..card import Card, Decoding
 from ..errors import UserError
 from ..geometry import Frame, translation
-from ..metrics.boxes import CANDIDATES, nms
+from ..metrics.boxes import nms, soft_nms
 from ..types import Boxes, Poses
 from .detector import Detector, Latency, Picture, SecondLook
 from .engines import Engine
@@ -31,8 +32,17 @@ class Found:
 
     boxes: Boxes  # picture pixels, the surest first
     map: np.ndarray | None  # (h, w) float32 in [0, 1], half as large as the picture, where the file draws it
-    full: bool  # as many boxes as may be kept were found, or candidates were left out: there may be more
+    full: bool  # as many boxes as may be kept were found: there may be more
+    beyond: int  # candidates that passed the threshold, but for whose number did not compete
     latency: Latency
+
+    def limits(self, decoding: Decoding, threshold: float = 0.0) -> list[str]:
+        """Which of the card's limits may have cost boxes of at least this score, a line each."""
+        if not len(self.boxes) or self.boxes.scores.min() < threshold:
+            return []  # what was left out is less sure than the least sure box
+        kept = f"{len(self.boxes)} boxes, as many as the model keeps: there may be more"
+        few = f"only the {decoding.candidates} surest candidates competed, {self.beyond} did not"
+        return [line for line, hit in ((kept, self.full), (few, self.beyond > 0)) if hit]
 
 
 class DensePredictor(Detector):
@@ -75,15 +85,11 @@ class DensePredictor(Detector):
                 as the network's input.
         """
         start = time.perf_counter()
-        picture = decoded(source)
+        picture, d = decoded(source), self.card.decoding
         ready, network = time.perf_counter(), 0.0
         size = (picture.shape[0], picture.shape[1])
-        drawn = (
-            np.zeros((max(size[0] // 2, 1), max(size[1] // 2, 1)), np.float32)
-            if self.card.decoding.map
-            else None
-        )
-        parts, scores, full = [np.empty((0, 4))], [np.empty(0)], False
+        drawn = np.zeros((max(size[0] // 2, 1), max(size[1] // 2, 1)), np.float32) if d.map else None
+        parts, scores, full, beyond = [np.empty((0, 4))], [np.empty(0)], False, 0
         for frame, corners in looks(size, self.card.size, tiles):
             before = time.perf_counter()
             answer = self.engine(network_input(picture, frame)[None])
@@ -95,13 +101,29 @@ class DensePredictor(Detector):
             whole = (back[:, 2:] > back[:, :2]).all(-1) & ~cut_off(back, corners, size)
             parts.append(back[whole])
             scores.append(sure[there][whole])
-            full |= len(found) >= self.card.decoding.kept or int(answer["candidates"]) > CANDIDATES
+            full |= len(found) >= d.kept and not d.soft
+            beyond += max(int(answer["candidates"]) - d.candidates, 0)
             if drawn is not None:
                 np.maximum(drawn, carried(answer["map"], frame, drawn.shape), out=drawn)
         boxes, sure = np.concatenate(parts), np.concatenate(scores)
-        order = nms(boxes, sure, self.card.decoding.overlap) if len(parts) > 2 else np.arange(len(boxes))
+        if d.soft:
+            every = softened(boxes, sure, d)
+            most = d.kept * (len(parts) - 1)
+            answers, full = every[:most], len(every) >= most
+        else:
+            order = nms(boxes, sure, d.overlap) if len(parts) > 2 else np.arange(len(boxes))
+            answers = Boxes(boxes[order], sure[order])
         self.latency = Latency.since(start, ready, network)
-        return Found(Boxes(boxes[order], sure[order]), drawn, full, self.latency)
+        return Found(answers, drawn, full, beyond, self.latency)
+
+
+def softened(boxes: np.ndarray, scores: np.ndarray, decoding: Decoding) -> Boxes:
+    """Soft-NMS of candidates (N, 4), (N,), as a card with `soft` wants it: those still above its threshold,
+    the surest first.
+    """
+    assert decoding.soft
+    order, scores = soft_nms(boxes, scores, decoding.soft, decoding.threshold)
+    return Boxes(boxes[order], scores)
 
 
 def looks(size: tuple[int, int], seen: tuple[int, int], tiles: bool) -> Iterator[tuple[Frame, np.ndarray]]:

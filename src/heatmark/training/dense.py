@@ -16,12 +16,13 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from .. import data, heatmaps
+from ..card import Decoding
 from ..geometry import Frame, scaling
 from ..heatmaps import anchors as boxed
 from ..heatmaps.anchors import Anchors
 from ..imaging.augment import framed, recoloured, varied
 from ..imaging.persons import glowing
-from ..metrics.boxes import CANDIDATES, centred, nms, separated, soft_nms
+from ..metrics.boxes import centred, nms, separated, soft_nms
 from ..metrics.dense import dense_scores
 from ..types import Boxes, Poses, Sample, Skeleton
 from .dense_losses import Dense, bump_error, focal, smooth_l1
@@ -33,6 +34,7 @@ from .task import SideBySide, Task
 LEFT = 0.3  # of a box's area that must be seen
 SMALLEST = 2.0  # network pixels, of its sides
 SHOWN = 4  # pictures on a sheet
+CANDIDATES = Decoding().candidates  # boxes of a picture that compete, as in a model's file
 
 
 @dataclass(frozen=True)
