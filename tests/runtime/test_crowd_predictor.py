@@ -47,6 +47,22 @@ def test_nobody_is_nobody_and_a_person_may_lack_a_landmark(throng):
     assert np.isnan(left[1]).all() and np.isfinite(left[[0, 2]]).all()
 
 
+def test_around_a_letterboxed_picture_is_nobody():
+    """48 x 48 in a network of 48 x 96: the picture lies at x 24 to 72, and one of each landmark beside it."""
+    inside, left, below = (
+        [40.0, 20.0],
+        [22.5, 20.0],
+        [60.0, 47.5],
+    )  # a cell is 2 wide: half of it may stick out
+    places = [[inside, left], [left, inside], [left, below]]
+    finder = told([[0.9, 0.8], [0.9, 0.8], [0.9, 0.8]], places, [[[0.0], [9.0]]] * 3)
+    poses = finder(np.zeros((48, 48, 3), np.uint8))
+    assert len(poses) == 2 and np.isfinite(poses.points).all(-1).sum() == 3
+    assert np.nanmin(poses.points) == 16 and np.nanmax(poses.points) == 47.5  # x 24 is the picture's 0
+    assert len(finder(np.zeros((*SIZE, 3), np.uint8))) == 2  # where all of it is the picture
+    assert np.nanmin(finder(np.zeros((*SIZE, 3), np.uint8)).points) == 20
+
+
 def test_several_pictures_at_once_are_as_one_by_one(throng):
     pictures = [crowd_picture(TWO[0]), np.zeros((30, 200, 3), np.uint8), crowd_picture(*TWO)]
     for together, alone in zip(throng.many(pictures), pictures):

@@ -72,16 +72,27 @@ def letterboxed(engine: Engine, card: Card) -> Look:
             pairs = list(zip(pictures, frames))[at : at + BATCH]
             answers = engine(np.stack([network_input(picture, frame) for picture, frame in pairs]))
             seconds += time.perf_counter() - began
-            groups = [groups_of(answers, n, card) for n in range(len(pairs))]
-            found += [replace(g, points=frame.back(g.points)) for g, (_, frame) in zip(groups, pairs)]
+            for n, (picture, frame) in enumerate(pairs):
+                groups = groups_of(answers, n, card, shown(picture, frame, card.stride / 2))
+                found.append(replace(groups, points=frame.back(groups.points)))
         return found, seconds
 
     return look
 
 
-def groups_of(answers: dict[str, np.ndarray], n: int, card: Card) -> Groups:
-    """The persons of picture n of a batch that a model file answered, in network pixels."""
+def shown(picture: np.ndarray, frame: Frame, margin: float = 0.0) -> np.ndarray:
+    """Where in the network's input a picture (H, W, 3) lies, and `margin` around it: (2, 2), its first and
+    its last corner, network pixels. Farther out is nothing, and nobody."""
+    return frame.into(np.array([[0, 0], picture.shape[1::-1]], np.float64)) + [[-margin], [margin]]
+
+
+def groups_of(answers: dict[str, np.ndarray], n: int, card: Card, within: np.ndarray | None = None) -> Groups:
+    """The persons of picture n of a batch that a model file answered, in network pixels; `within` two corners
+    (2, 2), if they are given."""
     values, places, tags = (np.asarray(answers[name][n], np.float64) for name in ("values", "places", "tags"))
+    if within is not None:
+        outside = ((places < within[0]) | (places > within[1])).any(-1)  # NaN, where there is no peak, is not
+        values = np.where(outside, 0.0, values)
     groups = assembled(Candidates(values, places, tags), rules_of(card))
     kept = groups.score >= card.decoding.person
     arrays = {name: getattr(groups, name)[kept] for name in ("points", "values", "tags", "members", "score")}

@@ -19,7 +19,7 @@ from ..errors import UserError, unknown
 from ..geometry import Frame, scaling
 from ..grouping import HIGHERHRNET, POSE_AE, Groups, Rules, combined, mirrored_back, people
 from ..skeletons import COCO17
-from .crowd import CrowdPredictor, Look, groups_of
+from .crowd import CrowdPredictor, Look, groups_of, shown
 from .engines import CANDIDATES, cores, network
 from .windows import network_input
 
@@ -110,13 +110,15 @@ class Views:
             tags += tag if scale == 1 or len(self.scales) == 1 else []
         seconds = time.perf_counter() - began
         h, w = frame.size if self.protocol.whole else max(m.shape[1:] for m in heats)
-        groups = self.persons(*combined(heats, tags, (h, w), self.protocol.most))
-        pixels = groups.points * (frame.size[1] / w, frame.size[0] / h)
+        cell = np.array([frame.size[1] / w, frame.size[0] / h])  # pixels of scale 1
+        within = shown(picture, frame, self.card.stride / 2) / cell
+        groups = self.persons(*combined(heats, tags, (h, w), self.protocol.most), within)
+        pixels = groups.points * cell
         return replace(groups, points=frame.back(pixels)), seconds
 
-    def persons(self, heat: np.ndarray, tags: np.ndarray) -> Groups:
+    def persons(self, heat: np.ndarray, tags: np.ndarray, within: np.ndarray) -> Groups:
         """Of maps (K, h, w) and tags (K, h, w, D), in cells: by the protocol's rules, or as a model file that
-        searches the peaks itself."""
+        searches the peaks itself, those inside the corners `within` (2, 2) of the picture."""
         rules = self.protocol.rules
         if rules is not None:
             coco = self.card.skeleton_of().landmarks == COCO17.landmarks
@@ -128,15 +130,15 @@ class Views:
         d = self.card.decoding
         heats, several = (torch.from_numpy(m[None]) for m in (heat, tags))
         found = tagged_maxima(heats, several, d.peaks, d.floor, 1, d.refine)
-        return groups_of(dict(zip(CANDIDATES, (column.numpy() for column in found))), 0, self.card)
+        return groups_of(dict(zip(CANDIDATES, (column.numpy() for column in found))), 0, self.card, within)
 
     def seen(self, picture: np.ndarray, frame: Frame) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """Heights and tags (K, h, w) of a view, and of its mirror image where that is asked for."""
-        shown = network_input(picture, frame)
+        view = network_input(picture, frame)
         if not self.flip:
-            heats, tags = self.maps(shown[None])
+            heats, tags = self.maps(view[None])
             return list(heats), list(tags)
-        heats, tags = self.maps(np.stack([shown, shown[..., ::-1]]))
+        heats, tags = self.maps(np.stack([view, view[..., ::-1]]))
         mirrored = self.card.skeleton_of().mirrored.tolist()
         return [heats[0], mirrored_back(heats[1], mirrored)], [tags[0], mirrored_back(tags[1], mirrored)]
 
