@@ -5,7 +5,8 @@ completed.
 
 RUN is a training run's folder, TOOL a name of zoo.DETECTORS, PHOTOGRAPHS a labelled dataset of that tool that
 the run never saw. The file in src/heatmark/zoo is replaced only where the new one scores at least as well
-inside the boxes, or with --anyway.
+inside the boxes, or with --anyway. Given a model file in place of a run, the shipped one say, that is scored
+anew.
 """
 
 import argparse
@@ -55,9 +56,13 @@ def main() -> None:
     target = zoo.folder() / zoo.DETECTORS[given.tool]
     with tempfile.TemporaryDirectory() as folder:
         fresh = Path(folder) / target.name
-        exported = export(given.run, out=fresh, precision=given.precision)
+        if given.run.suffix == ".onnx":
+            shutil.copyfile(given.run, fresh)
+        else:
+            moved = export(given.run, out=fresh, precision=given.precision).max_shift_px
+            print(f"{given.tool}: moved at most {moved:.3f} px by {given.precision}")
         measured = scores(fresh, given.photographs)
-        print(f"{given.tool}: {measured}; moved at most {exported.max_shift_px:.3f} px by {given.precision}")
+        print(f"{given.tool}: {measured}")
         key = "photographs, in boxes: PCK@0.1"
         before = load(target).card.results.get(key, 0.0) if target.exists() else 0.0
         if measured[key] < before and not given.anyway:
