@@ -7,7 +7,6 @@ parts become annotations.json. So a folder that was killed ten times holds the s
 
 import json
 import math
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -17,7 +16,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from ..data import coco
-from ..data.records import Record, read_bytes, sample, write_whole
+from ..data.records import Record, locked, read_bytes, sample, write_whole
 from ..errors import DataError, UserError
 from ..imaging import encode_jpeg
 from ..runtime.draw import contact_sheet, overlay
@@ -112,8 +111,10 @@ def journal(out: Path, part: int, parts: int) -> Iterator[TextIO]:
     """
     path = out / "journal" / f"{part}-of-{parts}.jsonl"
     path.parent.mkdir(exist_ok=True)
-    with open(path, "a+b") as raw:
-        _lock(raw, path)
+    path.touch()
+    with locked(path) as mine, open(path, "a+b") as raw:
+        if not mine:
+            raise UserError(f"{out}: another process renders this part of the folder")
         raw.seek(0)
         raw.truncate(raw.read().rfind(b"\n") + 1)
         with open(path, "a", encoding="utf-8") as adding:
@@ -123,34 +124,13 @@ def journal(out: Path, part: int, parts: int) -> Iterator[TextIO]:
             write_whole(path, tidy, alone=True)
 
 
-def _lock(file: Any, path: Path) -> None:
-    """Held until the file is closed, however the process ends. Does nothing where there are no such locks."""
-    try:
-        import fcntl
-    except ImportError:
-        return
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        raise UserError(f"{path.parent.parent}: another process renders this part of the folder") from error
-
-
 @contextmanager
 def alone(out: Path) -> Iterator[None]:
     """While the whole folder's files are written other parts wait. A killed one's unfinished files go."""
-    try:
-        import fcntl
-    except ImportError:
-        yield
-        return
-    folder = os.open(out, os.O_RDONLY)
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX)
+    with locked(out, wait=True):
         for left in out.glob(".*.part"):
             left.unlink()
         yield
-    finally:
-        os.close(folder)
 
 
 def entries(out: Path) -> dict[int, dict[str, Any]]:

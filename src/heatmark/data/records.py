@@ -173,28 +173,41 @@ def write_whole(path: Path, data: bytes, alone: bool = False) -> None:
 
 
 @contextmanager
+def locked(path: Path, wait: bool = False) -> Iterator[bool]:
+    """Whether this process alone has a file or folder meanwhile; let go however the process ends. Where the
+    system has no such locks it always has.
+
+    Args:
+        wait: until nobody else has it.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        yield True
+        return
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        mine = True
+    except OSError:
+        mine = False
+    try:
+        yield mine
+    finally:
+        os.close(handle)
+
+
+@contextmanager
 def held(folder: Path) -> Iterator[None]:
-    """Nobody else works in this folder meanwhile; it is made if it is not there. It is let go however the
-    process ends. Where the system has no such locks this does nothing.
+    """Nobody else works in this folder meanwhile; it is made if it is not there.
 
     Raises a UserError if another process holds it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    try:
-        import fcntl
-    except ImportError:
+    with locked(folder) as mine:
+        if not mine:
+            raise UserError(f"{folder}: another process works in it; wait, or take another folder")
         yield
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(handle)
-        raise UserError(f"{folder}: another process works in it; wait, or take another folder") from error
-    try:
-        yield
-    finally:
-        os.close(handle)
 
 
 @contextmanager
