@@ -21,7 +21,8 @@ from heatmark.data.records import Record
 from heatmark.errors import GateError, UserError
 from heatmark.geometry import Frame
 from heatmark.heatmaps import box_maps
-from heatmark.metrics.boxes import centred, soft_nms
+from heatmark.imaging import decode
+from heatmark.metrics.boxes import centred, iou, soft_nms
 from heatmark.models import create
 from heatmark.runtime import load
 from heatmark.runtime.dense import DensePredictor, cut_off, looks, starts
@@ -106,11 +107,11 @@ def test_a_file_rescores_by_the_maps_peaks_as_the_formula_does(model, pictures):
 def test_a_file_with_soft_suppression_lowers_scores_as_the_formula_does(model, pictures, tmp_path):
     """What the network proposes, unsuppressed, and then the formula: the same boxes, the same scores."""
     picture = pictures / "images" / "0.png"
-    done = export(model, out=tmp_path / "soft.onnx", pictures=pictures, decoding={"soft": 0.5, "kept": 40})
-    soft: Any = load(done.out)
+    wanted = {"soft": 0.5, "kept": 40}
+    soft: Any = load(export(model, out=tmp_path / "soft.onnx", pictures=pictures, decoding=wanted).out)
     proposed, card = opened(model, decoding={"overlap": 1.0, "kept": 10_000})
     frame = Frame.whole((80, 120), SIZE)
-    raw = proposed(network_input(cv2.imread(str(picture))[..., ::-1].copy(), frame)[None])
+    raw = proposed(network_input(decode(picture.read_bytes(), picture.name), frame)[None])
     order, scores = soft_nms(raw["boxes"].astype(float), raw["scores"], 0.5, card.decoding.threshold)
     found = soft.look(picture)
     assert len(order) > 40 and len(found.boxes) == 40 and found.full
@@ -232,6 +233,33 @@ def test_tiles_are_merged_into_one_answer_whatever_the_network_says():
     y, x = np.unravel_index(found.map.argmax(), found.map.shape)
     assert abs(2 * x + 1 - 210) <= 2 and abs(2 * y + 1 - 72) <= 2
     assert peaks_of(found.map) == 1
+
+
+def test_things_on_the_borders_of_tiles_are_found_once_and_counted_once():
+    """A network that finds every bright spot it is shown, cut off or whole, and draws a bump for each."""
+    spots = [(x, y, x + 14, y + 14) for y in range(6, 140, 24) for x in range(6, 280, 24)]
+    picture = np.zeros((150, 300, 3), np.uint8)
+    for x1, y1, x2, y2 in spots:
+        picture[y1:y2, x1:x2] = 255
+
+    def engine(pixels: np.ndarray) -> dict[str, np.ndarray]:
+        count, _, stats, _ = cv2.connectedComponentsWithStats((pixels[0, 0] > 0.5).astype(np.uint8))
+        low, sides = stats[1:, :2].astype(float), stats[1:, 2:4]
+        boxes = np.concatenate([low, low + sides], 1)
+        map_ = box_maps(torch.tensor(boxes), (32, 48)).numpy()
+        sure = np.full(count - 1, 0.9)
+        return {"boxes": boxes, "scores": sure, "candidates": np.array(count - 1), "map": map_}
+
+    for how in ({}, {"soft": 0.5}):
+        card = Card(
+            name="spot", task="dense", skeleton=PRODUCT.to_dict(), size=SIZE, model="gaussian_layer",
+            strides=(8,), decoding={"method": "boxes", "map": True, "threshold": 0.2} | how,  # type: ignore
+        )  # fmt: skip
+        found = DensePredictor(engine, card).look(picture, tiles=True)
+        sure = found.boxes.boxes[found.boxes.scores > 0.8]
+        assert len(sure) == len(spots) and not found.full
+        assert (iou(np.array(spots, float), sure).max(1) > 0.99).all()
+        assert found.map is not None and peaks_of(found.map) == len(spots)
 
 
 def test_a_box_that_only_one_file_finds_has_moved_infinitely_far():

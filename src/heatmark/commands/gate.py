@@ -151,9 +151,9 @@ def _boxes(reference: Engine, candidate: Engine, views: list[View], card: Card) 
     """The boxes of both beside each other (see dense.moves), and against the labels where all have some."""
     rows, answers = [], []
     for view in track(views, len(views), "comparing", "pictures"):
-        pair = tuple(dense.settled(engine(view.pixels[None]), card) for engine in (reference, candidate))
-        rows.append(dense.moves(*pair, card.decoding.threshold))
-        answers.append(pair)
+        before, after = (dense.settled(run(view.pixels[None]), card) for run in (reference, candidate))
+        rows.append(dense.moves(before, after, card.decoding.threshold))
+        answers.append((before, after))
     away = np.concatenate([np.zeros((0, 1)), *rows])
     names = np.repeat([view.name for view in views], [len(row) for row in rows])
     worst = f"a box in {names[int(away.argmax())]}" if len(away) else "no box in any picture"

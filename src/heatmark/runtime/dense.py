@@ -90,7 +90,8 @@ class DensePredictor(Detector):
         size = (picture.shape[0], picture.shape[1])
         drawn = np.zeros((max(size[0] // 2, 1), max(size[1] // 2, 1)), np.float32) if d.map else None
         parts, scores, full, beyond = [np.empty((0, 4))], [np.empty(0)], False, 0
-        for frame, corners in looks(size, self.card.size, tiles):
+        every = list(looks(size, self.card.size, tiles))
+        for frame, corners in every:
             before = time.perf_counter()
             answer = self.engine(network_input(picture, frame)[None])
             network += time.perf_counter() - before
@@ -99,19 +100,23 @@ class DensePredictor(Detector):
             corner_pairs = frame.back(found[there].reshape(-1, 2, 2))
             back = np.clip(corner_pairs.reshape(-1, 4), 0, [size[1], size[0], size[1], size[0]])
             whole = (back[:, 2:] > back[:, :2]).all(-1) & ~cut_off(back, corners, size)
+            shrunk = len(every) > 1 and frame is every[0][0]
+            if shrunk:
+                whole &= ~fits_tiles(back, self.card.size)
             parts.append(back[whole])
             scores.append(sure[there][whole])
             full |= len(found) >= d.kept and not d.soft
             beyond += max(int(answer["candidates"]) - d.candidates, 0)
-            if drawn is not None:
-                np.maximum(drawn, carried(answer["map"], frame, drawn.shape), out=drawn)
+            if drawn is not None and not shrunk:
+                where = heart(corners, size)
+                seen = carried(answer["map"], frame, drawn.shape)[where]
+                np.maximum(drawn[where], seen, out=drawn[where])
         boxes, sure = np.concatenate(parts), np.concatenate(scores)
         if d.soft:
-            every = softened(boxes, sure, d)
-            most = d.kept * (len(parts) - 1)
-            answers, full = every[:most], len(every) >= most
+            left, most = softened(boxes, sure, d), d.kept * len(every)
+            answers, full = left[:most], len(left) >= most
         else:
-            order = nms(boxes, sure, d.overlap) if len(parts) > 2 else np.arange(len(boxes))
+            order = nms(boxes, sure, d.overlap) if len(every) > 1 else np.arange(len(boxes))
             answers = Boxes(boxes[order], sure[order])
         self.latency = Latency.since(start, ready, network)
         return Found(answers, drawn, full, beyond, self.latency)
@@ -155,6 +160,27 @@ def cut_off(boxes: np.ndarray, part: np.ndarray, size: tuple[int, int]) -> np.nd
     """(N,) which boxes end at an edge of a tile that is no edge of the picture: another tile shows them."""
     inner = np.array([part[0] > 0, part[1] > 0, part[2] < size[1], part[3] < size[0]])
     return np.asarray(((np.abs(boxes - part) < MARGIN) & inner).any(-1))
+
+
+def fits_tiles(boxes: np.ndarray, tile: tuple[int, int]) -> np.ndarray:
+    """(N,) which boxes are so small that one of the tiles (H, W) shows them whole, and larger than a look at
+    the shrunk picture does.
+    """
+    sides = boxes[:, 2:] - boxes[:, :2]
+    return np.asarray((sides < OVERLAP * np.array([tile[1], tile[0]])).all(-1))
+
+
+def heart(part: np.ndarray, size: tuple[int, int]) -> tuple[slice, slice]:
+    """Rows and columns of the map, half as large as the picture (H, W), in which a tile's map is believed:
+    not at its inner edges, where half a thing has a bump of its own, and where another tile sees all of it.
+
+    >>> heart(np.array([0.0, 0, 100, 60]), (60, 170))
+    (slice(0, 30, None), slice(0, 44, None))
+    """
+    band = 0.4 * OVERLAP * (part[2:] - part[:2])  # below a half: hearts meet
+    x1, y1 = np.where(part[:2] > 0, part[:2] + band, 0) // 2
+    x2, y2 = -(-np.where(part[2:] < size[::-1], part[2:] - band, size[::-1]) // 2)
+    return slice(int(y1), int(y2)), slice(int(x1), int(x2))
 
 
 def carried(map: np.ndarray, frame: Frame, size: tuple[int, int]) -> np.ndarray:
