@@ -3,6 +3,7 @@ its map, tiled.
 """
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import cv2
@@ -14,7 +15,7 @@ from heatmark import data
 from heatmark.card import Card
 from heatmark.commands.dense import change_of, moves, peaks_of
 from heatmark.commands.dense_page import agreement, picture_svg
-from heatmark.commands.detect import detect
+from heatmark.commands.detect import Detection, detect
 from heatmark.commands.evaluate import evaluate
 from heatmark.commands.export import export
 from heatmark.data.records import Record
@@ -24,7 +25,7 @@ from heatmark.heatmaps import box_maps
 from heatmark.imaging import decode
 from heatmark.metrics.boxes import centred, iou, soft_nms
 from heatmark.models import create
-from heatmark.runtime import load
+from heatmark.runtime import Latency, load
 from heatmark.runtime.dense import DensePredictor, cut_off, looks, starts
 from heatmark.runtime.engines import opened
 from heatmark.runtime.windows import network_input
@@ -152,6 +153,14 @@ def test_detect_draws_boxes_and_the_map_and_writes_them_as_json(exported, pictur
     drawn = cv2.imread(str(tmp_path / "0.jpg"))
     assert drawn is not None and drawn.shape[0] > drawn.shape[1]  # the map below the picture
     assert "boxes" in str(found)
+
+
+def test_things_of_any_name_are_counted_and_not_told_corner_by_corner():
+    """A rendered shelf's things are called "shelf", a csv's "product"."""
+    for name in ("product", "shelf"):
+        poses = Poses(replace(PRODUCT, name=name), np.full((2, 4, 2), np.nan), boxes=np.ones((2, 4)))
+        found = Detection("a.jpg", 0, (9, 9), "m", poses, Latency(1.0, 2.0, 3.0))
+        assert str(found) == "a.jpg: 2 boxes  (1.0 + 2.0 + 3.0 ms)"
 
 
 def test_evaluate_gives_sku110ks_scores(exported, pictures, tmp_path):

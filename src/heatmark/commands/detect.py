@@ -68,7 +68,8 @@ class Detection:
 
     def __str__(self) -> str:
         place = f"{self.source} frame {self.frame}" if self.frame else self.source
-        boxes = len(self.poses) and self.poses.skeleton == PRODUCT  # a model of boxes has no points
+        # a model of boxes has no points, whatever its things are called
+        boxes = len(self.poses) and self.poses.skeleton.landmarks == PRODUCT.landmarks
         words = (_words(self.poses, i) for i in range(len(self.poses)))
         found = f"{len(self.poses)} boxes" if boxes else "; ".join(words) or "nothing found"
         ms = self.latency
