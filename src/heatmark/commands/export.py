@@ -77,8 +77,8 @@ def export(
         gate_pck: the most that PCK@0.1, or of boxes AP50, may change, in points of 100, where `pictures` have
             labels.
         decoding: values of the card's decoding that the file shall have instead. Of boxes: `kept`, `overlap`,
-            `candidates`, `threshold`; `map: true` makes the map an output; `apart: 0.7` tells neighbours apart
-            by it; `soft: 0.5` is Soft-NMS.
+            `candidates`, `threshold`; `map: true` makes the map an output; `apart: 0.7` tells neighbours
+            apart by it; `soft: 0.5` is Soft-NMS.
 
     Raises:
         GateError: the file would be farther from the model than the gate allows; nothing was written.
