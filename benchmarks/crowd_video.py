@@ -48,7 +48,7 @@ def scene_of(people: int, seed: int, aspect: float) -> Scene:
     settings = settings_of("people", changes)
     for index in range(TRIES):
         scene = invent(settings, seed, index, aspect)
-        if len(scene.objects) == people:  # a seat is an object, too
+        if [o.source.kind for o in scene.objects] == ["family"] * people:  # a seat is an object, too
             return scene
     raise UserError(f"none of {TRIES} scenes has {people} standing people: try another seed, or fewer")
 

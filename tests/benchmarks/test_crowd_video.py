@@ -56,3 +56,10 @@ def test_frames_become_a_dataset_and_a_video(tmp_path):
     records = open_dataset(tmp_path).records
     assert [r.path.name for r in records] == ["0000.jpg", "0001.jpg", "0002.jpg"]
     np.testing.assert_allclose([r.poses.points for r in records], points)
+
+
+def test_one_who_sits_on_a_seat_is_not_two_people(scene, monkeypatch):
+    seat = scene.objects[1].model_copy(update={"source": Source(kind="seat"), "instance": 0})
+    seated = scene.model_copy(update={"objects": (scene.objects[0], seat)})
+    monkeypatch.setattr(crowd_video, "invent", lambda settings, seed, index, aspect: (seated, scene)[index])
+    assert crowd_video.scene_of(2, seed=0, aspect=1.0) == scene
