@@ -30,7 +30,7 @@ HEAD = """# Speed of dense scoring
 Pictures with {labels} labelled boxes and {answers} predicted ones each; seconds of one core's time. Below,
 suppression of a picture's {proposed} candidates.
 
-    python -m benchmarks.dense_scores --out docs/dense_scores_speed.md
+    python -m benchmarks.dense_scores --beside 20 --out docs/dense_scores_speed.md
 
 """
 
