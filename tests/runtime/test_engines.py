@@ -6,12 +6,13 @@ import sys
 
 import numpy as np
 import pytest
-from toys import SPOTS, spots, spots_card, write_safetensors
+from toys import SPOTS, Spots, spots, spots_card, write_safetensors
 
 from heatmark.errors import DataError, UserError
 from heatmark.geometry import Frame
 from heatmark.runtime.engines import ENGINES, opened
 from heatmark.runtime.windows import network_input
+from heatmark.training import state
 from heatmark.types import Skeleton
 
 PLACES = ((10.3, 8.6), (50.0, 12.5), (30.8, 40.2))
@@ -110,6 +111,17 @@ def test_a_truncated_or_foreign_safetensors_file_is_named(tmp_path, spots_safete
         path.write_bytes(damaged)
         with pytest.raises(DataError, match=text):
             opened(path)
+
+
+def test_a_safetensors_file_with_one_wrong_bit_is_refused(tmp_path):
+    path = tmp_path / "model.safetensors"
+    state.write_model(path, Spots(), spots_card())
+    opened(path)
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(DataError, match="damaged: its contents do not have the checksum"):
+        opened(path)
 
 
 def test_weights_that_are_not_the_cards_network_are_refused(tmp_path, spots_safetensors):

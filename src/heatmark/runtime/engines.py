@@ -212,6 +212,7 @@ def network(
     from safetensors.torch import load_file
 
     from .. import models
+    from ..models.checksum import checksum
     from .decoding import READERS, PointReader
 
     _check_start(path, ".safetensors")
@@ -221,6 +222,8 @@ def network(
         weights = load_file(path)
     except SafetensorError as error:
         raise DataError(f"{path}: not a safetensors file, or a truncated one ({_line(error)})") from error
+    if header.get("checksum") not in (None, checksum(weights)):
+        raise DataError(f"{path}: damaged: its contents do not have the checksum in its header")
     card = _card(path, header.get(KEY))
     asked = dict(decoding or {}) | ({} if flip is None else {"flip": flip})
     if asked:

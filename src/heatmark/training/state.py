@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from ..card import KEY, Card
 from ..data.records import write_whole
 from ..errors import DataError, HeatmarkError, UserError
+from ..models.checksum import checksum
 
 STATE, BEFORE = "state.safetensors", "before.safetensors"
 
@@ -77,17 +78,6 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     if header.get("checksum") != checksum(tensors):
         raise DataError(f"{path}: damaged: its contents do not have the checksum in its header")
     return tensors, header
-
-
-def checksum(tensors: Mapping[str, Tensor]) -> str:
-    """CRC-32 of all values, in the order of the names."""
-    total = 0
-    for name in sorted(tensors):
-        flat = tensors[name].contiguous().view(-1)
-        total = zlib.crc32(name.encode(), total)
-        if flat.numel():
-            total = zlib.crc32(flat.view(torch.uint8).numpy().data, total)
-    return f"{total:08x}"
 
 
 def write_model(path: Path, net: nn.Module, card: Card) -> None:
