@@ -113,7 +113,7 @@ def test_a_truncated_or_foreign_safetensors_file_is_named(tmp_path, spots_safete
             opened(path)
 
 
-def test_a_safetensors_file_with_one_wrong_bit_is_refused(tmp_path):
+def test_a_safetensors_file_with_one_wrong_bit_is_refused(tmp_path, spots_safetensors):
     path = tmp_path / "model.safetensors"
     state.write_model(path, Spots(), spots_card())
     opened(path)
