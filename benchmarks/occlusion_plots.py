@@ -113,8 +113,7 @@ def networks(attack: Attack, radius: float) -> Any:
             places = np.arange(1 + len(left)) + width * (m - (len(attack.results) - 1) / 2)
             axes.bar(places, [clean, *left], width, label=result.name)
         axes.set_xticks(range(1 + len(attack.hows)), ["untouched", *attack.hows], fontsize="small")
-        if not n:
-            axes.legend(fontsize="x-small")
+    figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure
 
 
