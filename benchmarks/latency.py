@@ -21,7 +21,7 @@ From a photograph's file to its points, the shipped photographs one at a time: d
 out, the network, and maps to points, which is part of the model file); points (back into the picture).
 Milliseconds; the ratio is to a model's first row, for networks torch eager. Their weights are random, which
 costs as much. The engines take turns within one run, so the ratios hold on a busy machine. A second look of a
-shipped detector is measured on all shipped photographs, most of which do not show its tool: there it searches.
+shipped detector is measured on all shipped photographs, of which most do not show its tool: it searches.
 
     python -m benchmarks.latency --frames {frames} --out docs/latency.md
 

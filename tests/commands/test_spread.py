@@ -37,8 +37,8 @@ def test_a_cluster_renders_what_one_process_does(tmp_path):
         "variant": "scalar_rgb",
         "format": "png",
     }
-    for name, how in (("one", {}), ("many", {"ray": "local"})):
-        render("wrench", out=tmp_path / name, **asked, **how)
+    for name, ray in (("one", None), ("many", "local")):
+        render("wrench", out=tmp_path / name, ray=ray, **asked)
     one, many = (open_dataset(tmp_path / name) for name in ("one", "many"))
     assert len(one) == len(many) == 2
     for a, b in zip(one, many):
@@ -48,12 +48,12 @@ def test_a_cluster_renders_what_one_process_does(tmp_path):
 @clustered
 def test_no_cluster_is_one_line():
     with pytest.raises(UserError, match=r"^no Ray cluster answers at 127\.0\.0\.1:1 \("):
-        list(spread(list, range(3), "127.0.0.1:1"))
+        list(spread(lambda: list, range(3), "127.0.0.1:1"))
 
 
 def test_without_ray_the_install_line_is_said_and_workers_are_for_this_machine(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(UserError, match=r"heatmark\[ray\]"):
-        list(spread(list, [1], "auto"))
+        list(spread(lambda: list, [1], "auto"))
     with pytest.raises(UserError, match="leave workers = 2 out"):
         render("wrench", out=tmp_path / "x", ray="auto", workers=2)

@@ -4,6 +4,7 @@ Every machine has heatmark installed, and sees the same folders under the same p
 is small (a line a picture); pictures go where the work writes them.
 """
 
+import logging
 import os
 import socket
 from collections.abc import Callable, Generator, Sequence
@@ -34,7 +35,7 @@ def spread(make: Callable[[], Work], jobs: Sequence[Any], address: str) -> Gener
 
     try:
         _knock(address)
-        ray.init(address=address, log_to_driver=False, logging_level="error", configure_logging=False)
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, configure_logging=False)
     except (OSError, ValueError, RuntimeError) as error:
         raise UserError(f"no Ray cluster answers at {address} ({str(error).splitlines()[0]})") from error
     try:
