@@ -123,7 +123,7 @@ def main() -> None:
     )
     text += f"{table}\n\nThe points differ by {moved:.2g} px at most.\n\n"
     text += f"`python -m benchmarks.attack_speed --people {given.people}`, batches of {given.batch}, "
-        f"commit {commit()}, {machine()}.\n"
+    text += f"commit {commit()}, {machine()}.\n"
     print(text)
     if given.out:
         given.out.write_text(text, encoding="utf-8")
