@@ -9,7 +9,7 @@ from heatmark.synth import placing
 from heatmark.synth.invention import invent
 from heatmark.synth.scene import Scene
 from heatmark.synth.settings import SceneSettings, merged, relevant, settings_of, to_yaml
-from heatmark.synth.things import outline
+from heatmark.synth.things import build, outline
 
 FEW = {"clutter": {"count": [0, 3], "draws": 4, "tools": 0.0}}
 
@@ -85,6 +85,15 @@ def test_a_bar_lies_on_a_broad_side_and_stands_on_its_end(bar):
         np.ptp(points @ placing.posed(rng, "standing", points, (0, 0)).T, axis=0)[2] for _ in range(9)
     ]
     assert min(standing) > 0.19
+
+
+def test_only_the_pieces_that_were_named_lie_about(bar):
+    clutter = {"count": [6, 6], "hand": 0.0, "kin": 0.0, "tools": 0.0, "pieces": ["pliers", "knife"]}
+    lying = [one.source for i in range(4) for one in invent(of(bar, clutter=clutter), 2, i).objects[1:]]
+    assert {source.name for source in lying} == {"pliers", "knife"}
+    assert build("clutter", "pliers", 3).name == "pliers" != build("clutter", "", 3).name
+    with pytest.raises(UserError, match="'plier'.*did you mean 'pliers'"):
+        of(bar, clutter={"pieces": ["plier"]})
 
 
 def test_clutter_keeps_clear_of_the_object(bar):

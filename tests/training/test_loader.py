@@ -1,5 +1,7 @@
 """Samples: a function of (seed, epoch, index) alone; what is cut out; what is kept apart."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -127,6 +129,26 @@ def test_a_whole_picture_may_be_shown_small(sticks, tiny):
     assert float(small.sides) == pytest.approx(float(whole.sides) / 2, rel=1e-3)
     with pytest.raises(UserError, match="whole_scale is a range"):
         samples(sticks, tiny, whole_scale=(0.5, 0.2))
+
+
+def test_a_search_shows_any_part_of_a_picture_alone_and_what_of_the_object_is_there(sticks, tiny):
+    found = samples(sticks, tiny, search=1.0, augmentation="none")
+    seen = [found[epoch, i] for epoch in range(8) for i in range(len(found))]
+    there = torch.stack([torch.isfinite(batch.points).all(-1) for batch in seen])
+    assert {0, 1, 2} == set(there.sum(1).tolist()) and not torch.stack([b.unlabelled for b in seen]).any()
+    for batch, shown in zip(seen, there):
+        for (x, y), channel in zip(batch.points[shown], np.flatnonzero(shown) * 2):  # red is red, blue blue
+            assert batch.pictures[channel, min(int(y), 63), min(int(x), 63)] > 110
+    edges = [(batch.pictures[:, :, :1] == batch.pictures[:, :1, :1]).all() for batch in seen]
+    assert sum(edges) > len(seen) / 10  # painted over, beside what is narrower than the input
+
+
+def test_a_search_is_for_an_object_that_is_alone(sticks, tiny):
+    crowded = samples(sticks, tiny, search=1.0, augmentation="none")
+    crowded.entries = [replace(entry, alone=False) for entry in crowded.entries]
+    assert all(map(same, [crowded[0, 3]], [samples(sticks, tiny, augmentation="none")[0, 3]]))
+    with pytest.raises(UserError, match="search is for task: single, head: heatmap and absent: zero"):
+        samples(sticks, tiny, search=0.2, absent="ignore")
 
 
 def test_a_small_cache_decodes_each_time_and_gives_the_same(sticks, tiny):

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import onnx
     from torch import nn
 
+INNER = "net."  # before the names of a network's layers: it stands inside what reads its maps
 # Left out of this list, a ReLU's input would be rounded over a range of which it then throws most away.
 WHOLE = ("Conv", "Relu", "Clip", "LeakyRelu", "Add", "MaxPool", "Concat", "Resize")
 
@@ -32,6 +33,14 @@ def onnx_of(path: Path) -> "onnx.ModelProto":
     import onnx
 
     return onnx.load(path)
+
+
+def weights_of(graph: "onnx.ModelProto") -> dict[str, np.ndarray]:
+    """The weights in a graph that `to_onnx` and `half_weights` made, float32, under the network's names."""
+    from onnx import numpy_helper
+
+    found = {w.name: numpy_helper.to_array(w) for w in graph.graph.initializer if w.name.startswith(INNER)}
+    return {n.removeprefix(INNER).removesuffix(".half"): v.astype(np.float32) for n, v in found.items()}
 
 
 def to_onnx(net: "nn.Module", card: Card) -> "onnx.ModelProto":

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import DataError, UserError, require
 from .progress import note, track
+from .start import begin_with, settle
 
 if TYPE_CHECKING:
     from ..training.loader import Entry
@@ -94,11 +95,11 @@ def train(
     net = create(resolved.model, len(recipes.channels_for(resolved, skeleton)), **resolved.options)
     if resolved.head == "dsnt":  # a ReLU of maps that are negative everywhere would not learn
         draw_logits(net, start=None if resolved.rectification in ("softmax", "sigmoid") else 0.0)
-    if resolved.start:
-        _begin_with(Path(resolved.start), net)
+    begun = begin_with(resolved.start, net) if resolved.start else set()
     card = _card(resolved, skeleton, net, sources, len(learn), len(check))
     kind: Any = Crowds if crowd else Wholes if dense else Samples
     training, checking = kind(learn, skeleton, resolved), kind(check, skeleton, resolved)
+    settle(net, begun, training)
     known: Any = net
     if crowd:
         task = task_for(known.layout, rules_of(card))
@@ -185,29 +186,6 @@ def _begin(folder: Path, recipe: "Recipe", resume: bool) -> None:
         write_whole(written, recipes.text(recipe).encode(), alone=True)
     except OSError as error:
         raise DataError(f"{folder}: cannot be written ({error.strerror})") from error
-
-
-def _begin_with(path: Path, net: Any) -> None:
-    """Put a finished model's weights into `net`. Raises a UserError where there is no such file, a DataError
-    for one of other maps or layers.
-    """
-    from ..training import state
-
-    if not path.is_file():
-        raise UserError(f"start: there is no model at {path}")
-    weights, _ = state.read(path)
-    wanted = net.state_dict()
-    odd = sorted(n for n in wanted.keys() | weights.keys() if _shape(wanted, n) != _shape(weights, n))
-    if odd:
-        raise DataError(
-            f"start: {path.name}: of another network: {len(odd)} of {len(wanted)} layers differ, "
-            f"the first is {odd[0]} (here {_shape(wanted, odd[0])}, there {_shape(weights, odd[0])})"
-        )
-    net.load_state_dict(weights)
-
-
-def _shape(tensors: Mapping[str, Any], name: str) -> tuple[int, ...] | None:
-    return tuple(tensors[name].shape) if name in tensors else None
 
 
 def _card(

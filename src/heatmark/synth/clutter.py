@@ -35,10 +35,10 @@ Rng = np.random.Generator
 NOTHING = np.empty((0, 3))
 
 
-def distractors(rng: Rng) -> Asset:
-    """Any piece of clutter."""
+def distractors(rng: Rng, name: str = "") -> Asset:
+    """A piece of clutter of that name in PIECES; without one any piece."""
     names = list(PIECES)
-    name = names[rng.integers(len(names))]
+    name = name or names[rng.integers(len(names))]
     return Asset(name, None, NOTHING, PIECES[name](rng))
 
 

@@ -28,7 +28,7 @@ class Source(Strict):
     product, a rack."""
 
     kind: Literal["family", "mesh", "clutter", "hand", "furniture", "seat", "product", "rack"]
-    name: str = ""  # of the family, the path of the mesh, the number of the product's maker
+    name: str = ""  # of the family or the piece, the path of the mesh, the number of the product's maker
     seed: int = 0
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from ..errors import DataError, UserError, first_fault
+from ..errors import DataError, UserError, first_fault, unknown
 
 
 def _rising(value: tuple[float, float]) -> tuple[float, float]:
@@ -109,12 +109,26 @@ class ClutterSettings(Strict):
     count: Count = (0, 8)
     tools: Chance = 0.3  # how often a piece is a tool of another family
     meshes: tuple[str, ...] = ()  # meshes of your own to lie about, without landmarks
+    pieces: tuple[
+        str, ...
+    ] = ()  # which of the built-in pieces lie about (pliers, knife ...); none named: all
     draws: int = Field(default=200, ge=1, le=1000)  # how many different pieces there are, at most 1000
     hand: Chance = 0.2  # how often a hand holds the object, where the ground leaves room for one
     kin: Chance = 0.25  # how often others of the object's own kind are there, labelled too
     kin_count: Count = (1, 5)
     neat: Chance = 0.25  # how often the pieces lie in line with the object, as on a tool board
     sets: Chance = 0.6  # how often they lie side by side with it, as in a set of sizes; else anywhere
+
+    @field_validator("pieces")
+    @classmethod
+    def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if value:
+            from .clutter import PIECES
+
+            for name in value:
+                if name not in PIECES:
+                    raise unknown("piece of clutter", name, PIECES)
+        return value
 
 
 class ShelfSettings(Strict):

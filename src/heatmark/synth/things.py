@@ -73,8 +73,9 @@ def _built(kind: str, name: str, seed: int) -> Asset:
         raise unknown("kind of thing", kind, KINDS)
     if kind == "seat":
         return people.seat_of(rng)
-    made = {"hand": fist.hand, "clutter": clutter.distractors, "furniture": furniture.furnishings}
-    return made[kind](rng)
+    if kind == "clutter":
+        return clutter.distractors(rng, name)
+    return {"hand": fist.hand, "furniture": furniture.furnishings}[kind](rng)
 
 
 def _family(name: str) -> Callable[[np.random.Generator], Asset]:

@@ -28,6 +28,7 @@ from .recipe import Recipe
 from .task import TENSORS, Batch
 
 INEXACT = 0.9, 1.15  # how much smaller or larger than its box the part is that is seen
+SEARCHED = 0.25, 0.8  # of the picture's sides, what a search shows of it at a time
 SPLIT, ORDER, SAMPLE, NEGATIVE = 1, 2, 3, 4  # the streams of chance, so that one does not shift another
 
 
@@ -41,6 +42,16 @@ class Entry:
     box: np.ndarray  # (4,) picture pixels
     alone: bool  # no other labelled object in the picture
     nothing: bool = False  # what is in the box is something else: all maps are to be empty
+
+
+@dataclass(frozen=True)
+class Shot:
+    """Where to look for an object."""
+
+    frame: Frame
+    box: np.ndarray | None = None  # (4,) that was given; None: the whole picture
+    alone: bool = False  # nothing outside that box is seen
+    search: bool = False  # the box is no object's: what is not in it is not there
 
 
 def entries(dataset: data.Dataset, skeleton: Skeleton) -> list[Entry]:
@@ -92,6 +103,13 @@ def centred(frame: Frame, box: np.ndarray) -> Frame:
     return frame.then(translation(w / 2 - x, h / 2 - y))
 
 
+def somewhere(size: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
+    """A box (4,) anywhere in a picture (H, W), as a second look's search shows parts of it."""
+    h, w = (rng.uniform(*SEARCHED) * np.array(size)).tolist()
+    x, y = rng.uniform(0, size[1] - w), rng.uniform(0, size[0] - h)
+    return np.array([x, y, x + w, y + h])
+
+
 def split(dataset: data.Dataset, share: float, seed: int) -> tuple[data.Dataset, data.Dataset]:
     """(training, validation) by picture. A rendered scene and its copies (`index`) stay on the same side."""
     scenes: dict[object, list[int]] = {}
@@ -138,13 +156,13 @@ class Samples(Dataset):
         )
         sample = Sample(self.picture(entry), poses, entry.record.name)
         if epoch is None:
-            sample, frame = self.shown(sample, entry, *self.window(entry, rng, None), rng)
+            sample, frame = self.shown(sample, self.shot(entry, rng, None), rng)
             seen = framed(sample, frame, averaged=not self.as_published, outside=self.as_published)
             lost = np.zeros(len(self.skeleton), bool)
         else:
-            frame, boxed = self.window(entry, rng, self.recipe.windows)
-            sample, frame = self.shown(sample, entry, frame, boxed, rng)
-            seen, lost = self.varied(sample, frame, rng, middle=not boxed and not entry.alone)
+            shot = self.shot(entry, rng, self.recipe.windows)
+            sample, frame = self.shown(sample, shot, rng)
+            seen, lost = self.varied(sample, frame, rng, middle=shot.box is None and not entry.alone)
         x1, y1, x2, y2 = seen.poses.boxes[0]
         return Batch(
             torch.from_numpy(np.ascontiguousarray(seen.picture.transpose(2, 0, 1))),
@@ -159,8 +177,8 @@ class Samples(Dataset):
         """Pictures and points are those that HRNet's authors would have had: their crops (imaging.msra)."""
         return self.recipe.head == "msra"
 
-    def window(self, entry: Entry, rng: np.random.Generator, windows: Windows | None) -> tuple[Frame, bool]:
-        """Where to look for one object: its box, which may vary (True), or the whole picture (False).
+    def shot(self, entry: Entry, rng: np.random.Generator, windows: Windows | None) -> Shot:
+        """Where to look for an object: in its box, which may vary, in the whole picture, or as a search does.
 
         Where there are others, the whole picture is shown with the object in the middle: of several in view
         the network learns to mean that one.
@@ -169,7 +187,10 @@ class Samples(Dataset):
         if rng.random() < recipe.whole and not entry.nothing:
             by, middle = rng.uniform(*recipe.whole_scale), (size[1] / 2, size[0] / 2)
             frame = Frame.whole(entry.record.size, size).then(about(scaling(by, by), middle))
-            return frame if entry.alone else centred(frame, entry.box), False
+            return Shot(frame if entry.alone else centred(frame, entry.box))
+        if recipe.search and entry.alone and not entry.nothing and rng.random() < recipe.search:
+            box = somewhere(entry.record.size, rng)
+            return Shot(Frame.around(box, size), box, alone=True, search=True)
         box = msra.labelled(entry.box, entry.record.size)[0] if self.as_published else entry.box
         if windows is None:
             box, turn = enlarged(box, recipe.enlarge), 0.0
@@ -177,22 +198,22 @@ class Samples(Dataset):
             box, turn = drawn(box, entry.points, self.skeleton, size, recipe.enlarge, windows, rng)
         if self.as_published:
             window = msra.Window.around(box, size, enlarge=1.0)
-            return msra.frame(window.centre, window.scale, size, turn), True
-        return Frame.around(box, size).then(about(rotation(turn), (size[1] / 2, size[0] / 2))), True
+            return Shot(msra.frame(window.centre, window.scale, size, turn), box)
+        frame = Frame.around(box, size).then(about(rotation(turn), (size[1] / 2, size[0] / 2)))
+        # Round the box of something else there may be what it is not: it is always shown alone.
+        alone = entry.nothing or recipe.context < 1 and rng.random() >= recipe.context
+        return Shot(frame, enlarged(entry.box, recipe.enlarge), alone)
 
-    def shown(
-        self, sample: Sample, entry: Entry, frame: Frame, boxed: bool, rng: np.random.Generator
-    ) -> tuple[Sample, Frame]:
-        """The sample and its frame; of a box now and then only the part inside it, its size inexact. Round
-        the box of something else there may be what it is not: it is always shown alone.
-        """
-        context = self.recipe.context
-        if not boxed or not entry.nothing and (context == 1 or rng.random() < context):
-            return sample, frame
-        around = enlarged(entry.box, self.recipe.enlarge * rng.uniform(*INEXACT))
-        part, corner = within(sample.picture, around)
+    def shown(self, sample: Sample, shot: Shot, rng: np.random.Generator) -> tuple[Sample, Frame]:
+        """The sample and its frame; of a box that is seen alone the part inside it, its size inexact."""
+        if shot.box is None or not shot.alone:
+            return sample, shot.frame
+        part, corner = within(sample.picture, enlarged(shot.box, rng.uniform(*INEXACT)))
         poses = sample.poses.moved(sample.poses.points - corner, sample.poses.boxes - np.tile(corner, 2))
-        moved = Frame(frame.matrix @ translation(*corner), frame.size)
+        if shot.search:
+            out = ((poses.points < 0) | (poses.points > part.shape[1::-1])).any(-1)  # NaN is not
+            poses = replace(poses, points=np.where(out[..., None], np.nan, poses.points))
+        moved = Frame(shot.frame.matrix @ translation(*corner), shot.frame.size)
         return replace(sample, picture=part, poses=poses), moved
 
     def varied(

@@ -119,6 +119,9 @@ class Recipe(BaseModel, extra="forbid", frozen=True, allow_inf_nan=False):
     # share of samples that show the whole picture, not the object's box; of several objects the middle one
     whole: float = Field(0.0, ge=0, le=1)
     whole_scale: tuple[float, float] = (1.0, 1.0)  # how large a whole picture is shown, of what would fit
+    # heatmap: share of the other samples that show some part of the picture, alone, as a second look's search
+    # does: what of the object is there, or that nothing is
+    search: float = Field(0.0, ge=0, le=1)
     enlarge: float = Field(1.25, gt=0)  # a box grows by this before it is cut out
     context: float = Field(1.0, ge=0, le=1)  # share of boxes seen with what lies around them;
     # below 1 it is painted over when the network is used: a neighbour's landmarks are not in the box
@@ -133,7 +136,9 @@ class Recipe(BaseModel, extra="forbid", frozen=True, allow_inf_nan=False):
     # what is hidden on purpose
     occlusion: Annotated[Occlusion | None, _fields_of(Occlusion, "occlusion"), PlainSerializer(_plain)] = None
 
-    start: str | None = None  # a finished model of the same network, whose weights training begins with
+    # a finished model of the same network, whose weights training begins with: a .safetensors or .onnx file,
+    # or a shipped detector's name
+    start: str | None = None
     optimiser: Literal["adam", "adamw", "rmsprop"] = "adam"
     lr: float = Field(1.5e-5, gt=0)
     backbone_lr: float = Field(1.0, gt=0, le=1)  # of that, what a backbone learns with that is not all frozen
@@ -179,9 +184,10 @@ class Recipe(BaseModel, extra="forbid", frozen=True, allow_inf_nan=False):
             )
         if self.head not in ("dsnt", "connected") and self.interchangeable == "matched":
             raise UserError("interchangeable: matched is for head: dsnt or connected")
-        if self.negatives and not (self.task == "single" and self._learns_absent):
+        if (self.negatives or self.search) and not (self.task == "single" and self._learns_absent):
+            what = "negatives are" if self.negatives else "search is"
             raise UserError(
-                "negatives are for task: single, head: heatmap and absent: zero: they are empty maps"
+                f"{what} for task: single, head: heatmap and absent: zero: there are empty maps to learn"
             )
         if self.occlusion and self.occlusion.removal != "none" and self._learns_absent:
             raise UserError(
