@@ -1,5 +1,7 @@
 """Training begins where a file made for use ended: the same answers, with statistics to learn on by."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -19,7 +21,7 @@ TOOL = Skeleton("tool", ("a", "b"))
 OPTIONS = {"backbone": "tiny", "width": 0.1, "dropout": 0.0}
 
 
-def network(seed, **options):
+def network(seed, **options) -> Any:
     torch.manual_seed(seed)
     return create("ihm56", points=2, **OPTIONS | {"weights": None} | options)
 

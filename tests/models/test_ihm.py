@@ -135,7 +135,7 @@ def test_normalise_gives_caffe_what_it_wants():
 def test_a_doubled_map_is_convolved_without_being_doubled(skip):
     """Two ways to the same numbers, borders included, and to the same gradients."""
     torch.manual_seed(0)
-    block = blocks.Up(5, skip, 4, dropout=0.0).double()
+    block: Any = blocks.Up(5, skip, 4, dropout=0.0).double()
     x = torch.randn(2, 5, 3, 4, dtype=torch.float64, requires_grad=True)
     beside = torch.randn(2, skip, 6, 8, dtype=torch.float64) if skip else None
     convolution, doubled = block.first[0], nn.functional.interpolate(x, scale_factor=2.0)

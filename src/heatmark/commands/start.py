@@ -126,10 +126,11 @@ def settle(net: "nn.Module", norms: "set[nn.BatchNorm2d]", samples: Any) -> None
     seen: dict[nn.BatchNorm2d, list[Tensor]] = {norm: [] for norm in norms if _learns(net, norm)}
     if not seen:
         return
-    hooks = [
-        norm.register_forward_pre_hook(lambda norm, given: seen[norm].append(_moments(given[0])))
-        for norm in seen
-    ]
+
+    def gather(norm: Any, given: "tuple[Tensor]") -> None:
+        seen[norm].append(_moments(given[0]))
+
+    hooks = [norm.register_forward_pre_hook(gather) for norm in seen]
     net.eval()
     size = samples.recipe.batch
     with torch.no_grad():

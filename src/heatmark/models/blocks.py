@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 from pydantic import Field
@@ -105,6 +105,7 @@ class Up(nn.Module):
         self.second = convolved(outputs, outputs, dropout)
 
     def forward(self, x: Tensor, skip: Tensor | None) -> Tensor:
+        convolution: Any
         convolution, *rest = self.first
         if self.training:
             y = doubled_and_convolved(x, skip, convolution.weight)  # (B, outputs, 2h, 2w)

@@ -211,8 +211,9 @@ class Samples(Dataset):
         part, corner = within(sample.picture, enlarged(shot.box, rng.uniform(*INEXACT)))
         poses = sample.poses.moved(sample.poses.points - corner, sample.poses.boxes - np.tile(corner, 2))
         if shot.search:
-            out = ((poses.points < 0) | (poses.points > part.shape[1::-1])).any(-1)  # NaN is not
-            poses = replace(poses, points=np.where(out[..., None], np.nan, poses.points))
+            beyond = (poses.points < 0) | (poses.points > part.shape[1::-1])  # NaN is not
+            points = np.where(np.any(beyond, axis=-1, keepdims=True), np.nan, poses.points)
+            poses = replace(poses, points=points)
         moved = Frame(shot.frame.matrix @ translation(*corner), shot.frame.size)
         return replace(sample, picture=part, poses=poses), moved
 
