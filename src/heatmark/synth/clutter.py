@@ -182,33 +182,6 @@ def _pencil(rng: Rng) -> tuple[Part, ...]:
     return (part(rod(x, size, size, shape), layers.material()),)
 
 
-def _pliers(rng: Rng) -> tuple[Part, ...]:
-    """Two crossing levers with sleeves: pliers, pincers, cutters."""
-    jaw, grip = rng.uniform(28, 70), rng.uniform(80, 125)
-    gape, spread = rng.uniform(0, 6), rng.uniform(12, 30)
-    stout, thick = rng.uniform(6, 10), rng.uniform(4, 6)
-    steel, sleeves = [], []
-    for sign in (1, -1):
-        t = np.linspace(0, 1, 34)
-        x = jaw - t * (jaw + grip)
-        s = np.clip(-x / grip, 0, 1)
-        y = np.where(
-            x > 0, gape * x / jaw + stout * 0.5 * (1 - x / jaw), -spread * np.sin(s * np.pi * 0.75) ** 0.8
-        )
-        path = np.stack([x, sign * (y + stout * 0.2), np.full(34, sign * 0.6)], 1)
-        wide = np.interp(x, [-grip, -15, 0, 12, jaw], [4.5, 5, stout * 1.4, stout, 1.8])
-        high = np.interp(x, [-grip, -15, 0, jaw], [3.5, 4, thick, 2.2])
-        across = np.tile([0.0, 1.0, 0.0], (34, 1))
-        lever = pipe(path, wide, high, across, squircle(circle_angles(24), 5))
-        steel.append(lever)
-        k = x < -18
-        sleeves.append(pipe(path[k], wide[k] * 1.5, high[k] * 1.7, across[k], np.ones(14)))
-    pivot = lathe([-thick - 1.5, thick + 1.5], [stout * 0.6] * 2, 20).moved(rotation("y", 90))
-    finish = surfaces.metal(rng, str(rng.choice(["satin", "black", "bare", "chrome"])), (128, 128))
-    cover = surfaces.rubber(rng, surfaces.any_color(rng), (128, 64)).material()
-    return part(box_mapped(joined(*steel, pivot), 150), finish.material()), part(joined(*sleeves), cover)
-
-
 def _knife(rng: Rng) -> tuple[Part, ...]:
     """A handle with something flat in it: chisel, file, putty knife, brush, trowel."""
     r, long, reach = rng.uniform(9, 15), rng.uniform(80, 130), rng.uniform(50, 200)
@@ -376,7 +349,7 @@ PIECES: dict[str, Callable[[Rng], tuple[Part, ...]]] = {
     "tape": _tape,
     "measure": _measure,
     "pencil": _pencil,
-    "pliers": _pliers,
+    "pliers": kit.pliers,
     "knife": _knife,
     "bent_bar": _bent_bar,
     "cable": _cable,

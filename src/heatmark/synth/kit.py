@@ -3,6 +3,8 @@
 Functions rng -> parts in millimetres, flat in x and y, z up, as in `clutter`, which picks among them.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from . import surfaces
@@ -45,6 +47,65 @@ def saw(rng: Rng) -> tuple[Part, ...]:
         part(_slab(blade, 1.1, pitch, 0.0), surfaces.metal(rng, _finish(rng), (256, 128)).material()),
         part(_slab(grip, rng.uniform(18, 26), 4.0, 4.0), _grip(rng)),
     )
+
+
+@dataclass(frozen=True)
+class Jaws:
+    """What makes a kind of pliers, ranges in mm."""
+
+    long: tuple[float, float]  # from the pivot to the tip
+    wide: tuple[float, float]  # of the two levers over the pivot
+    tip: tuple[float, float]  # of one jaw, at its end
+
+
+JAWS = {
+    "long nose": Jaws((45, 100), (14, 22), (1.2, 2.8)),
+    "combination": Jaws((32, 48), (20, 30), (4.0, 7.0)),
+    "cutters": Jaws((16, 26), (20, 30), (4.0, 7.0)),
+}
+
+
+def pliers(rng: Rng) -> tuple[Part, ...]:
+    """Two levers on a round joint, jaws that narrow before it, sleeved handles in a bow behind."""
+    kind = JAWS[str(rng.choice(list(JAWS)))]
+    long, wide, tip = (rng.uniform(*r) for r in (kind.long, kind.wide, kind.tip))
+    reach, bow = rng.uniform(75, 135), rng.uniform(12, 30)
+    closing, gape = rng.uniform(0.2, 1.05), rng.choice([0.0, rng.uniform(0, 4), rng.uniform(4, 24)])
+    tang, sleeve, begins = rng.uniform(2.4, 4.2), rng.uniform(4.2, 8.5), rng.uniform(0.1, 0.3)
+    thick = rng.uniform(6, 11)
+    t = np.linspace(0, 1, 24)
+    x = -wide * 0.2 - t * reach
+    y = wide * 0.28 + bow * np.sin(t * np.pi / 2 / rng.uniform(0.55, 0.8)) * (1 - (1 - closing) * t**2)
+    handle = np.stack([x, -y], 1)  # of the lever whose jaw is above
+    covered = t >= begins
+    swell = 1 + rng.uniform(0, 0.35) * np.exp(-(((t - rng.uniform(0.1, 0.5)) / 0.12) ** 2))
+    jaw = np.array([(-wide * 0.3, -wide * 0.1), (long, 0.2), (long, tip), (wide * 0.35, wide / 2)])
+    steel, sleeves, stripes = [], [], []
+    for sign in (1, -1):
+        lift = translation(z=sign * 0.4) @ rotation("z", sign * gape / 2)
+        shape = section([(jaw * (1, sign))[::sign]])
+        shape = shape + disc(0, 0, wide * 0.5) + _strip(handle * (1, sign), tang)
+        steel.append(_slab(rounded(shape, 0.5, 2.0), thick, 4.0, 1.2).moved(lift))
+        path = (handle * (1, sign))[covered]
+        grip = rounded(_strip(path, sleeve * swell[covered]), sleeve * 0.8, 1.0)
+        sleeves.append(_slab(grip, thick + 4, 4.0, min(sleeve * 0.7, 3.5)).moved(lift))
+        stripes.append(_slab(grip.offset(-sleeve * 0.42), thick + 5.2, 4.0, 0.8).moved(lift))
+    joint = lathe([-thick / 2 - 1, thick / 2 + 1], [wide * rng.uniform(0.16, 0.34)] * 2, 24)
+    metal = box_mapped(joined(*steel, joint.moved(rotation("y", 90))), 150)
+    parts = (
+        part(metal, surfaces.metal(rng, _finish(rng), (128, 128)).material()),
+        part(joined(*sleeves), _grip(rng)),
+    )
+    return (*parts, part(joined(*stripes), _grip(rng))) if rng.random() < 0.4 else parts
+
+
+def _strip(path: np.ndarray, half: float | np.ndarray) -> object:
+    """A CrossSection along a path (n, 2), so wide to either side."""
+    along = np.gradient(path, axis=0)
+    across = np.stack([-along[:, 1], along[:, 0]], 1) / np.linalg.norm(along, axis=1)[:, None]
+    out = across * np.broadcast_to(half, len(path))[:, None]
+    around = np.concatenate([path - out, (path + out)[::-1]])
+    return section([around])
 
 
 def scissors(rng: Rng) -> tuple[Part, ...]:
