@@ -1,10 +1,12 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from heatmark import skeletons
 from heatmark.data import coco, open_dataset, sample
+from heatmark.data.boxes import as_published
 from heatmark.data.records import Record, write_whole
 from heatmark.errors import DataError, UserError
 from heatmark.imaging import encode_jpeg, encode_png
@@ -208,3 +210,12 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space"):
         write_whole(file, b"new")
     assert file.read_bytes() == b"old" and [p.name for p in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_published_networks_see_boxes_clipped_however_far_they_reach_out():
+    poses = Poses(skeletons.COCO17, np.full((4, 17, 2), np.nan), boxes=np.array(
+        [[10, 10, 30, 40], [-5, 90, 45, 140], [-60, -60, 20, 30], [300, 5, 309, 14]], float
+    ))  # fmt: skip
+    seen = as_published(poses.boxes, Record(Path("a.png"), (100, 200), poses))
+    assert seen[:3].tolist() == [[10, 10, 29, 39], [0, 90, 49, 99], [0, 0, 79, 89]]
+    assert seen[3].tolist() == [300, 5, 309, 14]  # nothing is left of it

@@ -8,6 +8,7 @@ from PIL import Image
 from scipy.io import savemat
 
 from heatmark.data import formats
+from heatmark.data.boxes import as_published
 from heatmark.data.check import faults_of
 from heatmark.data.mpii import read
 from heatmark.errors import DataError
@@ -43,12 +44,16 @@ def test_a_json_row_is_a_person_counted_from_1(tmp_path):
     assert np.isnan(found[0].poses.points[0, 14]).all()
 
 
-def test_the_box_gives_a_published_network_exactly_its_authors_crop(tmp_path):
-    box = read(write_json(tmp_path, [row()]))[0].poses.boxes[0]
-    assert box.tolist() == [0, 17.5, 100, 117.5]  # 0.5 * 200 wide about (51, 61 + 7.5) - 1
-    centre, scale = np.array([51.0, 61.0 + 15 * 0.5]) - 1, 0.5 * 1.25  # lower and larger, to keep the limbs
-    window = msra.Window.around(msra.labelled(box, (100, 80))[0], (256, 256))
-    assert window.centre.tolist() == centre.tolist() and window.scale == pytest.approx(scale)
+@pytest.mark.parametrize("scale", [0.5, 0.3])  # reaching out of the picture, and whole inside it
+def test_the_box_gives_a_published_network_exactly_its_authors_crop(tmp_path, scale):
+    record = read(write_json(tmp_path, [row(scale=scale)]))[0]
+    box = as_published(record.poses.boxes, record)[0]
+    assert box.tolist() == record.poses.boxes[0].tolist()  # they clip COCO's boxes only
+    if scale == 0.5:
+        assert box.tolist() == [0, 17.5, 100, 117.5]  # 0.5 * 200 wide about (51, 61 + 7.5) - 1
+    centre = np.array([51.0, 61.0 + 15 * scale]) - 1  # lower and larger, to keep the limbs
+    window = msra.Window.around(box, (256, 256))
+    assert window.centre == pytest.approx(centre) and window.scale == pytest.approx(scale * 1.25)
 
 
 def test_head_boxes_come_from_the_file_beside(tmp_path):

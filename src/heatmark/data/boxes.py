@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError, UserError
+from ..imaging import msra
+from ..skeletons import MPII16
 from ..types import Boxes
 from .pictures import numbers, shaped
 from .records import Record, read_json
@@ -32,6 +34,20 @@ def read(path: Path, records: Sequence[Record]) -> tuple[dict[int, Boxes], list[
     raw = read_json(path)
     with shaped(str(path), "COCO"):
         return _by_id(raw, path, records)
+
+
+def as_published(boxes: np.ndarray, record: Record) -> np.ndarray:
+    """Labelled boxes (N, 4) x1 y1 x2 y2 of a record as networks of `imaging.msra` are shown them.
+
+    COCO's are clipped to the picture; one without an area is left. MPII's, made of a centre and a scale, are
+    left as they are.
+    """
+    boxes = np.asarray(boxes, np.float64).reshape(-1, 4)
+    if record.poses.skeleton.landmarks == MPII16.landmarks:
+        return boxes
+    inner = msra.clipped(np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], -1), record.size)
+    clipped = np.concatenate([inner[:, :2], inner[:, :2] + inner[:, 2:]], -1)
+    return np.where((inner[:, 2:] > 0).all(-1, keepdims=True), clipped, boxes)
 
 
 def _by_id(raw: Any, path: Path, records: Sequence[Record]) -> tuple[dict[int, Boxes], list[str]]:

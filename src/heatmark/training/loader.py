@@ -16,6 +16,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from .. import data
+from ..data import boxes as box_files
 from ..errors import DataError
 from ..geometry import Frame, about, boxes_around, enlarged, rotation, scaling, translation
 from ..imaging import msra
@@ -170,7 +171,7 @@ class Samples(Dataset):
             by, middle = rng.uniform(*recipe.whole_scale), (size[1] / 2, size[0] / 2)
             frame = Frame.whole(entry.record.size, size).then(about(scaling(by, by), middle))
             return frame if entry.alone else centred(frame, entry.box), False
-        box = msra.labelled(entry.box, entry.record.size)[0] if self.as_published else entry.box
+        box = box_files.as_published(entry.box, entry.record)[0] if self.as_published else entry.box
         if windows is None:
             box, turn = enlarged(box, recipe.enlarge), 0.0
         else:
