@@ -32,6 +32,11 @@ def units(subjects: "Sequence[Subject]") -> list[data.Record]:
     return list({s.record.id: s.record for s in subjects}.values())
 
 
+def shape_of(skeleton: Skeleton) -> tuple[int, ...]:
+    """Of what is found in one unit: (MOST, K + 1, 3)."""
+    return MOST, len(skeleton) + 1, 3
+
+
 def looked_at(
     network: CrowdPredictor,
     records: Sequence[data.Record],

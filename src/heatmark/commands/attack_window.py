@@ -41,6 +41,11 @@ def units(subjects: "Sequence[Subject]") -> "Sequence[Subject]":
     return subjects
 
 
+def shape_of(skeleton: Skeleton) -> tuple[int, ...]:
+    """Of what is found in one unit: (K, 3)."""
+    return len(skeleton), 3
+
+
 def looked_at(
     network: Predictor,
     subjects: "Sequence[Subject]",
