@@ -59,7 +59,11 @@ def _by_id(raw: Any, path: Path, records: Sequence[Record]) -> tuple[dict[int, B
         rows = [row for row in raw["annotations"] if not row.get("iscrowd")]
     if not isinstance(rows, list):
         raise DataError(f"{path}: wanted a list of results or COCO annotations, got a {type(rows).__name__}")
-    several = len({r.get("category_id") for r in rows if isinstance(r, dict)}) > 1
+    kinds = {r.get("category_id") for r in rows if isinstance(r, dict)}
+    several = len(kinds) > 1
+    if several and isinstance(raw, list) and PERSON not in kinds:
+        some = ", ".join(sorted(map(str, kinds)))
+        raise DataError(f"{path}: no box is a person's (category_id {PERSON}); there are: {some}")
     found: dict[int, list[list[float]]] = {}
     strangers: dict[Any, int] = {}
     for i, row in enumerate(rows):
