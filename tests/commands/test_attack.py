@@ -13,7 +13,7 @@ from PIL import Image
 
 from heatmark.card import Card
 from heatmark.cli import main
-from heatmark.commands import attack_page
+from heatmark.commands import attack_page, attack_window
 from heatmark.commands.attack import Hit, Result, Score, Subject, attack
 from heatmark.commands.attack_window import view
 from heatmark.commands.progress import quiet
@@ -96,6 +96,25 @@ def test_a_larger_disc_costs_more_and_what_is_absent_costs_nothing(tmp_path):
     rows = done.tables["Loss by radius"]
     assert rows[0] == ["radius, px", "blackout"] and [r[0] for r in rows[1:]] == ["1", "2", "12"]
     assert rows[3] == ["12", "25.0"]  # the mean over red and green
+
+
+def test_legacy_asks_for_unlabelled_landmarks_too_and_is_what_the_page_shows(tmp_path, monkeypatch):
+    folder, shown, pair = pictures(tmp_path / "d", absent=("green",)), [], attack_window.pair
+
+    def watched(*args):
+        shown.append(args[-1])
+        return pair(*args)
+
+    monkeypatch.setattr(attack_window, "pair", watched)
+    clean = {}
+    for legacy in (False, True):
+        one = predictor(task="top_down", decoding={"method": "msra"})
+        settings = {"targets": ["red"], "hows": ["blackout"], "out": tmp_path / str(legacy)}
+        done = attacked(one, folder, legacy=legacy, **settings)
+        clean[legacy] = done.results[0].clean.each
+    assert shown == [False, True]
+    assert np.isnan(clean[False]["green"]) and np.isfinite(clean[True]["green"])
+    assert clean[False]["red"] == clean[True]["red"] == 1.0
 
 
 def test_forward_passes_of_all_attacks_share_batches_and_unchanged_windows_are_not_shown(tmp_path):

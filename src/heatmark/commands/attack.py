@@ -116,6 +116,7 @@ class Attack:
     notes: tuple[str, ...] = ()
     out: Path | None = None
     high: int = HIGH  # of the first network's window, pixels
+    legacy: bool = False  # with the faults of the study's code
 
     @property
     def hits(self) -> list[Hit]:
@@ -185,7 +186,8 @@ def attack(
             same call goes on where it was stopped.
         limit: take only so many pictures.
         batch: windows shown to a network at once.
-        legacy: repeat the faults of the study's code (see imaging.occlude).
+        legacy: repeat the faults of the study's code (see imaging.occlude), and score each landmark alone as
+            it does (see metrics.oks).
         flip: the flip test; None: as the model's card says.
 
     Raises:
@@ -212,12 +214,14 @@ def attack(
             with held(folder):
                 begin(folder, network, subjects, attacks, legacy)
                 found.append(Answers.made(folder, network, subjects, skeleton, attacks, batch, legacy))
-                results.append(scored(folder, network, subjects, skeleton, attacks, found[-1], metric))
+                results.append(
+                    scored(folder, network, subjects, skeleton, attacks, found[-1], metric, legacy)
+                )
         notes = list(dict.fromkeys(notes))
         name = str(whole.folder if isinstance(dataset, data.Dataset) else dataset)
         done = Attack(
             name, metric, skeleton, tuple(results), tuple(subjects), tuple(found), tuple(notes),
-            None if out is None else Path(out), networks[0].card.size[0],
+            None if out is None else Path(out), networks[0].card.size[0], legacy,
         )  # fmt: skip
         if out is not None:
             from . import attack_page
@@ -378,6 +382,7 @@ def scored(
     hits: Sequence[Hit],
     answers: Answers,
     metric: str,
+    legacy: bool,
 ) -> Result:
     """Every score; those that the folder holds already are not computed again."""
     path = folder / "scores.json"
@@ -386,7 +391,7 @@ def scored(
     fresh = [name for name in rows if name not in known]
     for name in progress.track(fresh, len(rows), "scoring", "attacks", done=len(rows) - len(fresh)):
         found = answers.row(rows[name])
-        total, each = sight_of(network).score(found, subjects, skeleton, network, metric)
+        total, each = sight_of(network).score(found, subjects, skeleton, network, metric, legacy)
         known[name] = {"total": _plain(total), "each": {n: _plain(v) for n, v in each.items()}}
         write_whole(path, json.dumps(known).encode(), alone=True)
     scores = {

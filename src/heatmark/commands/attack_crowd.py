@@ -120,10 +120,15 @@ def metric_of(network: CrowdPredictor, skeleton: Skeleton) -> str:
 
 
 def score(
-    found: np.ndarray, subjects: "Sequence[Subject]", skeleton: Skeleton, network: CrowdPredictor, metric: str
+    found: np.ndarray,
+    subjects: "Sequence[Subject]",
+    skeleton: Skeleton,
+    network: CrowdPredictor,
+    metric: str,
+    legacy: bool,
 ) -> tuple[float, dict[str, float]]:
     """AP over all and for each landmark, of one row of `looked_at`."""
     records = units(subjects)
     truth = [only(record.poses, skeleton) for record in records]
-    result = topdown.oks_of(people_of(found, skeleton), truth, records)
+    result = topdown.oks_of(people_of(found, skeleton), truth, records, legacy)
     return result.ap, dict(result.per_landmark)
