@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 from scipy.io import savemat
 
+from heatmark.commands.check import check
 from heatmark.data import formats
 from heatmark.data.boxes import as_published
 from heatmark.data.check import faults_of
@@ -122,3 +123,27 @@ def test_a_mat_file_that_is_none_and_one_of_somebody_else(tmp_path):
     savemat(tmp_path / "b.mat", {"x": 1})
     with pytest.raises(DataError, match="has no RELEASE"):
         read(tmp_path / "b.mat")
+
+
+def test_every_fault_is_named_not_the_first_only(tmp_path):
+    bad = [
+        row(scale=0),
+        row(center=[9000.0, 9000]),
+        row(image="gone.png"),
+        {"image": "a.png"},
+        row(scale="a"),
+    ]
+    file = write_json(tmp_path, [row(), *bad])
+    found = check(file)
+    said = "\n".join(map(str, found.faults))
+    for each in (
+        "valid.json: entry 1: wanted a finite center and a positive scale, got center [51.0, 61.0] and",
+        "valid.json: entry 2: center: its box (8949, 8956.5, 9049, 9056.5) lies outside the picture's",
+        "the picture 'gone.png' is neither beside it nor in its folder images",
+        "valid.json: entry 4: center: is missing",
+        "valid.json: entry 5: not as MPII writes it",
+    ):
+        assert each in said
+    assert len(found.faults) == 5 and found.counts["instances"] == 2
+    with pytest.raises(DataError, match=r"entry 1: .* .and 4 more; `heatmark check` lists them"):
+        read(file)

@@ -10,7 +10,7 @@ from ..errors import DataError, UserError
 from ..imaging import msra
 from ..skeletons import MPII16
 from ..types import Boxes
-from .pictures import numbers, shaped
+from .pictures import apart, numbers, shaped
 from .records import Record, read_json
 
 PERSON = 1  # COCO's category, the one that is taken where results have several
@@ -74,9 +74,8 @@ def _by_id(raw: Any, path: Path, records: Sequence[Record]) -> tuple[dict[int, B
         if key == -1:
             strangers[row.get("image_id")] = strangers.get(row.get("image_id"), 0) + 1
             continue
-        x1, y1, x2, y2, _ = box
         h, w = sizes[key]
-        if x1 >= w or y1 >= h or x2 <= 0 or y2 <= 0:
+        if apart(box[:4], (h, w)):
             where = f"{path}: entry {i}: bbox: {row['bbox']} lies outside its {w} x {h} picture"
             raise DataError(f"{where} (image {row.get('image_id')})")
         found.setdefault(key, []).append(box)
