@@ -13,13 +13,13 @@ from PIL import Image
 
 from heatmark.card import Card
 from heatmark.cli import main
-from heatmark.commands import attack_page
+from heatmark.commands import attack_page, attack_window
 from heatmark.commands.attack import Hit, Result, Score, Subject, attack
 from heatmark.commands.attack_window import view
 from heatmark.commands.progress import quiet
 from heatmark.data import coco, open_dataset
 from heatmark.data.records import Record
-from heatmark.errors import UserError
+from heatmark.errors import DataError, UserError
 from heatmark.runtime.predictor import Predictor, decoded
 from heatmark.types import Poses, Skeleton
 
@@ -98,6 +98,25 @@ def test_a_larger_disc_costs_more_and_what_is_absent_costs_nothing(tmp_path):
     assert rows[3] == ["12", "25.0"]  # the mean over red and green
 
 
+def test_legacy_asks_for_unlabelled_landmarks_too_and_is_what_the_page_shows(tmp_path, monkeypatch):
+    folder, shown, pair = pictures(tmp_path / "d", absent=("green",)), [], attack_window.pair
+
+    def watched(*args):
+        shown.append(args[-1])
+        return pair(*args)
+
+    monkeypatch.setattr(attack_window, "pair", watched)
+    clean = {}
+    for legacy in (False, True):
+        one = predictor(task="top_down", decoding={"method": "msra"})
+        settings = {"targets": ["red"], "hows": ["blackout"], "out": tmp_path / str(legacy)}
+        done = attacked(one, folder, legacy=legacy, **settings)
+        clean[legacy] = done.results[0].clean.each
+    assert shown == [False, True]
+    assert np.isnan(clean[False]["green"]) and np.isfinite(clean[True]["green"])
+    assert clean[False]["red"] == clean[True]["red"] == 1.0
+
+
 def test_forward_passes_of_all_attacks_share_batches_and_unchanged_windows_are_not_shown(tmp_path):
     engine = Brightest()
     folder = pictures(tmp_path / "d", absent=("green",))
@@ -161,6 +180,52 @@ def test_a_run_that_was_killed_goes_on_with_the_same_numbers(tmp_path):
     done = attacked(predictor(engine), folder, out=out, hows=["blackout"], batch=32)
     assert sum(engine.batches) < 70 * 5  # the first block was not looked at again
     assert done.to_dict() == attacked(predictor(), folder, hows=["blackout"], batch=32).to_dict()
+
+
+RUBBISH = {
+    "00000.npy": (b"rubbish", b"", b"PK\x03\x04", None),  # None: its first half
+    "scores.json": (b"{", b"[]", b'{"untouched": 3}', b'{"untouched": {"total": "a", "each": {}}}'),
+}
+
+
+@pytest.mark.parametrize(("name", "content"), [(n, c) for n, some in RUBBISH.items() for c in some])
+def test_what_is_damaged_is_made_again(tmp_path, name, content):
+    data, file = pictures(tmp_path / "data"), tmp_path / "out" / "answers-1" / name
+    first = attacked(predictor(), data, out=tmp_path / "out", hows=["blackout"], radii=[4])
+    whole = file.read_bytes()
+    file.write_bytes(whole[: len(whole) // 2] if content is None else content)
+    (file.parent / "scores.json").unlink() if file.suffix == ".npy" else None
+    again = attacked(predictor(), data, out=tmp_path / "out", hows=["blackout"], radii=[4])
+    assert again.to_dict() == first.to_dict() and file.read_bytes() == whole
+
+
+def test_a_block_of_another_shape_is_made_again(tmp_path):
+    data, file = pictures(tmp_path / "data"), tmp_path / "out" / "answers-1" / "00000.npy"
+    first = attacked(predictor(), data, out=tmp_path / "out", targets=["red"], radii=[4])
+    for other in (np.zeros((1, 2, 3)), np.zeros(np.load(file).shape, int), np.array([{}], object)):
+        np.save(file, other)
+        again = attacked(predictor(), data, out=tmp_path / "out", targets=["red"], radii=[4])
+        assert again.to_dict() == first.to_dict() and np.load(file).dtype.kind == "f"
+
+
+def test_a_damaged_note_of_what_was_attacked_is_named(tmp_path):
+    data, note = pictures(tmp_path / "data"), tmp_path / "out" / "answers-1" / "attack.json"
+    attacked(predictor(), data, out=tmp_path / "out", targets=["red"])
+    for content, error, said in (
+        ("{", DataError, "attack.json: not valid JSON"), ("[1]", UserError, "holds another attack"),
+    ):  # fmt: skip
+        note.write_text(content)
+        with pytest.raises(error, match=said):
+            attacked(predictor(), data, out=tmp_path / "out", targets=["red"])
+
+
+def test_other_weights_under_the_same_name_are_another_attack(tmp_path):
+    data, file = pictures(tmp_path / "data"), tmp_path / "model.onnx"
+    file.write_bytes(b"weights")
+    attacked(predictor(name=str(file)), data, out=tmp_path / "out", targets=["red"])
+    file.write_bytes(b"others")
+    with pytest.raises(UserError, match="holds another attack .other model.; choose another folder"):
+        attacked(predictor(name=str(file)), data, out=tmp_path / "out", targets=["red"])
 
 
 @pytest.mark.parametrize(

@@ -132,6 +132,13 @@ def test_boxes_of_a_results_file_bring_scores_and_wrong_ones_cost_precision(data
     )  # 1/2, 2/3, 3/4 as recall grows: 3/4 throughout
 
 
+def test_a_results_file_of_other_things_only_is_refused(dataset, tmp_path):
+    rows = [{"image_id": 1, "category_id": n, "bbox": [20, 30, 90, 160], "score": 0.8} for n in (3, 18)]
+    (tmp_path / "boxes.json").write_text(json.dumps(rows))
+    with pytest.raises(DataError, match=r"no box is a person's .category_id 1.; there are: 18, 3"):
+        scored(Stub(dataset), dataset, boxes=tmp_path / "boxes.json")
+
+
 def test_two_boxes_on_one_person_give_one_answer_and_soft_keeps_a_weaker_one(dataset):
     boxes = np.array([[20.0, 30, 110, 190], [22, 30, 112, 190]])
     both = Poses(COCO17, np.repeat(dataset[0].poses.points[:1], 2, 0), np.full((2, 17), 0.5), boxes=boxes)

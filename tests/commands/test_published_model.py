@@ -98,6 +98,8 @@ def test_what_does_not_fit_is_said(tmp_path, capsys):
         convert_model(tmp_path / "a.pth", tmp_path / "a.safetensors", model="hrnet_w48")
     with pytest.raises(UserError, match="ends in .safetensors"):
         convert_model(tmp_path / "a.pth", tmp_path / "a.onnx")
+    with pytest.raises(UserError, match="size: a network's input is multiples of 32 pixels, got 100x96"):
+        convert_model(tmp_path / "a.pth", tmp_path / "a.safetensors", size=(100, 96))
     (tmp_path / "b.pth").write_bytes(b"import os")
     with pytest.raises(DataError, match="b.pth: not a file of weights"):
         convert_model(tmp_path / "b.pth", tmp_path / "b.safetensors")

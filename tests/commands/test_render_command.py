@@ -8,8 +8,9 @@ import time
 import numpy as np
 import pytest
 
+from heatmark.cli import main
 from heatmark.commands import album
-from heatmark.commands.render import Maker, render, shard_of
+from heatmark.commands.render import Maker, Rendered, render, shard_of
 from heatmark.data import open_dataset, sample
 from heatmark.errors import DataError, UserError
 from heatmark.synth import studio
@@ -359,3 +360,11 @@ def test_the_makers_lines_are_json(tmp_path):
     plan = album.Plan({"objects": ["hammer"]}, {}, 0, (24, 32), 1, "render", 0, "scalar_rgb", "jpg", False)
     ((line,),) = Maker(plan, tmp_path)([0])
     assert json.loads(json.dumps(line, allow_nan=False))["points"][0][1] == [None, None]
+
+
+@pytest.mark.parametrize(("scene", "recipe"), [("people", "people_lite0"), ("hammer", "ihm56")])
+def test_what_to_do_next_is_a_recipe_for_what_was_rendered(tmp_path, monkeypatch, capsys, scene, recipe):
+    made = Rendered(tmp_path / "d", 3, 1.0, "scalar_rgb")
+    monkeypatch.setattr("heatmark.commands.render.render", lambda *args, **kwargs: made)
+    assert main(["render", scene, "--out", str(tmp_path / "d")]) == 0
+    assert f"Next: heatmark train {recipe} --data" in capsys.readouterr().out

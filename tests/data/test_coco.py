@@ -1,10 +1,12 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from heatmark import skeletons
 from heatmark.data import coco, open_dataset, sample
+from heatmark.data.boxes import as_published
 from heatmark.data.records import Record, write_whole
 from heatmark.errors import DataError, UserError
 from heatmark.imaging import encode_jpeg, encode_png
@@ -109,6 +111,12 @@ FAULTS = {
     "annotation 2: num_keypoints: 9 is said, 3": lambda r: r["annotations"][1].update(num_keypoints=9),
     "annotation 1: bbox: wanted a width": lambda r: first(r).update(bbox=[1, 2, -3, 4]),
     "annotation 1: bbox: wanted four": lambda r: first(r).update(bbox=[1, 2, "3", 4]),
+    "annotation 1: bbox: .*lies outside the 40 x 30": lambda r: first(r).update(bbox=[41, 2, 3, 4]),
+    "annotation 1: area: wanted a finite number of 0 or more, got 'a'": lambda r: first(r).update(area="a"),
+    "annotation 1: area: .*got nan": lambda r: first(r).update(area=float("nan")),
+    "annotation 1: area: .*got -5": lambda r: first(r).update(area=-5),
+    "annotation 1: iscrowd: wanted 0 or 1, got 2": lambda r: first(r).update(iscrowd=2),
+    "annotation 1: bbox: .*of every crowd": lambda r: first(r).update(iscrowd=1, bbox=None),
     "annotation 1: image_id: there is no image 9": lambda r: first(r).update(image_id=9),
     "annotation 1: category_id: there is no category 4": lambda r: first(r).update(category_id=4),
     "annotation 1: id: the id stands twice": lambda r: r["annotations"][1].update(id=1),
@@ -208,3 +216,12 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space"):
         write_whole(file, b"new")
     assert file.read_bytes() == b"old" and [p.name for p in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_published_networks_see_boxes_clipped_however_far_they_reach_out():
+    poses = Poses(skeletons.COCO17, np.full((4, 17, 2), np.nan), boxes=np.array(
+        [[10, 10, 30, 40], [-5, 90, 45, 140], [-60, -60, 20, 30], [300, 5, 309, 14]], float
+    ))  # fmt: skip
+    seen = as_published(poses.boxes, Record(Path("a.png"), (100, 200), poses))
+    assert seen[:3].tolist() == [[10, 10, 29, 39], [0, 90, 49, 99], [0, 0, 79, 89]]
+    assert seen[3].tolist() == [300, 5, 309, 14]  # nothing is left of it

@@ -7,7 +7,9 @@ import pytest
 from PIL import Image
 from scipy.io import savemat
 
+from heatmark.commands.check import check
 from heatmark.data import formats
+from heatmark.data.boxes import as_published
 from heatmark.data.check import faults_of
 from heatmark.data.mpii import read
 from heatmark.errors import DataError
@@ -43,12 +45,16 @@ def test_a_json_row_is_a_person_counted_from_1(tmp_path):
     assert np.isnan(found[0].poses.points[0, 14]).all()
 
 
-def test_the_box_gives_a_published_network_exactly_its_authors_crop(tmp_path):
-    box = read(write_json(tmp_path, [row()]))[0].poses.boxes[0]
-    assert box.tolist() == [0, 17.5, 100, 117.5]  # 0.5 * 200 wide about (51, 61 + 7.5) - 1
-    centre, scale = np.array([51.0, 61.0 + 15 * 0.5]) - 1, 0.5 * 1.25  # lower and larger, to keep the limbs
-    window = msra.Window.around(msra.labelled(box, (100, 80))[0], (256, 256))
-    assert window.centre.tolist() == centre.tolist() and window.scale == pytest.approx(scale)
+@pytest.mark.parametrize("scale", [0.5, 0.3])  # reaching out of the picture, and whole inside it
+def test_the_box_gives_a_published_network_exactly_its_authors_crop(tmp_path, scale):
+    record = read(write_json(tmp_path, [row(scale=scale)]))[0]
+    box = as_published(record.poses.boxes, record)[0]
+    assert box.tolist() == record.poses.boxes[0].tolist()  # they clip COCO's boxes only
+    if scale == 0.5:
+        assert box.tolist() == [0, 17.5, 100, 117.5]  # 0.5 * 200 wide about (51, 61 + 7.5) - 1
+    centre = np.array([51.0, 61.0 + 15 * scale]) - 1  # lower and larger, to keep the limbs
+    window = msra.Window.around(box, (256, 256))
+    assert window.centre == pytest.approx(centre) and window.scale == pytest.approx(scale * 1.25)
 
 
 def test_head_boxes_come_from_the_file_beside(tmp_path):
@@ -117,3 +123,27 @@ def test_a_mat_file_that_is_none_and_one_of_somebody_else(tmp_path):
     savemat(tmp_path / "b.mat", {"x": 1})
     with pytest.raises(DataError, match="has no RELEASE"):
         read(tmp_path / "b.mat")
+
+
+def test_every_fault_is_named_not_the_first_only(tmp_path):
+    bad = [
+        row(scale=0),
+        row(center=[9000.0, 9000]),
+        row(image="gone.png"),
+        {"image": "a.png"},
+        row(scale="a"),
+    ]
+    file = write_json(tmp_path, [row(), *bad])
+    found = check(file)
+    said = "\n".join(map(str, found.faults))
+    for each in (
+        "valid.json: entry 1: wanted a finite center and a positive scale, got center [51.0, 61.0] and",
+        "valid.json: entry 2: center: its box (8949, 8956.5, 9049, 9056.5) lies outside the picture's",
+        "the picture 'gone.png' is neither beside it nor in its folder images",
+        "valid.json: entry 4: center: is missing",
+        "valid.json: entry 5: not as MPII writes it",
+    ):
+        assert each in said
+    assert len(found.faults) == 5 and found.counts["instances"] == 2
+    with pytest.raises(DataError, match=r"entry 1: .* .and 4 more; `heatmark check` lists them"):
+        read(file)

@@ -8,6 +8,7 @@ import torch
 from heatmark.card import Card
 from heatmark.commands.train import train
 from heatmark.data import coco, open_dataset
+from heatmark.data.boxes import as_published
 from heatmark.data.records import Record
 from heatmark.errors import UserError
 from heatmark.imaging import decode, encode_jpeg, msra
@@ -74,7 +75,7 @@ def test_people_train_resume_and_open(people, tmp_path):
 def test_validation_shows_the_authors_crop_and_keeps_points_outside(people):
     found = samples(people)[None, 0]
     entry = samples(people).entries[0]
-    box = msra.labelled(entry.box, (160, 110))[0]
+    box = as_published(entry.box, entry.record)[0]
     centre, scale = msra.centre_and_scale(np.r_[box[:2], box[2:] - box[:2]], (128, 96))
     picture = decode(entry.record.path.read_bytes(), "it")
     wanted = msra.crop(picture, centre, scale, (128, 96))

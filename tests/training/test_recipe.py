@@ -1,5 +1,7 @@
 """Recipes: read strictly, told in one line, written and read back."""
 
+import re
+
 import pytest
 
 from heatmark.errors import DataError, UserError
@@ -105,3 +107,28 @@ def test_a_resumed_run_may_differ_only_in_what_does_not_change_its_steps(tiny):
     one = recipe.validated(tiny, "tiny")
     assert recipe.differences(one, recipe.read(one, {"workers": 3, "epochs": 9})) == []
     assert recipe.differences(one, recipe.read(one, {"lr": 0.5, "batch": 2})) == ["lr", "batch"]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("occlusion", {"radius": "big"}, "occlusion.radius: input should be a valid number"),
+        ("occlusion", {"radius": -1}, "occlusion.radius: a disc's radius is positive, got -1"),
+        ("occlusion", {"kernel": 8}, "occlusion.kernel: a blur's kernel is an odd number of pixels, got 8"),
+        ("occlusion", {"kernel": 9.5}, "occlusion.kernel: a blur's kernel is an odd number"),
+        ("occlusion", {"most": 2.5}, "occlusion.most: input should be a valid integer"),
+        ("occlusion", {"most": 0}, "occlusion.most: wanted 1 landmark or more, got 0"),
+        ("occlusion", {"parts": "head"}, "occlusion.parts: input should be a valid tuple, got 'head'"),
+        ("occlusion", {"legacy": "maybe"}, "occlusion.legacy: input should be a valid boolean"),
+        ("occlusion", {"blur": "often"}, "occlusion.blur: input should be a valid number"),
+        ("windows", {"scale": "wide"}, "windows.scale: input should be a valid number"),
+    ],
+)
+def test_what_is_nested_is_judged_before_training(field, value, said):
+    with pytest.raises(UserError, match=re.escape(said)):
+        recipe.read("windmills_coco/cutout_p_0.5", {field: value})
+
+
+def test_a_number_that_yaml_takes_for_text_is_a_number():
+    read = recipe.read("windmills_coco/half_body", {"windows": {"rotate": "1e1"}})
+    assert read.windows is not None and read.windows.rotate == 10.0

@@ -88,7 +88,8 @@ def render(
         )
         speed = f"in {progress.duration(result.seconds)} with {result.variant}"
         words = f"{result.out} holds {result.pictures} pictures ({speed})."
-        show(result, json, f"{words} Next: heatmark train ihm56 --data {result.out}")
+        recipe = "people_lite0" if scene in ("people", "people_mpii") else "ihm56"
+        show(result, json, f"{words} Next: heatmark train {recipe} --data {result.out}")
 
 
 def train(

@@ -14,7 +14,7 @@ numbers are the same.
 import json
 import tempfile
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -23,8 +23,8 @@ from typing import Any
 import numpy as np
 
 from .. import data
-from ..data.records import held, write_whole
-from ..errors import UserError, unknown
+from ..data.records import held, read_json, write_whole
+from ..errors import DataError, UserError, unknown
 from ..imaging.occlude import HIGH, HOWS, RADIUS
 from ..runtime import Predictor, load
 from ..runtime.crowd import CrowdPredictor
@@ -116,6 +116,7 @@ class Attack:
     notes: tuple[str, ...] = ()
     out: Path | None = None
     high: int = HIGH  # of the first network's window, pixels
+    legacy: bool = False  # with the faults of the study's code
 
     @property
     def hits(self) -> list[Hit]:
@@ -185,7 +186,8 @@ def attack(
             same call goes on where it was stopped.
         limit: take only so many pictures.
         batch: windows shown to a network at once.
-        legacy: repeat the faults of the study's code (see imaging.occlude).
+        legacy: repeat the faults of the study's code (see imaging.occlude), and score each landmark alone as
+            it does (see metrics.oks).
         flip: the flip test; None: as the model's card says.
 
     Raises:
@@ -212,12 +214,14 @@ def attack(
             with held(folder):
                 begin(folder, network, subjects, attacks, legacy)
                 found.append(Answers.made(folder, network, subjects, skeleton, attacks, batch, legacy))
-                results.append(scored(folder, network, subjects, skeleton, attacks, found[-1], metric))
+                results.append(
+                    scored(folder, network, subjects, skeleton, attacks, found[-1], metric, legacy)
+                )
         notes = list(dict.fromkeys(notes))
         name = str(whole.folder if isinstance(dataset, data.Dataset) else dataset)
         done = Attack(
             name, metric, skeleton, tuple(results), tuple(subjects), tuple(found), tuple(notes),
-            None if out is None else Path(out), networks[0].card.size[0],
+            None if out is None else Path(out), networks[0].card.size[0], legacy,
         )  # fmt: skip
         if out is not None:
             from . import attack_page
@@ -289,22 +293,28 @@ def begin(
     legacy: bool,
 ) -> None:
     """Make the folder of answers, or check that it holds the same attack."""
-    card = network.card.to_json().encode()
+    about = zlib.crc32(network.card.to_json().encode(), _crc(Path(network.name)))
     labels = np.concatenate([s.record.poses.points[s.instance].ravel() for s in subjects])
     facts = {
-        "model": f"{network.name}, {zlib.crc32(card):08x}",
+        "model": f"{network.name}, {about:08x}",
         "objects": f"{len(subjects)}, {zlib.crc32(labels.tobytes()):08x}",
         "attacks": [str(hit) for hit in hits],
         "legacy": legacy,
     }
     path = folder / "attack.json"
     if path.is_file():
-        before = json.loads(path.read_bytes())
-        if other := [name for name in facts if before.get(name) != facts[name]]:
+        before = read_json(path)
+        held_ = before if isinstance(before, Mapping) else {}
+        if other := [name for name in facts if held_.get(name) != facts[name]]:
             said = f"holds another attack (other {', '.join(other)}); choose another folder, or remove it"
             raise UserError(f"{folder}: {said}")
     else:
         write_whole(path, json.dumps(facts, indent=1).encode())
+
+
+def _crc(file: Path) -> int:
+    """Of a file's contents; 0 where there is none, as for a network that was never in a file."""
+    return zlib.crc32(file.read_bytes()) if file.is_file() else 0
 
 
 @dataclass(frozen=True)
@@ -333,23 +343,35 @@ class Answers:
         """Those that are in the folder already, and the rest looked at now."""
         sight = sight_of(network)
         units = sight.units(subjects)
-        starts = range(0, len(units), SUBJECTS)
-        paths = [folder / f"{at // SUBJECTS:05d}.npy" for at in starts]
-        done = sum(path.is_file() for path in paths)
+        blocks = [units[at : at + SUBJECTS] for at in range(0, len(units), SUBJECTS)]
+        paths = [folder / f"{n:05d}.npy" for n in range(len(blocks))]
+        each = sight.shape_of(skeleton)
+        left = [
+            (path, some)
+            for path, some in zip(paths, blocks)
+            if not _holds(path, (1 + len(hits), len(some), *each))
+        ]
 
         def steps() -> Iterator[int]:
-            for path, at in zip(paths, starts):
-                if not path.is_file():
-                    some = units[at : at + SUBJECTS]
-                    text = BytesIO()
-                    np.save(text, sight.looked_at(network, some, skeleton, hits, batch, legacy))
-                    write_whole(path, text.getvalue(), alone=True)
-                    yield len(some)
+            for path, some in left:
+                text = BytesIO()
+                np.save(text, sight.looked_at(network, some, skeleton, hits, batch, legacy))
+                write_whole(path, text.getvalue(), alone=True)
+                yield len(some)
 
         label = f"attacking {Path(network.name).name}, {len(hits)} ways"
-        for _ in progress.track(steps(), len(paths), label, "blocks", done=done):
+        for _ in progress.track(steps(), len(paths), label, "blocks", done=len(paths) - len(left)):
             pass
         return cls(tuple(paths))
+
+
+def _holds(path: Path, shape: tuple[int, ...]) -> bool:
+    """Whether a file is a whole block of answers of this shape; a damaged one is as good as none."""
+    try:
+        block = np.lib.format.open_memmap(path, mode="r")
+    except Exception:  # numpy's errors for what is no array have no common parent
+        return False
+    return block.shape == shape and block.dtype.kind == "f"
 
 
 def scored(
@@ -360,15 +382,16 @@ def scored(
     hits: Sequence[Hit],
     answers: Answers,
     metric: str,
+    legacy: bool,
 ) -> Result:
     """Every score; those that the folder holds already are not computed again."""
     path = folder / "scores.json"
-    known: dict[str, Any] = json.loads(path.read_bytes()) if path.is_file() else {}
     rows = {"untouched": 0} | {str(hit): row for row, hit in enumerate(hits, 1)}
+    known = _known_scores(path, rows, skeleton)
     fresh = [name for name in rows if name not in known]
     for name in progress.track(fresh, len(rows), "scoring", "attacks", done=len(rows) - len(fresh)):
         found = answers.row(rows[name])
-        total, each = sight_of(network).score(found, subjects, skeleton, network, metric)
+        total, each = sight_of(network).score(found, subjects, skeleton, network, metric, legacy)
         known[name] = {"total": _plain(total), "each": {n: _plain(v) for n, v in each.items()}}
         write_whole(path, json.dumps(known).encode(), alone=True)
     scores = {
@@ -377,6 +400,27 @@ def scored(
     }
     by_hit = {hit: scores[str(hit)] for hit in hits}
     return Result(network.name, scores["untouched"], by_hit)
+
+
+def _known_scores(path: Path, names: Iterable[str], skeleton: Skeleton) -> dict[str, Any]:
+    """What the file holds of these attacks; nothing where there is none, or a damaged one."""
+    try:
+        raw = read_json(path)
+    except DataError:
+        return {}
+    whole = isinstance(raw, dict)
+    return (
+        {name: raw[name] for name in names if name in raw and _is_score(raw[name], skeleton)} if whole else {}
+    )
+
+
+def _is_score(one: Any, skeleton: Skeleton) -> bool:
+    """Whether it is `total` and `each` landmark's, numbers or None."""
+    if not isinstance(one, dict) or not isinstance(each := one.get("each"), dict) or "total" not in one:
+        return False
+    values = [one["total"], *each.values()]
+    numbers = all(value is None or isinstance(value, (int, float)) for value in values)
+    return numbers and set(each) == set(skeleton.landmarks)
 
 
 def _plain(value: float) -> float | None:

@@ -32,6 +32,11 @@ def units(subjects: "Sequence[Subject]") -> list[data.Record]:
     return list({s.record.id: s.record for s in subjects}.values())
 
 
+def shape_of(skeleton: Skeleton) -> tuple[int, ...]:
+    """Of what is found in one unit: (MOST, K + 1, 3)."""
+    return MOST, len(skeleton) + 1, 3
+
+
 def looked_at(
     network: CrowdPredictor,
     records: Sequence[data.Record],
@@ -115,10 +120,15 @@ def metric_of(network: CrowdPredictor, skeleton: Skeleton) -> str:
 
 
 def score(
-    found: np.ndarray, subjects: "Sequence[Subject]", skeleton: Skeleton, network: CrowdPredictor, metric: str
+    found: np.ndarray,
+    subjects: "Sequence[Subject]",
+    skeleton: Skeleton,
+    network: CrowdPredictor,
+    metric: str,
+    legacy: bool,
 ) -> tuple[float, dict[str, float]]:
     """AP over all and for each landmark, of one row of `looked_at`."""
     records = units(subjects)
     truth = [only(record.poses, skeleton) for record in records]
-    result = topdown.oks_of(people_of(found, skeleton), truth, records)
+    result = topdown.oks_of(people_of(found, skeleton), truth, records, legacy)
     return result.ap, dict(result.per_landmark)

@@ -330,7 +330,7 @@ def _card(
     from .attack import sight_of
 
     subject, skeleton = attack.subjects[m], attack.skeleton
-    pair = sight_of(network).pair(network, subject, skeleton, hit, legacy=False)
+    pair = sight_of(network).pair(network, subject, skeleton, hit, attack.legacy)
     h, w = pair.before.shape[:2]
     scale = reports.SIDE / max(h, w)
     size = (round(w * scale), round(h * scale))

@@ -41,6 +41,11 @@ def units(subjects: "Sequence[Subject]") -> "Sequence[Subject]":
     return subjects
 
 
+def shape_of(skeleton: Skeleton) -> tuple[int, ...]:
+    """Of what is found in one unit: (K, 3)."""
+    return len(skeleton), 3
+
+
 def looked_at(
     network: Predictor,
     subjects: "Sequence[Subject]",
@@ -143,7 +148,12 @@ def metric_of(network: Predictor, skeleton: Skeleton) -> str:
 
 
 def score(
-    found: np.ndarray, subjects: "Sequence[Subject]", skeleton: Skeleton, network: Predictor, metric: str
+    found: np.ndarray,
+    subjects: "Sequence[Subject]",
+    skeleton: Skeleton,
+    network: Predictor,
+    metric: str,
+    legacy: bool,
 ) -> tuple[float, dict[str, float]]:
     """A metric over all and for each landmark, of answers (subjects, K, 3)."""
     of_picture: dict[int, list[int]] = {}
@@ -161,7 +171,7 @@ def score(
         in_place.append(Poses(skeleton, every, boxes=true.boxes))
     if metric == "AP":
         settled = [topdown.settled(one, np.ones(len(one)), network.card) for one in answers]
-        result = topdown.oks_of(settled, truth, records)
+        result = topdown.oks_of(settled, truth, records, legacy)
         return result.ap, dict(result.per_landmark)
     if metric == "PCKh@0.5":
         heads = topdown.pckh_of(in_place, truth, records)[0]

@@ -8,7 +8,6 @@ from typing import Any
 from ..data import formats
 from ..data.check import faults, faults_of
 from ..data.records import Fault
-from ..errors import DataError
 from . import progress
 
 
@@ -42,8 +41,9 @@ class Checked:
 def check(dataset: str | Path, *, images: str | Path | None = None, threads: int | None = None) -> Checked:
     """Judge a dataset: its annotations, and every picture unpacked.
 
-    COCO, our own form, is judged field by field. Of any other the first thing that its reader refuses is
-    named; where it can be read, everything that is wrong with its pictures, points and boxes.
+    COCO, our own form, is judged field by field, MPII person by person. Of any other the first thing
+    that its reader refuses is named. Of what can be read, everything that is wrong with its pictures, points
+    and boxes.
 
     Args:
         dataset: a folder or file in any format we read.
@@ -61,8 +61,7 @@ def check(dataset: str | Path, *, images: str | Path | None = None, threads: int
     if form == "coco":
         found, counts = faults(dataset, images, track, threads)
     else:
-        try:
-            found, counts = faults_of(formats.read(dataset, form), track, threads)
-        except DataError as error:
-            found, counts = [Fault("", "", "", str(error))], {}
+        readable, found = formats.examined(dataset, form)
+        more, counts = faults_of(readable, track, threads) if readable is not None else ([], {})
+        found += more
     return Checked(str(dataset), tuple(found), counts)

@@ -10,7 +10,6 @@ import numpy as np
 from ..card import Card
 from ..data import Record
 from ..data import boxes as box_files
-from ..imaging import msra
 from ..metrics.boxes import iou
 from ..types import ABSENT, Boxes, Poses, Sample, Skeleton
 from . import person_detector
@@ -37,7 +36,7 @@ def looks(boxes: str, records: Sequence[Record], card: Card) -> tuple[Looks, lis
 def labelled_boxes(record: Record, card: Card) -> np.ndarray:
     """(M, 4): those to look into; for published networks as their authors clip them."""
     boxes = record.poses.boxes[usable(record.poses, card)]
-    return msra.labelled(boxes, record.size) if card.decoding.method == "msra" else boxes
+    return box_files.as_published(boxes, record) if card.decoding.method == "msra" else boxes
 
 
 def usable(poses: Poses, card: Card) -> np.ndarray:

@@ -23,6 +23,7 @@ AUTHORS = {"hrnet": ("Sun et al. 2019", "MIT"), "simple": ("Xiao et al. 2018", "
 # weak persons too, and their input.
 ONE = {"task": "top_down", "decoding": {"method": "msra"}}
 EVERYBODY = {"task": "crowd", "decoding": {"method": "tags", "refine": "quarter", "threshold": 0.1}}
+MULTIPLE = 32  # pixels of the coarsest cell
 WHOLE = (512, 512)  # (H, W) of everybody's input
 
 
@@ -81,6 +82,9 @@ def convert_model(
     source, target = Path(source), Path(target)
     if target.suffix != ".safetensors":
         raise UserError(f"{target}: the model to write ends in .safetensors")
+    if size and any(side % MULTIPLE for side in size):
+        h, w = size
+        raise UserError(f"size: a network's input is multiples of {MULTIPLE} pixels, got {h}x{w}")
     name, net = opened(source)
     if model is not None and model != name:
         raise UserError(f"{source.name}: holds the weights of {name}, not of {model}")

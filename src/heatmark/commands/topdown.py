@@ -45,8 +45,11 @@ def settled(poses: Poses, box_scores: np.ndarray, card: Card, nms: Suppression =
     return Poses(best.skeleton, best.points, best.scores, best.visibility, best.boxes, scores[which])
 
 
-def oks_of(answers: Sequence[Poses], truth: Sequence[Poses], records: Sequence[Record]) -> AveragePrecision:
-    """COCO's AP and AR, and each landmark's AP. Areas are the annotations' own where they say any.
+def oks_of(
+    answers: Sequence[Poses], truth: Sequence[Poses], records: Sequence[Record], legacy: bool = False
+) -> AveragePrecision:
+    """COCO's AP and AR, and each landmark's AP (`legacy`: as the occlusion study's code scores it). Areas are
+    the annotations' own where they say any.
 
     Raises UserError where no landmark is labelled at all.
     """
@@ -54,7 +57,7 @@ def oks_of(answers: Sequence[Poses], truth: Sequence[Poses], records: Sequence[R
     if not any(one.any() for one in labelled):
         raise UserError("all landmarks of all instances are unlabelled, so there is nothing to score")
     areas = [_areas(record, poses) for record, poses in zip(records, truth)]
-    return average_precision(answers, truth, areas, [r.crowd for r in records], per_landmark=True)
+    return average_precision(answers, truth, areas, [r.crowd for r in records], True, legacy)
 
 
 def _areas(record: Record, truth: Poses) -> np.ndarray:

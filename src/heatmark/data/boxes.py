@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError, UserError
+from ..imaging import msra
+from ..skeletons import MPII16
 from ..types import Boxes
-from .pictures import numbers, shaped
+from .pictures import apart, numbers, shaped
 from .records import Record, read_json
 
 PERSON = 1  # COCO's category, the one that is taken where results have several
@@ -34,6 +36,20 @@ def read(path: Path, records: Sequence[Record]) -> tuple[dict[int, Boxes], list[
         return _by_id(raw, path, records)
 
 
+def as_published(boxes: np.ndarray, record: Record) -> np.ndarray:
+    """Labelled boxes (N, 4) x1 y1 x2 y2 of a record as networks of `imaging.msra` are shown them.
+
+    COCO's are clipped to the picture; one without an area is left. MPII's, made of a centre and a scale, are
+    left as they are.
+    """
+    boxes = np.asarray(boxes, np.float64).reshape(-1, 4)
+    if record.poses.skeleton.landmarks == MPII16.landmarks:
+        return boxes
+    inner = msra.clipped(np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], -1), record.size)
+    clipped = np.concatenate([inner[:, :2], inner[:, :2] + inner[:, 2:]], -1)
+    return np.where((inner[:, 2:] > 0).all(-1, keepdims=True), clipped, boxes)
+
+
 def _by_id(raw: Any, path: Path, records: Sequence[Record]) -> tuple[dict[int, Boxes], list[str]]:
     ids: dict[Any, int] = {r.id: r.id for r in records}
     rows, sizes = raw, {r.id: r.size for r in records}
@@ -43,7 +59,11 @@ def _by_id(raw: Any, path: Path, records: Sequence[Record]) -> tuple[dict[int, B
         rows = [row for row in raw["annotations"] if not row.get("iscrowd")]
     if not isinstance(rows, list):
         raise DataError(f"{path}: wanted a list of results or COCO annotations, got a {type(rows).__name__}")
-    several = len({r.get("category_id") for r in rows if isinstance(r, dict)}) > 1
+    kinds = {r.get("category_id") for r in rows if isinstance(r, dict)}
+    several = len(kinds) > 1
+    if several and isinstance(raw, list) and PERSON not in kinds:
+        some = ", ".join(sorted(map(str, kinds)))
+        raise DataError(f"{path}: no box is a person's (category_id {PERSON}); there are: {some}")
     found: dict[int, list[list[float]]] = {}
     strangers: dict[Any, int] = {}
     for i, row in enumerate(rows):
@@ -54,9 +74,8 @@ def _by_id(raw: Any, path: Path, records: Sequence[Record]) -> tuple[dict[int, B
         if key == -1:
             strangers[row.get("image_id")] = strangers.get(row.get("image_id"), 0) + 1
             continue
-        x1, y1, x2, y2, _ = box
         h, w = sizes[key]
-        if x1 >= w or y1 >= h or x2 <= 0 or y2 <= 0:
+        if apart(box[:4], (h, w)):
             where = f"{path}: entry {i}: bbox: {row['bbox']} lies outside its {w} x {h} picture"
             raise DataError(f"{where} (image {row.get('image_id')})")
         found.setdefault(key, []).append(box)

@@ -274,6 +274,10 @@ def _annotations(annotations: list, file: str, sizes: dict, skeletons: dict, fou
             fault("image_id", f"no image has the id {one.get('image_id')!r}")
         size = sizes.get(image)
         _box(one, size, fault)
+        if not (one.get("area") is None or _number(one["area"]) and one["area"] >= 0):
+            fault("area", f"wanted a finite number of 0 or more, got {one['area']!r:.60}")
+        if one.get("iscrowd", 0) not in (0, 1):
+            fault("iscrowd", f"wanted 0 or 1, got {one['iscrowd']!r:.60}")
         if category not in skeletons:
             fault(
                 "category_id",

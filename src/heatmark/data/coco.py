@@ -24,7 +24,7 @@ import numpy as np
 from ..errors import DataError, HeatmarkError, UserError, unknown
 from ..skeletons import PEOPLE
 from ..types import ABSENT, Poses, Skeleton
-from .pictures import numbers
+from .pictures import apart, numbers
 from .records import Dataset, Fault, Record, read_json, write_whole
 
 SLACK = 1.0  # pixels a labelled point may lie outside its picture: clicks on the very border
@@ -314,8 +314,16 @@ def _fault(annotation: Mapping[str, Any], image: Mapping[str, Any], k: int) -> t
             return "bbox", f"wanted four finite numbers, got {box!r}"
         if box[2] < 0 or box[3] < 0:
             return "bbox", f"wanted a width and height of 0 or more, got {box[2]} and {box[3]}"
-    if annotation.get("iscrowd") == 1:
-        return None
+        x, y, w, h = box
+        if w and h and apart([x, y, x + w, y + h], (image["height"], image["width"])):
+            return "bbox", f"{box} lies outside the {image['width']} x {image['height']} picture"
+    area, crowd = annotation.get("area"), annotation.get("iscrowd", 0)
+    if area is not None and not (_numbers([area], 1) and area >= 0):
+        return "area", f"wanted a finite number of 0 or more, got {area!r}"
+    if crowd not in (0, 1):
+        return "iscrowd", f"wanted 0 or 1, got {crowd!r}"
+    if crowd == 1:
+        return ("bbox", "wanted four finite numbers, as of every crowd, got None") if box is None else None
     flat = annotation.get("keypoints")
     if not _numbers(flat, 3 * k):
         came = f"{len(flat)} values" if isinstance(flat, list) else repr(flat)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ..errors import DataError, UserError, unknown
 from . import boxed, coco, cvat, dlc, label_studio, labelme, mpii, pascal3d, posetrack, sku110k, yolo
-from .records import Dataset, read_json
+from .records import Dataset, Fault, read_json
 
 READERS: dict[str, Callable[[str | Path, str | None], Dataset]] = {
     "coco": coco.read,
@@ -37,6 +37,16 @@ def read(path: str | Path, form: str | None = None, category: str | None = None)
     if form is not None and form not in READERS:
         raise unknown("dataset format", form, READERS)
     return READERS[form or guess(path)](path, category)
+
+
+def examined(path: str | Path, form: str) -> tuple[Dataset | None, list[Fault]]:
+    """What can be read in a format, and its faults: every one of MPII's, of others the first that its reader
+    refuses.
+    """
+    try:
+        return mpii.examine(path) if form == "mpii" else (read(path, form), [])
+    except DataError as error:
+        return None, [Fault("", "", "", str(error))]
 
 
 def guess(path: str | Path) -> str:

@@ -20,8 +20,8 @@ import numpy as np
 from ..errors import DataError, UserError
 from ..skeletons import MPII16
 from ..types import ABSENT, HIDDEN, SEEN, Poses
-from .pictures import beside, shaped, size_of
-from .records import Dataset, Record, read_json
+from .pictures import apart, beside, shaped, size_of
+from .records import Dataset, Fault, Record, read_json
 
 OFFICIAL = "mpii_human_pose*.mat"
 TRUTH = "gt_valid.mat"  # of HRNet's authors: head boxes in the order of valid.json
@@ -36,16 +36,47 @@ def read(path: str | Path, category: str | None = None) -> Dataset:
     Raises:
         UserError: no such file. DataError: what is wrong in it, with the entry and the field.
     """
+    dataset, faults = examine(path)
+    if faults:
+        more = f" (and {len(faults) - 1} more; `heatmark check` lists them)" if len(faults) > 1 else ""
+        raise DataError(f"{faults[0]}{more}")
+    return dataset
+
+
+def examine(path: str | Path) -> tuple[Dataset, list[Fault]]:
+    """What can be read, and every fault.
+
+    Raises:
+        UserError: no such file. DataError: it cannot be understood as a whole.
+    """
     file = _file(Path(path))
+    by_picture: dict[str, list[tuple[str, dict[str, Any]]]] = {}
+    records, faults = [], []
     with shaped(str(file), "MPII"):
-        rows = _of_mat(file) if file.suffix == ".mat" else _of_json(file)
-        by_picture: dict[str, list[dict[str, Any]]] = {}
-        for where, row in rows:
-            by_picture.setdefault(row["image"], []).append(_person(row, f"{file.name}: {where}"))
-    if not by_picture:
+        for where, row in _of_mat(file) if file.suffix == ".mat" else _of_json(file):
+            try:
+                with shaped(f"{file.name}: {where}", "MPII"):
+                    person = _person(row)
+                    by_picture.setdefault(row["image"], []).append((where, person))
+            except DataError as error:
+                faults.append(Fault(file.name, where, "", str(error).removeprefix(f"{file.name}: {where}: ")))
+    if not by_picture and not faults:
         raise DataError(f"{file}: no person is annotated in it")
-    records = tuple(_record(file, name, people, n) for n, (name, people) in enumerate(by_picture.items(), 1))
-    return Dataset(file.parent, MPII16, records)
+    for n, (name, people) in enumerate(by_picture.items(), 1):
+        try:
+            record = _record(file, name, [person for _, person in people], n)
+        except DataError as error:
+            faults.append(Fault("", "", "", str(error)))
+            continue
+        outside = [k for k, box in enumerate(record.poses.boxes) if apart(box, record.size)]
+        faults += [Fault(file.name, people[k][0], "center", _far(record, k)) for k in outside]
+        records.append(record)
+    return Dataset(file.parent, MPII16, tuple(records)), faults
+
+
+def _far(record: Record, k: int) -> str:
+    said = ", ".join(f"{v:g}" for v in record.poses.boxes[k])
+    return f"its box ({said}) lies outside the picture's {record.size[1]} x {record.size[0]}"
 
 
 def is_mine(raw: Any) -> bool:
@@ -74,11 +105,7 @@ def _of_json(file: Path) -> Iterable[tuple[str, dict[str, Any]]]:
     for n, row in enumerate(raw):
         if not isinstance(row, dict):
             raise DataError(f"{file}: entry {n}: wanted an object, got {row!r:.60}")
-        if missing := [f for f in ("image", "center", "scale", "joints", "joints_vis") if f not in row]:
-            raise DataError(f"{file}: entry {n}: {missing[0]}: is missing")
-        visible = np.asarray(row["joints_vis"], np.float64)
-        states = np.where(visible > 0, SEEN, ABSENT).tolist()
-        yield f"entry {n}", row | {"states": states} | ({} if heads is None else {"head_box": heads[n]})
+        yield f"entry {n}", row | ({} if heads is None else {"head_box": heads[n]})
 
 
 def _heads(path: Path, count: int) -> list[list[float]] | None:
@@ -125,19 +152,25 @@ def _mat(file: Path) -> Mapping[str, Any]:
         raise DataError(f"{file}: not a MATLAB file, or a damaged one ({error})") from error
 
 
-def _person(row: dict[str, Any], where: str) -> dict[str, Any]:
+def _person(row: dict[str, Any]) -> dict[str, Any]:
     """Points, states, box and head of a person, in our coordinates."""
+    flags = "joints_vis" if "states" not in row else "states"
+    if missing := [f for f in ("image", "center", "scale", "joints", flags) if f not in row]:
+        raise DataError(f"{missing[0]}: is missing")
+    if flags == "joints_vis":
+        visible = np.asarray(row[flags], np.float64)
+        row = row | {"states": np.where(visible > 0, SEEN, ABSENT).tolist()}
     joints = np.asarray(row["joints"], np.float64)
     if joints.shape != (K, 2) or len(row["states"]) != K:
         came = f"{len(row['joints'])} joints and {len(row['states'])} flags"
-        raise DataError(f"{where}: joints: wanted {K} times x, y, and as many flags, got {came}")
+        raise DataError(f"joints: wanted {K} times x, y, and as many flags, got {came}")
     states = np.array(row["states"], np.uint8)
     if not np.isfinite(joints[states > ABSENT]).all():
-        raise DataError(f"{where}: joints: a value that is not finite")
+        raise DataError("joints: a value that is not finite")
     centre, scale = np.asarray(row["center"], np.float64), float(row["scale"])
     if centre.shape != (2,) or not np.isfinite([*centre, scale]).all() or not scale > 0:
         said = f"center {row['center']} and scale {row['scale']}"
-        raise DataError(f"{where}: wanted a finite center and a positive scale, got {said}")
+        raise DataError(f"wanted a finite center and a positive scale, got {said}")
     middle, half = centre + [0, LOWER * scale] - 1, scale * UNIT / 2
     points = np.where(states[:, None] == ABSENT, np.nan, joints - 0.5)
     person = {"points": points, "states": states, "box": [*(middle - half), *(middle + half)]}

@@ -70,6 +70,16 @@ def beside(file: Path, name: str, folders: Iterable[Path | str] = ("", "images")
     raise DataError(f"{file}: the picture {last!r} is neither beside it nor in its folder images")
 
 
+def apart(box: Sequence[float] | np.ndarray, size: tuple[int, int]) -> bool:
+    """Whether a box x1 y1 x2 y2 and a picture (H, W) have nothing in common; not of one that is NaN.
+
+    >>> apart([10, 0, 20, 5], (8, 10)), apart([9, 0, 20, 5], (8, 10))
+    (True, False)
+    """
+    x1, y1, x2, y2 = (float(v) for v in box)
+    return x1 >= size[1] or y1 >= size[0] or x2 <= 0 or y2 <= 0
+
+
 def boxes_from(points: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Boxes (N, 4) for labels (N, K, 2) without any: around the points, wider all round by a tenth of the
     longer side (at least 4 px), inside the picture (H, W). NaN where no point is.

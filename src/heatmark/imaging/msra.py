@@ -30,20 +30,6 @@ def clipped(boxes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return np.where(good[:, None], inside, np.nan)
 
 
-def labelled(boxes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Labelled boxes (N, 4) x1 y1 x2 y2 as their networks are shown them: COCO's `clipped`.
-
-    One that reaches further than a pixel out of the picture is left as it is: it is MPII's, made of a centre
-    and a scale, which they do not clip. One without an area is left, too.
-    """
-    boxes = np.asarray(boxes, np.float64).reshape(-1, 4)
-    x, y, w, h = clipped(np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], -1), size).T
-    inner = np.stack([x, y, x + w, y + h], -1)
-    beyond = (boxes[:, :2] < -1).any(-1) | (boxes[:, 2:] > np.array([size[1], size[0]]) + 1).any(-1)
-    keep = beyond | ~((w > 0) & (h > 0))
-    return np.where(keep[:, None], boxes, inner)
-
-
 def centre_and_scale(
     box: np.ndarray, size: tuple[int, int], enlarge: float = ENLARGE
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -248,6 +248,14 @@ class Occlusion:
         for name in ("partmix", "blur", "cutout", "several"):
             if not 0 <= getattr(self, name) <= 1:
                 raise UserError(f"occlusion.{name}: a probability lies in [0, 1], got {getattr(self, name)}")
+        if not 0 < self.radius < np.inf:
+            raise UserError(f"occlusion.radius: a disc's radius is positive, got {self.radius}")
+        if self.kernel is not None and (self.kernel < 1 or self.kernel % 2 != 1):
+            raise UserError(
+                f"occlusion.kernel: a blur's kernel is an odd number of pixels, got {self.kernel}"
+            )
+        if self.most < 1:
+            raise UserError(f"occlusion.most: wanted 1 landmark or more, got {self.most}")
         for name, known in (("level", ("landmark", "part")), ("removal", ("none", "under", "wide"))):
             if getattr(self, name) not in known:
                 raise unknown(f"occlusion.{name}", getattr(self, name), known)

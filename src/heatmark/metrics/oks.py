@@ -156,8 +156,9 @@ def _asked(poses: Poses, areas: np.ndarray | None, crowds: Sequence[Mapping[str,
     nothing = [0.0] * (3 * len(poses.skeleton))
     for crowd in crowds:
         box = [float(b) for b in crowd["bbox"]]
+        area = box[2] * box[3] if crowd.get("area") is None else float(crowd["area"])
         facts = {"keypoints": nothing, "num_keypoints": 0, "bbox": box, "iscrowd": 1}
-        found.append(facts | {"area": float(crowd.get("area", box[2] * box[3]))})
+        found.append(facts | {"area": area})
     return found
 
 

@@ -39,7 +39,7 @@ def recognised(state: Mapping[str, Tensor], source: str = "the file") -> tuple[s
     """
     shapes = {key: tuple(value.shape) for key, value in state.items()}
     heads = ("final_layer.weight", "outs.0.conv.weight", "final_layers.1.weight")
-    head = next((shapes[key] for key in heads if key in shapes), None)
+    head = next((shapes[key] for key in heads if len(shapes.get(key, ())) == 4), None)
     name, share = None, 1  # channels of the head for each point
     if head and "final_layers.1.weight" in shapes:
         name = f"higher_hrnet_w{head[1]}"

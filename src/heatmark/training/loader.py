@@ -16,6 +16,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from .. import data
+from ..data import boxes as box_files
 from ..errors import DataError
 from ..geometry import Frame, about, boxes_around, enlarged, rotation, scaling, translation
 from ..imaging import msra
@@ -191,7 +192,7 @@ class Samples(Dataset):
         if recipe.search and entry.alone and not entry.nothing and rng.random() < recipe.search:
             box = somewhere(entry.record.size, rng)
             return Shot(Frame.around(box, size), box, alone=True, search=True)
-        box = msra.labelled(entry.box, entry.record.size)[0] if self.as_published else entry.box
+        box = box_files.as_published(entry.box, entry.record)[0] if self.as_published else entry.box
         if windows is None:
             box, turn = enlarged(box, recipe.enlarge), 0.0
         else:

@@ -8,7 +8,7 @@ import dataclasses
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_type_hints
 
 import yaml
 from pydantic import (
@@ -16,6 +16,7 @@ from pydantic import (
     BeforeValidator,
     Field,
     PlainSerializer,
+    TypeAdapter,
     ValidationError,
     field_validator,
     model_validator,
@@ -55,14 +56,31 @@ def _fields_of(kind: type, what: str, none: bool = False) -> Any:
         for name in raw:
             if name not in known:
                 raise unknown(what, name, known)
-        values: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in raw.items()}
+        values, odd = _typed(kind, raw)
         try:
-            return kind(**values) if base is None else dataclasses.replace(base, **values)
+            made = kind(**values) if base is None else dataclasses.replace(base, **values)
         except (TypeError, ValueError) as error:
-            said = str(error)
+            said = f"{what}.{odd}" if odd and isinstance(error, TypeError) else str(error)
             raise UserError(said if said.startswith(what) else f"{what}: {said}") from error
+        if odd:
+            raise UserError(f"{what}.{odd}")
+        return made
 
     return BeforeValidator(judged)
+
+
+def _typed(kind: type, raw: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+    """The values in their fields' types, and what is wrong with the first that cannot be; it stays as it is,
+    for the dataclass to judge.
+    """
+    hints, values, odd = get_type_hints(kind), {}, ""
+    for name, value in raw.items():
+        values[name] = tuple(value) if isinstance(value, list) else value
+        try:
+            values[name] = TypeAdapter(hints[name]).validate_python(value)
+        except ValidationError as error:
+            odd = odd or f"{name}: {first_fault(error, kind).removeprefix(': ')}"  # type: ignore[arg-type]
+    return values, odd
 
 
 def _plain(given: Any) -> dict[str, Any] | None:
