@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from heatmark.card import Card, Decoding
-from heatmark.commands.attack import Subject, hits_of
+from heatmark.commands.attack import hits_of
+from heatmark.commands.attack_results import Subject
 from heatmark.commands.attack_window import looked_at, struck, view
 from heatmark.commands.console import size_of
 from heatmark.data import sample

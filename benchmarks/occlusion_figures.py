@@ -17,7 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from heatmark.commands.attack import Attack, Hit, Result, attack
+from heatmark.commands.attack import Attack, attack
+from heatmark.commands.attack_results import Hit, Result
 from heatmark.commands.evaluate import BEST
 from heatmark.errors import UserError
 from heatmark.imaging.occlude import HIGH, HOWS, RADIUS

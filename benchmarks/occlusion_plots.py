@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from heatmark.commands.attack import Attack, Hit, Result
+from heatmark.commands.attack import Attack
 from heatmark.commands.attack_page import COLOURS, at_radius, dearest
+from heatmark.commands.attack_results import Hit, Result
 
 TOP = 5  # landmarks that suffer most
 SHOWN = {  # which figure shows what hidden

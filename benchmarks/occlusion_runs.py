@@ -17,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from heatmark.commands.attack import Result, attack
+from heatmark.commands.attack import attack
+from heatmark.commands.attack_results import Result
 from heatmark.commands.console import settings_of
 from heatmark.commands.evaluate import BEST, Evaluation, evaluate
 from heatmark.commands.render import render

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from benchmarks import occlusion_figures, occlusion_plots, occlusion_runs, occlusion_tables, oks_speed
-from heatmark.commands.attack import Attack, Hit, Result, Score
+from heatmark.commands.attack import Attack
+from heatmark.commands.attack_results import Hit, Result, Score
 from heatmark.data import coco
 from heatmark.data.records import Record
 from heatmark.errors import UserError

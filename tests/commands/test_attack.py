@@ -14,7 +14,8 @@ from PIL import Image
 from heatmark.card import Card
 from heatmark.cli import main
 from heatmark.commands import attack_page, attack_window
-from heatmark.commands.attack import Hit, Result, Score, Subject, attack
+from heatmark.commands.attack import attack
+from heatmark.commands.attack_results import Hit, Result, Score, Subject
 from heatmark.commands.attack_window import view
 from heatmark.commands.progress import quiet
 from heatmark.data import coco, open_dataset

@@ -10,7 +10,8 @@ from throngs import TRIO, TWO, Throng, crowd_picture, write_throng
 
 from heatmark import models
 from heatmark.commands import attack_crowd
-from heatmark.commands.attack import Hit, attack
+from heatmark.commands.attack import attack
+from heatmark.commands.attack_results import Hit
 from heatmark.commands.evaluate import Evaluation, evaluate
 from heatmark.commands.progress import quiet
 from heatmark.data import coco

@@ -22,7 +22,7 @@ from .crowd import answering
 from .looks import only
 
 if TYPE_CHECKING:
-    from .attack import Hit, Subject
+    from .attack_results import Hit, Subject
 
 MOST = 20  # persons of a picture that are kept, the surest: as many as COCO scores
 

@@ -16,11 +16,13 @@ from .. import reports
 from ..geometry import boxes_around
 from ..imaging.occlude import HIGH, RADIUS
 from ..types import Poses, Skeleton
+from .attack_kept import Network, sight_of
+from .attack_results import Hit, Result
 from .console import plain
 from .looks import only
 
 if TYPE_CHECKING:
-    from .attack import Attack, Hit, Network, Result
+    from .attack import Attack
 
 COLOURS = {"blur": "#2a7de1", "blackout": "#e8622c", "meanout": "#17a673"}
 MOST = 6  # landmarks and parts of which pictures are shown
@@ -50,7 +52,7 @@ def at_radius(attack: "Attack") -> float:
     return min(attack.radii, key=lambda radius: abs(radius - RADIUS * attack.high / HIGH))
 
 
-def by_radius(attack: "Attack", result: "Result") -> list[list[str]]:
+def by_radius(attack: "Attack", result: Result) -> list[list[str]]:
     """Figure 4: mean loss over the landmarks for each radius and way of hiding."""
     rows = [["radius, px", *attack.hows]]
     for radius in attack.radii:
@@ -59,7 +61,7 @@ def by_radius(attack: "Attack", result: "Result") -> list[list[str]]:
     return rows
 
 
-def by_target(attack: "Attack", result: "Result", part: bool) -> list[list[str]]:
+def by_target(attack: "Attack", result: Result, part: bool) -> list[list[str]]:
     """Figures 5 and 7: loss for each landmark (at one radius) or part, the dearest first."""
     rows = [["part" if part else "landmark", *attack.hows]]
     for target, losses in dearest(attack, result, part):
@@ -67,7 +69,7 @@ def by_target(attack: "Attack", result: "Result", part: bool) -> list[list[str]]
     return rows
 
 
-def dearest(attack: "Attack", result: "Result", part: bool) -> list[tuple[str, dict[str, float]]]:
+def dearest(attack: "Attack", result: Result, part: bool) -> list[tuple[str, dict[str, float]]]:
     """(target, how -> loss) of all landmarks or all parts, by mean loss, the dearest first."""
     losses: dict[str, dict[str, float]] = {}
     for hit in attack.hits:
@@ -76,7 +78,7 @@ def dearest(attack: "Attack", result: "Result", part: bool) -> list[tuple[str, d
     return sorted(losses.items(), key=lambda one: -float(np.nan_to_num(list(one[1].values())).mean()))
 
 
-def sufferers(attack: "Attack", result: "Result", most: int = SUFFERERS) -> list[list[str]]:
+def sufferers(attack: "Attack", result: Result, most: int = SUFFERERS) -> list[list[str]]:
     """Figures 6 and 8: for each attack, the landmarks that lose most of their own score."""
     most = min(most, len(attack.skeleton))
     rows = [["hidden", "how", *(f"{n}." for n in range(1, most + 1))]]
@@ -132,7 +134,7 @@ def page(attack: "Attack", networks: "Sequence[Network]") -> str:
     return reports.document(f"{names}: what it costs to hide", lead, parts)
 
 
-def _tiles(attack: "Attack", result: "Result") -> str:
+def _tiles(attack: "Attack", result: Result) -> str:
     tiles = [(f"{attack.metric}, untouched", reports.per_cent(result.clean.total), "per cent")]
     for part, kind in ((False, "landmark"), (True, "part")):
         if not any(hit.part == part for hit in attack.hits):
@@ -143,7 +145,7 @@ def _tiles(attack: "Attack", result: "Result") -> str:
     return reports.tiles([(escape(name), escape(value), escape(remark)) for name, value, remark in tiles])
 
 
-def _drawings(attack: "Attack", result: "Result") -> list[str]:
+def _drawings(attack: "Attack", result: Result) -> list[str]:
     drawn = []
     if attack.radii:
         losses = dict(dearest(attack, result, part=False))
@@ -161,7 +163,7 @@ def _drawings(attack: "Attack", result: "Result") -> list[str]:
     return drawn
 
 
-def bars(attack: "Attack", result: "Result", part: bool) -> str:
+def bars(attack: "Attack", result: Result, part: bool) -> str:
     """Grouped bars, a row a target and a bar a way of hiding, the dearest above."""
     found = dearest(attack, result, part)
     each = 10 * len(attack.hows) + 8
@@ -192,7 +194,7 @@ def bars(attack: "Attack", result: "Result", part: bool) -> str:
     return f'<svg viewBox="0 0 {w} {h}" role=img aria-label="Loss by target">{"".join(out)}</svg>'
 
 
-def curves(attack: "Attack", result: "Result") -> str:
+def curves(attack: "Attack", result: Result) -> str:
     """Figure 4: mean loss over radius, a line a way of hiding."""
     w, h, left, right, top, bottom = 560, 320, 44, 88, 14, 34
     lines = {how: [result.mean_loss(how, False, radius) for radius in attack.radii] for how in attack.hows}
@@ -279,9 +281,8 @@ LEGEND = (
 )
 
 
-def _pairs(attack: "Attack", n: int, network: "Network") -> list[str]:
+def _pairs(attack: "Attack", n: int, network: Network) -> list[str]:
     """Before and after, for the dearest landmarks and parts."""
-    from .attack import sight_of
 
     def row(number: int) -> np.ndarray:
         found = attack.answers[n].row(number)
@@ -323,12 +324,8 @@ def _off(attack: "Attack", found: np.ndarray) -> np.ndarray:
     return np.stack(rows)
 
 
-def _card(
-    attack: "Attack", network: "Network", hit: "Hit", m: int, clean: np.ndarray, after: np.ndarray
-) -> str:
+def _card(attack: "Attack", network: Network, hit: Hit, m: int, clean: np.ndarray, after: np.ndarray) -> str:
     """One object untouched and under an attack, side by side."""
-    from .attack import sight_of
-
     subject, skeleton = attack.subjects[m], attack.skeleton
     pair = sight_of(network).pair(network, subject, skeleton, hit, attack.legacy)
     h, w = pair.before.shape[:2]

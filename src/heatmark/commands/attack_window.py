@@ -20,7 +20,7 @@ from . import topdown
 from .looks import only
 
 if TYPE_CHECKING:
-    from .attack import Hit, Subject
+    from .attack_results import Hit, Subject
 
 CORRECT_AT = 0.1  # alpha of the PCK that single objects lose
 Job = tuple[int, int, np.ndarray]  # row of the answers (0 untouched), which unit, the picture to show
