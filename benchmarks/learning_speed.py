@@ -48,7 +48,7 @@ def measured(model: str, options: Mapping[str, Any], batch: int, steps: int) -> 
             start = time.perf_counter()
             with torch.autocast("cpu", torch.bfloat16, enabled=low):
                 maps = net(pictures)
-            sum(m.float().mean() for m in maps).backward()
+            torch.stack([m.float().mean() for m in maps]).sum().backward()
             if turn:  # the first warms up
                 seconds.append(time.perf_counter() - start)
     return {doubling: statistics.median(seconds) for doubling, seconds in took.items()}
