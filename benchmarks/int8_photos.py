@@ -13,6 +13,7 @@ import argparse
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -29,7 +30,7 @@ WAYS = ((FP32, "onnxruntime"), (INT8, "onnxruntime"), (INT8, "openvino"))
 def measured(run: Path, photographs: Path, pictures: Path | None) -> dict[tuple[str, str], Score]:
     """The scores of one network, by precision and engine."""
     with tempfile.TemporaryDirectory() as folder:
-        anyhow = {"gate_px": np.inf, "gate_pck": np.inf}  # what int8 costs is the question here
+        anyhow: dict[str, Any] = {"gate_px": np.inf, "gate_pck": np.inf}  # what int8 costs is the question
         plain = export(run, out=Path(folder) / f"{FP32}.onnx").out
         whole = export(
             run, out=Path(folder) / f"{INT8}.onnx", precision=INT8, pictures=pictures, **anyhow
