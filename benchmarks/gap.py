@@ -3,6 +3,7 @@
     python -m benchmarks.gap PHOTOGRAPHS --work WORK --row draws-5 --row copies-0 --minutes 9.5
     python -m benchmarks.gap PHOTOGRAPHS --work WORK --all       # every row that is missing
     python -m benchmarks.gap PHOTOGRAPHS --work WORK             # only writes the table of what there is
+    python -m benchmarks.gap PHOTOGRAPHS --part pictures --out docs/gap_pictures.md    # the rows that render
 
 PHOTOGRAPHS holds a labelled dataset for each tool, in folders of their names. A row of gap.yaml is the base
 with one thing changed: another set is rendered, or another network trained, or the same one asked otherwise;
@@ -25,9 +26,14 @@ from . import runs
 from .runs import Budget, Plan, Results, Score
 
 BASE, RECIPE = "base", "ihm56_lite0"
+PARTS = {  # of the rows: what a page of them alone is called
+    "all": "The gap from render to photograph",
+    "pictures": "The gap from render to photograph: which pictures",
+    "networks": "The gap from render to photograph: which network",
+}
 FROZEN = {"options": {"trainable_from": None}, "backbone_lr": 1.0}
 SHEET = Path(__file__).with_suffix(".yaml")
-HEAD = """# The gap from render to photograph
+HEAD = """# {title}
 
 Each row is the base with one thing changed: pictures rendered otherwise, a network trained otherwise, or the
 same one asked otherwise. All are scored on photographs that no training saw: PCK@0.1 in per cent, inside the
@@ -35,7 +41,8 @@ labelled boxes enlarged by a quarter. Every training has the same number of step
 the base, mean over the tools measured in both, on the photographed objects scored in both, with a 95 %
 interval over them. It does not hold what another seed would have given, which at this budget may well be as
 much: a row counts here as a difference only where the interval leaves out zero, and even then a small one may
-be chance. Rows of the shipped detectors, trained at a larger budget, are compared with `shipped`.
+be chance. Rows of the shipped detectors, trained at a larger budget, are compared with `shipped`. Rows that
+render other pictures stand in [gap_pictures.md](gap_pictures.md), those of networks in [gap.md](gap.md).
 
 The base is `{recipe}` with all of its EfficientNet-lite0 frozen, on {budget}.
 """
@@ -59,6 +66,12 @@ class Change:
     shipped: bool = False  # asks the shipped detector, not one trained for this page
     against: str = BASE  # the row with which it is compared
     needs: str = ""  # an option of the command without which the row is the base
+
+    @property
+    def part(self) -> str:
+        """A key of PARTS: which pictures are learnt from, or what is done with them."""
+        rendered = self.scene or self.scenes or self.copies != 1 or self.method != "render"
+        return "pictures" if rendered else "networks"
 
 
 def changes() -> dict[str, Change]:
@@ -143,9 +156,11 @@ class Line:
         return [*cells, "" if not self.compared else f"**{told}**" if self.matters else told]
 
 
-def lines(results: Results, tools: Sequence[str]) -> list[Line]:
+def lines(results: Results, tools: Sequence[str], part: str = "all") -> list[Line]:
+    """The base and the rows of a part."""
     rows = {n: {tool: results.seeds(n, tool) for tool in tools} for n in (BASE, *changes())}
-    others = [Line(change, rows[name], rows[change.against]) for name, change in changes().items()]
+    wanted = {name: change for name, change in changes().items() if part in ("all", change.part)}
+    others = [Line(change, rows[name], rows[change.against]) for name, change in wanted.items()]
     return [Line(None, rows[BASE], rows[BASE]), *others]
 
 
@@ -190,16 +205,17 @@ def verdict(all_lines: Sequence[Line]) -> str:
     )
 
 
-def document(results: Results, tools: Sequence[str], budget: Budget) -> str:
-    found = lines(results, tools)
+def document(results: Results, tools: Sequence[str], budget: Budget, part: str = "all") -> str:
+    found = lines(results, tools, part)
     folders = [n for n in ("environments", "backgrounds") if getattr(budget, n)]
     options = "".join(f" --{n} {n.upper()}" for n in folders) + " --reuse TOOL=SET" * len(budget.reuse)
     command = f"python -m benchmarks.gap PHOTOGRAPHS --work WORK --tools {','.join(tools)}{options}"
     made = runs.made(results)
-    command += f" --scenes {budget.scenes} --epochs {budget.epochs} --row ROW"
+    apart = "" if part == "all" else f" --part {part}"
+    command += f" --scenes {budget.scenes} --epochs {budget.epochs}{apart} --row ROW"
     return "\n".join(
         [
-            HEAD.format(recipe=RECIPE, budget=budget.words),
+            HEAD.format(title=PARTS[part], recipe=RECIPE, budget=budget.words),
             f"    {command}\n",
             f"makes a row; what it changes, field by field, stands in `benchmarks/gap.yaml`. {made}\n",
             "## What mattered\n",
@@ -213,7 +229,11 @@ def document(results: Results, tools: Sequence[str], budget: Budget) -> str:
 
 
 def main() -> None:
-    given = runs.arguments(__doc__, "docs/gap.md").parse_args()
+    parser = runs.arguments(__doc__, "docs/gap.md")
+    parser.add_argument(
+        "--part", choices=tuple(PARTS), default="all", help="of the rows, for --all and the page"
+    )
+    given = parser.parse_args()
     budget, tools, known = runs.budget_of(given), given.tools.split(","), changes()
     for name in given.row:
         if name not in (BASE, *known):
@@ -222,7 +242,8 @@ def main() -> None:
         if tool not in runs.TOOLS:
             raise unknown("tool", tool, runs.TOOLS)
     results = Results(given.out.with_suffix(".json"), budget.words)
-    wanted = (BASE, *known) if given.all else given.row
+    part = [name for name, change in known.items() if given.part in ("all", change.part)]
+    wanted = (BASE, *part) if given.all else given.row
     with runs.minutes(given.minutes):
         for name in wanted:
             for tool in tools:
@@ -232,7 +253,7 @@ def main() -> None:
                 for seed in range(budget.seeds):
                     runs.measure({name: planned(change, tool, seed, budget)}, tool, results, given, budget)
     given.out.parent.mkdir(parents=True, exist_ok=True)
-    given.out.write_text(document(results, tools, budget), encoding="utf-8")
+    given.out.write_text(document(results, tools, budget, given.part), encoding="utf-8")
     print(given.out)
 
 

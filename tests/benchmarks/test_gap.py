@@ -35,6 +35,16 @@ def test_every_row_is_a_scene_and_a_recipe_that_exist():
         assert steps == pytest.approx(2 * 4 * 2, rel=0.5) or plan.scenes > 8, name
 
 
+def test_rows_of_pictures_and_of_networks_have_pages_of_their_own(tmp_path):
+    results = Results(tmp_path / "gap.json", SMALL.words)
+    pages = {part: gap.document(results, ["hammer"], SMALL, part) for part in gap.PARTS}
+    here = {part: {name for name in gap.changes() if f"| `{name}` |" in page} for part, page in pages.items()}
+    assert here["pictures"] | here["networks"] == here["all"] and not here["pictures"] & here["networks"]
+    assert {"draws-5", "copies-0", "cut-and-paste", "scenes-100"} <= here["pictures"]
+    assert {"learns-all", "look-whole", "shipped-second", "size-160"} <= here["networks"]
+    assert "--part pictures" in pages["pictures"] and "--part" not in pages["all"]
+
+
 def test_a_row_changes_one_thing_and_leaves_the_rest():
     base, known = gap.planned(None, "hammer", 0, SMALL), gap.changes()
     draws = gap.planned(known["draws-5"], "hammer", 0, SMALL)
