@@ -68,10 +68,11 @@ SCORED = {
 UNDER_ATTACK = """
 ## Figure 11: what is left under attack
 
-AP in per cent without the flip test, untouched and with one landmark (a disc that hides as large a share of
-the window as 6 pixels do of 256) or one part hidden at a time, the mean over all landmarks or all parts. The
-paper draws its figure without numbers; its text says that training on hidden parts helps against hidden parts
-by more than 5 points, and that blurred landmarks help against blurred landmarks only.
+AP in per cent (table II: PCKh@0.5) without the flip test, untouched and with one landmark (a disc that hides
+as large a share of the window as 6 pixels do of 256) or one part hidden at a time, the mean over all
+landmarks or all parts. The paper draws its figure without numbers; its text says that training on hidden
+parts helps against hidden parts by more than 5 points, and that blurred landmarks help against blurred
+landmarks only.
 
 """
 
