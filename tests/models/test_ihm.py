@@ -129,22 +129,3 @@ def test_normalise_gives_caffe_what_it_wants():
     expected = torch.tensor([0.0 - 103.939, 127.5 - 116.779, 255 - 123.68])  # BGR
     torch.testing.assert_close(white.flatten(), expected)
     assert not nn.Module.state_dict(blocks.caffe())  # nothing of it goes into a file
-
-
-@pytest.mark.parametrize("skip", [0, 2])
-def test_a_doubled_map_is_convolved_without_being_doubled(skip):
-    """Two ways to the same numbers, borders included, and to the same gradients."""
-    torch.manual_seed(0)
-    block: Any = blocks.Up(5, skip, 4, dropout=0.0).double()
-    x = torch.randn(2, 5, 3, 4, dtype=torch.float64, requires_grad=True)
-    beside = torch.randn(2, skip, 6, 8, dtype=torch.float64) if skip else None
-    convolution, doubled = block.first[0], nn.functional.interpolate(x, scale_factor=2.0)
-    plain = convolution(doubled if beside is None else torch.cat([doubled, beside], 1))
-    found = blocks.doubled_and_convolved(x, beside, convolution.weight)
-    answers = [(y, *torch.autograd.grad((y**2).sum(), (x, convolution.weight))) for y in (found, plain)]
-    for ours, plain in zip(*answers):
-        torch.testing.assert_close(ours, plain)
-    for norm in block.modules():  # statistics of the batch either way
-        if isinstance(norm, nn.BatchNorm2d):
-            norm.track_running_stats, norm.running_mean, norm.running_var = False, None, None
-    torch.testing.assert_close(block.train()(x, beside), block.eval()(x, beside))

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 import torch
 from pydantic import Field
@@ -105,39 +105,10 @@ class Up(nn.Module):
         self.second = convolved(outputs, outputs, dropout)
 
     def forward(self, x: Tensor, skip: Tensor | None) -> Tensor:
-        convolution: Any
-        convolution, *rest = self.first
-        if self.training:
-            y = doubled_and_convolved(x, skip, convolution.weight)  # (B, outputs, 2h, 2w)
-        else:  # what engines fuse best
-            y = convolution(_beside(F.interpolate(x, scale_factor=2.0, mode="nearest"), skip))
-        for layer in rest:
-            y = layer(y)
-        return self.second(y)
-
-
-def _beside(x: Tensor, skip: Tensor | None) -> Tensor:
-    return x if skip is None else torch.cat([x, skip], 1)
-
-
-def doubled_and_convolved(x: Tensor, skip: Tensor | None, weight: Tensor) -> Tensor:
-    """A 3x3 convolution of [x doubled, skip], without doubling x: 4 products a pixel where 9 would be.
-
-    Of nine neighbours in a doubled map only four differ, so that the nine weights become sums for each of the
-    four places of a pixel in its cell: a transposed 4x4 convolution of stride 2. Learning is twice as fast.
-
-    Args:
-        x: (B, C, h, w), doubled by its nearest values.
-        skip: (B, S, 2h, 2w), or None where S is 0.
-        weight: (O, C + S, 3, 3).
-
-    Returns:
-        (B, O, 2h, 2w), zeros assumed around the pictures.
-    """
-    wide = F.pad(weight[:, : x.shape[1]].transpose(0, 1).flip(-2, -1), (1, 1, 1, 1))  # (C, O, 5, 5)
-    tall = wide[..., :-1, :] + wide[..., 1:, :]  # (C, O, 4, 5)
-    y = F.conv_transpose2d(x, tall[..., :-1] + tall[..., 1:], stride=2, padding=1)
-    return y if skip is None else y + F.conv2d(skip, weight[:, x.shape[1] :], padding=1)
+        x = F.interpolate(x, scale_factor=2.0, mode="nearest")  # (B, inputs, 2h, 2w)
+        if skip is not None:
+            x = torch.cat([x, skip], 1)  # (B, inputs + skip, 2h, 2w)
+        return self.second(self.first(x))
 
 
 class MapHead(nn.Module):
