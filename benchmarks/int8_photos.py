@@ -1,12 +1,11 @@
 """What int8 costs on photographs: PCK@0.1 of networks in fp32 and in whole numbers, by engine.
 
-    python -m benchmarks.int8_photos PHOTOGRAPHS hammer=RUN screwdriver=RUN ... [--calibration SETS]
+    python -m benchmarks.int8_photos PHOTOGRAPHS SETS hammer=RUN screwdriver=RUN ...
 
 RUN is a finished training of that tool (benchmarks.table1 leaves them in its work folder), PHOTOGRAPHS a
-labelled dataset for each tool, SETS a rendered one for each, whose pictures set the ranges of int8 (else the
-photographs that heatmark ships do). Each is scored inside the labelled boxes. Over all tools together the
-difference has a 95 % interval: a landmark or two near a tenth of the box decide it. How fast int8 is stands
-in docs/latency.md.
+labelled dataset for each tool, SETS a rendered one for each, whose pictures set the ranges of int8. Each is
+scored inside the labelled boxes. Over all tools together the difference has a 95 % interval: a landmark or
+two near a tenth of the box decide it. How fast int8 is stands in docs/latency.md.
 """
 
 import argparse
@@ -27,7 +26,7 @@ FP32, INT8 = "fp32", "int8"
 WAYS = ((FP32, "onnxruntime"), (INT8, "onnxruntime"), (INT8, "openvino"))
 
 
-def measured(run: Path, photographs: Path, pictures: Path | None) -> dict[tuple[str, str], Score]:
+def measured(run: Path, photographs: Path, pictures: Path) -> dict[tuple[str, str], Score]:
     """The scores of one network, by precision and engine."""
     with tempfile.TemporaryDirectory() as folder:
         anyhow: dict[str, Any] = {"gate_px": np.inf, "gate_pck": np.inf}  # what int8 costs is the question
@@ -70,21 +69,20 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("photographs", type=Path)
+    parser.add_argument("sets", type=Path)
     parser.add_argument("runs", nargs="+", metavar="TOOL=RUN")
-    parser.add_argument("--calibration", type=Path)
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
     found = {}
     for pair in given.runs:
         tool, _, run = pair.partition("=")
-        pictures = given.calibration / tool if given.calibration else None
-        found[tool] = measured(Path(run), given.photographs / tool, pictures)
+        found[tool] = measured(Path(run), given.photographs / tool, given.sets / tool)
         print(table(found), flush=True)
     text = (
         "# What int8 costs on photographs\n\n"
-        "IHM56 over the paper's ResNet50, trained for table 1; PCK@0.1 inside labelled boxes, and what"
-        "\nchanges from fp32, with a 95 % interval over the objects. Heads and decoding stay fp32.\n\n"
-        "    python -m benchmarks.int8_photos PHOTOGRAPHS TOOL=RUN ... --out docs/int8_photos.md\n\n"
+        "PCK@0.1 inside labelled boxes, and what changes from fp32, with a 95 % interval over the objects."
+        "\nHeads and decoding stay fp32.\n\n"
+        "    python -m benchmarks.int8_photos PHOTOGRAPHS SETS TOOL=RUN ... --out docs/int8_photos.md\n\n"
         f"{table(found)}\n\nCommit {commit()}, {machine()}.\n"
     )
     if given.out:
