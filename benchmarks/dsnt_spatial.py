@@ -13,7 +13,7 @@ import itertools
 import numpy as np
 
 from heatmark.geometry import Frame, translation
-from heatmark.training.loader import Entry, Samples
+from heatmark.training.loader import Entry, Samples, Shot
 
 from . import dsnt_runs as runs
 from .dsnt_strategies import CONNECTED, TRAININGS, VARIED, Budget, reading, settings
@@ -36,10 +36,11 @@ class Placed(Samples):
         super().__init__(like.entries, like.skeleton, recipe)
         self.part = part
 
-    def window(self, entry: Entry, rng: np.random.Generator, windows: object) -> tuple[Frame, bool]:
+    def shot(self, entry: Entry, rng: np.random.Generator, windows: object) -> Shot:
         h, w = self.recipe.size
         x, y = rng.uniform(*self.part), rng.uniform(*TALL)
-        return Frame.around(entry.box, (h, w), FILLS).then(translation((x - 0.5) * w, (y - 0.5) * h)), True
+        frame = Frame.around(entry.box, (h, w), FILLS)
+        return Shot(frame.then(translation((x - 0.5) * w, (y - 0.5) * h)), entry.box)
 
 
 def measure(budget: Budget, rows: runs.Rows) -> None:
