@@ -141,7 +141,7 @@ def settle(net: "nn.Module", norms: "set[nn.BatchNorm2d]", samples: Any) -> None
         hook.remove()
     for norm, moments in seen.items():
         mean, square = torch.stack(moments).mean(0)
-        variance = square - mean**2
+        variance = (square - mean**2).clamp(min=0)  # rounding may leave less than nothing
         norm.bias.data += mean
         norm.weight.data = torch.sqrt(variance + norm.eps)
         norm.running_mean, norm.running_var = mean, variance
