@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from heatmark.commands.check import check
 from heatmark.data import formats, yolo
 from heatmark.data.pictures import beside, boxes_from, size_of
 from heatmark.errors import DataError, UserError
@@ -222,6 +223,62 @@ def test_label_studio_points_in_no_or_two_rectangles_are_refused(tmp_path):
     result.append(result[0] | {"id": "s"})
     (tmp_path / "export.json").write_text(json.dumps(raw))
     with pytest.raises(DataError, match="task 7: the point 'face' lies in 2 rectangles"):
+        formats.read(tmp_path)
+
+
+def spoilt_yolo(folder):
+    label = folder / "labels" / "train" / "a.txt"
+    label.write_text("0 0.5\n" + label.read_text() + "9" + label.read_text()[1:])
+    return {"a.txt: line 1: wanted 11 numbers", "a.txt: line 3: class 9, names has 0"}
+
+
+def spoilt_cvat(folder):
+    file = folder / "annotations.xml"
+    file.write_text(file.read_text().replace('"30.0,8.0"', '"nan,8"').replace('xtl="5"', 'xtl="x"'))
+    return {"a.png: claw: the point is not finite", "a.png: not as CVAT writes it"}
+
+
+def spoilt_label_studio(folder):
+    file = folder / "export.json"
+    (task,) = json.loads(file.read_text())
+    task["annotations"][1]["result"][1]["value"] = {"x": "left"}
+    task["annotations"][1]["result"].append(7)
+    file.write_text(json.dumps([task, {"id": 8, "data": {"image": "b.png"}}]))
+    return {"task 7: region k: wanted finite x, y", "task 7: not as Label", "task 8: the picture 'b.png'"}
+
+
+def spoilt_labelme(folder):
+    raw = json.loads((folder / "a.json").read_text())
+    raw["shapes"][0]["points"] = [[1, None]]
+    raw["shapes"].append("?")
+    (folder / "a.json").write_text(json.dumps(raw))
+    (folder / "b.json").write_text("{")
+    return {"shape 0: (face): points", "shape 4: wanted an object", "b.json: not valid JSON"}
+
+
+def spoilt_dlc(folder):
+    file = next(folder.rglob("*.csv"))
+    row = file.read_text().splitlines()[-1]
+    worse = [row.replace(",9.5", ",nine"), "labeled-data/v/b.png,1,1,2,2,,", "labeled-data/v/a.png,1"]
+    file.write_text("\n".join([*file.read_text().splitlines(), *worse]))
+    return {"line 5: face: could not", "line 6: the frame", "line 7: wanted 7 columns"}
+
+
+SPOILT = {
+    "yolo": spoilt_yolo, "cvat": spoilt_cvat, "label-studio": spoilt_label_studio,
+    "labelme": spoilt_labelme, "dlc": spoilt_dlc,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", SPOILT)
+def test_every_fault_is_named_and_what_is_right_is_still_judged(tmp_path, form):
+    FORMS[form](tmp_path)
+    wanted = SPOILT[form](tmp_path)
+    checked = check(tmp_path)
+    told = [str(fault) for fault in checked.faults]
+    assert len(told) == len(wanted) and all(any(part in line for line in told) for part in wanted), told
+    assert checked.counts["pictures"] == 1 and checked.counts["seen"] + checked.counts.get("hidden", 0) > 0
+    with pytest.raises(DataError, match=f"and {len(wanted) - 1} more; `heatmark check` lists them"):
         formats.read(tmp_path)
 
 

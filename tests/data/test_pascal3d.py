@@ -124,3 +124,12 @@ def test_what_is_wrong_in_a_file_is_named(tmp_path, fault, word):
         write(tmp_path, "pascal", "a", thing())
     with pytest.raises(DataError, match=word):
         open_dataset(tmp_path)
+
+
+def test_every_faulty_anchor_and_file_is_named(root):
+    write(root, "pascal", "2008_000007", thing(marks=anchors(left_front_light=(1.0, np.nan, 1))))
+    (root / "Annotations" / "car_pascal" / "2008_000008.mat").write_bytes(b"no")
+    (root / "Images" / "car_imagenet" / "n01_1.JPEG").unlink()
+    faults = [str(fault) for fault in check(root).faults]
+    wanted = ["object 1: left_front_light: wanted a location", "not a MATLAB file", "the picture is missing"]
+    assert len(faults) == 3 and all(part in line for part, line in zip(wanted, faults)), faults

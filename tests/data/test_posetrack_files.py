@@ -111,7 +111,7 @@ def test_files_that_are_none_are_told(tmp_path):
     with pytest.raises(DataError, match="not valid JSON"):
         posetrack.read(tmp_path)
     file = video_2018(tmp_path / "b", annotations=[{"image_id": 10}])
-    with pytest.raises(DataError, match="0001.json: not as PoseTrack writes it"):
+    with pytest.raises(DataError, match=r"0001.json: annotations\[0\]: not as PoseTrack writes it"):
         posetrack.read(file)
     file = video_2018(tmp_path / "c")
     (tmp_path / "c" / "images" / "val" / "0001" / "000000.jpg").unlink()
@@ -129,3 +129,18 @@ def test_a_person_without_a_head_cannot_be_scored(tmp_path):
         posetrack.heads_of(record)
     posetrack.write(tmp_path / "n.json", [("x.jpg", Poses.empty(posetrack.POSETRACK17))])
     assert json.loads((tmp_path / "n.json").read_text())["annolist"][0]["annorect"] == []
+
+
+def test_every_faulty_person_and_frame_is_named(tmp_path):
+    file = video_2018(tmp_path)
+    raw = json.loads(file.read_text())
+    raw["images"].append({"file_name": "images/val/0001/000002.jpg", "id": 12, "is_labeled": True})
+    raw["annotations"] += [{"image_id": 10}, raw["annotations"][0] | {"keypoints": [1, 2]}]
+    file.write_text(json.dumps(raw))
+    dataset, faults = formats.judged(file, "posetrack")
+    assert [fault.where for fault in faults] == [
+        "annotations[1]",
+        "annotations[2]",
+        "images/val/0001/000002.jpg",
+    ]
+    assert dataset is not None and len(dataset) == 1 and len(dataset[0].poses) == 1

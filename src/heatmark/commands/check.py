@@ -7,7 +7,7 @@ from typing import Any
 
 from ..data import formats
 from ..data.check import faults, faults_of
-from ..data.records import Fault
+from ..data.faults import Fault
 from . import progress
 
 
@@ -41,9 +41,8 @@ class Checked:
 def check(dataset: str | Path, *, images: str | Path | None = None, threads: int | None = None) -> Checked:
     """Judge a dataset: its annotations, and every picture unpacked.
 
-    COCO, our own form, is judged field by field, MPII person by person. Of any other the first thing
-    that its reader refuses is named. Of what can be read, everything that is wrong with its pictures, points
-    and boxes.
+    COCO, our own form, is judged field by field; of any other, every line, shape or person that its reader
+    refuses is named. Of what can be read, everything that is wrong with its pictures, points and boxes.
 
     Args:
         dataset: a folder or file in any format we read.
@@ -61,7 +60,7 @@ def check(dataset: str | Path, *, images: str | Path | None = None, threads: int
     if form == "coco":
         found, counts = faults(dataset, images, track, threads)
     else:
-        readable, found = formats.examined(dataset, form)
+        readable, found = formats.judged(dataset, form)
         more, counts = faults_of(readable, track, threads) if readable is not None else ([], {})
         found += more
     return Checked(str(dataset), tuple(found), counts)

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from ..data.boxes import box_of
-from ..data.pictures import shaped
+from ..data.faults import shaped
 from ..data.records import read_json, write_whole
 from ..errors import DataError, UserError
 from ..imaging import encode_jpeg

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from . import coco as coco
 from . import formats as formats
+from .faults import Fault as Fault
 from .records import Dataset as Dataset
-from .records import Fault as Fault
 from .records import Record as Record
 from .records import sample as sample
 
@@ -15,6 +15,6 @@ def open_dataset(path: str | Path, category: str | None = None) -> Dataset:
 
     Raises:
         UserError: there is no such path, its format cannot be told, or it must be said which category.
-        DataError: the first thing that is wrong in it, with the file and the field.
+        DataError: the first thing that is wrong in it, with the file and the place, and how many more.
     """
     return formats.read(path, category=category)

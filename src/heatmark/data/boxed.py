@@ -22,7 +22,8 @@ from ..geometry import boxes_around
 from ..skeletons import PRODUCT
 from ..types import Poses, Skeleton
 from .coco import annotation_file, images_beside
-from .pictures import numbers, shaped, size_of
+from .faults import shaped
+from .pictures import numbers, size_of
 from .records import Dataset, Record, read_json, read_text, read_yaml
 from .yolo import SPLITS, classes_of, label_of, pictures_of
 

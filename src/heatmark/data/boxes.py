@@ -10,7 +10,8 @@ from ..errors import DataError, UserError
 from ..imaging import msra
 from ..skeletons import MPII16
 from ..types import Boxes
-from .pictures import apart, numbers, shaped
+from .faults import shaped
+from .pictures import apart, numbers
 from .records import Record, read_json
 
 PERSON = 1  # COCO's category, the one that is taken where results have several

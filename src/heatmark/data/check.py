@@ -16,7 +16,8 @@ from ..errors import DataError, UserError
 from ..imaging.decode import decode, decode_plane
 from ..types import ABSENT, HIDDEN, SEEN, Skeleton
 from .coco import SLACK, annotation_file, examine, images_beside
-from .records import Dataset, Fault, Record, read_json, sample
+from .faults import Fault
+from .records import Dataset, Record, read_json, sample
 
 
 def faults(

@@ -24,8 +24,9 @@ import numpy as np
 from ..errors import DataError, HeatmarkError, UserError, unknown
 from ..skeletons import PEOPLE
 from ..types import ABSENT, Poses, Skeleton
+from .faults import Fault
 from .pictures import apart, numbers
-from .records import Dataset, Fault, Record, read_json, write_whole
+from .records import Dataset, Record, read_json, write_whole
 
 SLACK = 1.0  # pixels a labelled point may lie outside its picture: clicks on the very border
 

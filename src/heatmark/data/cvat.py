@@ -13,7 +13,8 @@ import numpy as np
 
 from ..errors import DataError, UserError, unknown
 from ..types import ABSENT, HIDDEN, SEEN, Skeleton
-from .pictures import beside, poses_of, shaped, size_of
+from .faults import Faults, faultless
+from .pictures import beside, poses_of, size_of
 from .records import Dataset, Record, read_bytes
 
 Instance = dict[str, tuple[float, float, int]]
@@ -28,6 +29,11 @@ def read(path: str | Path, category: str | None = None) -> Dataset:
     Raises:
         UserError: no such file or label, or several and none chosen. DataError: the picture and the shape.
     """
+    return faultless(examine, path, category)
+
+
+def examine(path: str | Path, category: str | None, faults: Faults) -> Dataset:
+    """The same of what can be read; points, boxes and pictures with a fault are left out."""
     file = Path(path) / "annotations.xml" if Path(path).is_dir() else Path(path)
     if not file.is_file():
         raise UserError(f"{path}: no CVAT file (annotations.xml)")
@@ -45,8 +51,8 @@ def read(path: str | Path, category: str | None = None) -> Dataset:
     label = _label(root, category, file)
     pages = []
     for image in root.iter("image"):
-        with shaped(f"{file}: {image.get('name')}", "CVAT"):
-            pages.append((image, *_instances(image, label, file)))
+        with faults.noted(file, image.get("name", ""), "CVAT"):
+            pages.append((image, *_instances(image, label, file, faults)))
     names = _sublabels(root, label) if label else []
     names = list(dict.fromkeys([*names, *(n for _, found, _ in pages for one in found for n in one)]))
     if not names:
@@ -56,13 +62,13 @@ def read(path: str | Path, category: str | None = None) -> Dataset:
     )
     records = []
     for number, (image, found, boxes) in enumerate(pages, 1):
-        picture = beside(file, image.get("name", ""), ("", "images", "images/default"))
-        size, said = size_of(picture), (image.get("height"), image.get("width"))
-        if None not in said and said != (str(size[0]), str(size[1])):
-            raise DataError(
-                f"{file}: {picture.name} is {size[1]} x {size[0]}, its labels are for {said[1]} x {said[0]}"
-            )
-        records.append(Record(picture, size, poses_of(skeleton, found, size, boxes), number))
+        with faults.noted(file):
+            picture = beside(file, image.get("name", ""), ("", "images", "images/default"))
+            size, said = size_of(picture), (image.get("height"), image.get("width"))
+            if None not in said and said != (str(size[0]), str(size[1])):
+                labels = f"its labels are for {said[1]} x {said[0]}"
+                raise DataError(f"{picture.name} is {size[1]} x {size[0]}, {labels}")
+            records.append(Record(picture, size, poses_of(skeleton, found, size, boxes), number))
     return Dataset(file.parent, skeleton, tuple(records))
 
 
@@ -76,36 +82,47 @@ def _label(root: ElementTree.Element, category: str | None, file: Path) -> str |
     return (category or labels[0]) if labels else None
 
 
-def _instances(image: ElementTree.Element, label: str | None, file: Path) -> tuple[list[Instance], list]:
+def _instances(
+    image: ElementTree.Element, label: str | None, file: Path, faults: Faults
+) -> tuple[list[Instance], list]:
     """A picture's instances and their boxes or None."""
-    boxes = {}
+    where, boxes = image.get("name", ""), {}
     for box in image.iter("box"):
-        boxes[box.get("group_id")] = [float(box.get(side, "nan")) for side in ("xtl", "ytl", "xbr", "ybr")]
+        with faults.noted(file, where, "CVAT"):
+            boxes[box.get("group_id")] = [float(box.get(side, "")) for side in ("xtl", "ytl", "xbr", "ybr")]
+    shapes: list[tuple[str | None, list[ElementTree.Element]]] = []  # (group, points) of each instance
     if label is not None:
         mine = [s for s in image.iter("skeleton") if s.get("label") == label]
-        found = [dict(_point(p, image, file) for p in one.iter("points")) for one in mine]
-        return found, [boxes.get(one.get("group_id")) if one.get("group_id") else None for one in mine]
-    groups: dict[str | None, Instance] = {}
-    for points in image.findall("points"):
-        name, at = _point(points, image, file)
-        group = groups.setdefault(points.get("group_id"), {})
-        if name in group:
-            where = f"{file}: {image.get('name')}"
-            raise DataError(f"{where}: two points are called {name!r} in one instance; group them in CVAT")
-        group[name] = at
-    return list(groups.values()), [boxes.get(group) for group in groups]
+        shapes = [(s.get("group_id", ""), list(s.iter("points"))) for s in mine]
+    else:
+        points = image.findall("points")
+        groups = dict.fromkeys(p.get("group_id") for p in points)
+        shapes = [(group, [p for p in points if p.get("group_id") == group]) for group in groups]
+    found = [_named(points, file, where, faults) for _, points in shapes]
+    return found, [boxes.get(group) for group, _ in shapes]
 
 
-def _point(
-    points: ElementTree.Element, image: ElementTree.Element, file: Path
-) -> tuple[str, tuple[float, float, int]]:
+def _named(points: list[ElementTree.Element], file: Path, where: str, faults: Faults) -> Instance:
+    """One instance's points by name."""
+    found: Instance = {}
+    for each in points:
+        with faults.noted(file, where):
+            name, at = _point(each)
+            if name in found:
+                raise DataError(f"two points are called {name!r} in one instance; group them in CVAT")
+            found[name] = at
+    return found
+
+
+def _point(points: ElementTree.Element) -> tuple[str, tuple[float, float, int]]:
+    """Its label, and x, y and visibility. Raises DataError."""
     name, text = points.get("label", ""), points.get("points", "")
     try:
         x, y = (float(v) for v in text.split(","))
     except ValueError as error:
-        raise DataError(f"{file}: {image.get('name')}: {name}: wanted one point x,y, got {text!r}") from error
+        raise DataError(f"{name}: wanted one point x,y, got {text!r}") from error
     if not np.isfinite([x, y]).all():
-        raise DataError(f"{file}: {image.get('name')}: {name}: the point is not finite: {text!r}")
+        raise DataError(f"{name}: the point is not finite: {text!r}")
     if points.get("outside") == "1":
         return name, (x, y, ABSENT)
     return name, (x, y, HIDDEN if points.get("occluded") == "1" else SEEN)

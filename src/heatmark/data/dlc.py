@@ -12,8 +12,11 @@ import numpy as np
 
 from ..errors import DataError, UserError
 from ..types import SEEN, Skeleton
-from .pictures import poses_of, shaped, size_of
+from .faults import Faults, faultless, shaped
+from .pictures import poses_of, size_of
 from .records import Dataset, Record, read_csv, read_yaml
+
+Instance = dict[str, tuple[float, float, int]]
 
 
 def read(path: str | Path, category: str | None = None) -> Dataset:
@@ -25,6 +28,11 @@ def read(path: str | Path, category: str | None = None) -> Dataset:
     Raises:
         UserError: there is no such file. DataError: the file and line, and what is wrong.
     """
+    return faultless(examine, path, category)
+
+
+def examine(path: str | Path, category: str | None, faults: Faults) -> Dataset:
+    """The same of what can be read; cells, lines and files with a fault are left out."""
     path = Path(path)
     files = sorted(path.rglob("CollectedData*.csv")) if path.is_dir() else [path]
     if not files or not files[0].is_file():
@@ -33,8 +41,8 @@ def read(path: str | Path, category: str | None = None) -> Dataset:
         )
     rows = {}
     for file in files:
-        with shaped(str(file), "DeepLabCut"):
-            rows |= _frames(file)
+        with faults.noted(file, "", "DeepLabCut"):
+            rows |= _frames(file, faults)
     names = dict.fromkeys(name for instances in rows.values() for one in instances.values() for name in one)
     if not names:
         raise DataError(f"{path}: no body part is labelled")
@@ -42,42 +50,48 @@ def read(path: str | Path, category: str | None = None) -> Dataset:
     skeleton = _skeleton(folder, tuple(names), category)
     records = []
     for number, (picture, instances) in enumerate(rows.items(), 1):
-        size = size_of(picture)
-        labelled = [one for one in instances.values() if any(v for _, _, v in one.values())]
-        records.append(Record(picture, size, poses_of(skeleton, labelled, size), number))
+        with faults.noted(picture):
+            size = size_of(picture)
+            labelled = [one for one in instances.values() if any(v for _, _, v in one.values())]
+            records.append(Record(picture, size, poses_of(skeleton, labelled, size), number))
     return Dataset(folder, skeleton, tuple(records))
 
 
-def _frames(file: Path) -> dict[Path, dict[str, dict[str, tuple[float, float, int]]]]:
+def _frames(file: Path, faults: Faults) -> dict[Path, dict[str, Instance]]:
     """Picture -> individual -> {body part: (x, y, v)} in our pixels."""
     table = read_csv(file)
     head = {row[0]: row for row in table[:4] if row}
     if "bodyparts" not in head or "coords" not in head:
-        raise DataError(f"{file}: wanted header rows scorer, bodyparts, coords, got {', '.join(head)}")
-    # newer files give the path in three columns
-    start = head["coords"].index("x") if "x" in head["coords"] else 1
-    first = table.index(head["coords"]) + 1
-    columns = list(range(start, len(head["coords"])))
-    who = head.get("individuals", [""] * len(head["coords"]))
-    frames: dict[Path, dict[str, dict[str, tuple[float, float, int]]]] = {}
+        raise DataError(f"wanted header rows scorer, bodyparts, coords, got {', '.join(head)}")
+    coords, parts = head["coords"], head["bodyparts"]
+    start = coords.index("x") if "x" in coords else 1  # newer files give the path in three columns
+    first = table.index(coords) + 1
+    who = head.get("individuals", [""] * len(coords))
+    frames: dict[Path, dict[str, Instance]] = {}
     for number, row in enumerate(table[first:], first + 1):
         if not any(row):
             continue
-        if len(row) != len(head["coords"]):
-            raise DataError(f"{file}: line {number}: wanted {len(head['coords'])} columns, got {len(row)}")
-        values: dict[tuple[str, str], dict[str, float]] = {}
-        for c in columns:
-            try:
-                number_in = float(row[c]) if row[c].strip() else np.nan
-            except ValueError as error:
-                raise DataError(f"{file}: line {number}: {head['bodyparts'][c]}: {error}") from error
-            values.setdefault((who[c], head["bodyparts"][c]), {})[head["coords"][c]] = number_in
-        frame = frames.setdefault(_picture(file, "/".join(p for p in row[:start] if p)), {})
-        for (individual, part), at in values.items():
-            x, y = at.get("x", np.nan), at.get("y", np.nan)
-            there = bool(np.isfinite([x, y]).all())
-            frame.setdefault(individual, {})[part] = (x + 0.5, y + 0.5, SEEN if there else 0)
+        with faults.noted(file, f"line {number}", "DeepLabCut"):
+            if len(row) != len(coords):
+                raise DataError(f"wanted {len(coords)} columns, got {len(row)}")
+            places: dict[tuple[str, str], dict[str, float]] = {}
+            for c in range(start, len(coords)):
+                with faults.noted(file, f"line {number}"):
+                    places.setdefault((who[c], parts[c]), {})[coords[c]] = _number(row[c], parts[c])
+            frame = frames.setdefault(_picture(file, "/".join(p for p in row[:start] if p)), {})
+            for (individual, part), at in places.items():
+                x, y = at.get("x", np.nan), at.get("y", np.nan)
+                there = bool(np.isfinite([x, y]).all())
+                frame.setdefault(individual, {})[part] = (x + 0.5, y + 0.5, SEEN if there else 0)
     return frames
+
+
+def _number(cell: str, part: str) -> float:
+    """A cell's, NaN where it is empty. Raises DataError."""
+    try:
+        return float(cell) if cell.strip() else np.nan
+    except ValueError as error:
+        raise DataError(f"{part}: {error}") from error
 
 
 def _picture(file: Path, name: str) -> Path:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from ..errors import DataError, UserError, unknown
 from . import boxed, coco, cvat, dlc, label_studio, labelme, mpii, pascal3d, posetrack, sku110k, yolo
-from .records import Dataset, Fault, read_json
+from .faults import Examine, Faults, examined
+from .records import Dataset, read_json
 
 READERS: dict[str, Callable[[str | Path, str | None], Dataset]] = {
     "coco": coco.read,
@@ -20,6 +21,16 @@ READERS: dict[str, Callable[[str | Path, str | None], Dataset]] = {
     "sku110k": sku110k.read,
     "coco-boxes": boxed.read_coco,
     "yolo-boxes": boxed.read_yolo,
+}
+EXAMINERS: dict[str, Examine] = {
+    "yolo": yolo.examine,
+    "cvat": cvat.examine,
+    "label-studio": label_studio.examine,
+    "labelme": labelme.examine,
+    "dlc": dlc.examine,
+    "posetrack": posetrack.examine,
+    "mpii": mpii.examine,
+    "pascal3d": pascal3d.examine,
 }
 LARGE = 50_000_000  # bytes
 
@@ -39,14 +50,13 @@ def read(path: str | Path, form: str | None = None, category: str | None = None)
     return READERS[form or guess(path)](path, category)
 
 
-def examined(path: str | Path, form: str) -> tuple[Dataset | None, list[Fault]]:
-    """What can be read in a format, and its faults: every one of MPII's, of others the first that its reader
-    refuses.
+def judged(path: str | Path, form: str) -> tuple[Dataset | None, Faults]:
+    """What can be read in a format, and every fault that its reader comes upon. (Of boxes the reader itself
+    goes on, and says what it left out in `Dataset.info`.)
+
+    Raises a UserError where there is no such dataset.
     """
-    try:
-        return mpii.examine(path) if form == "mpii" else (read(path, form), [])
-    except DataError as error:
-        return None, [Fault("", "", "", str(error))]
+    return examined(EXAMINERS.get(form, lambda path, category, _: READERS[form](path, category)), path)
 
 
 def guess(path: str | Path) -> str:

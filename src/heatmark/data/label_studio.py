@@ -5,6 +5,9 @@ Points belong to the rectangle that is their parent, or else to the only one tha
 rectangles the points of a picture are one instance. The format knows no hidden landmarks: all are seen.
 """
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +15,9 @@ import numpy as np
 
 from ..errors import DataError, UserError
 from ..types import SEEN, Skeleton
-from .pictures import beside, poses_of, shaped, size_of
+from .faults import Faults, faultless
+from .pictures import beside, poses_of, size_of
 from .records import Dataset, Record, read_json
-
-KINDS = ("keypointlabels", "rectanglelabels")
 
 
 def read(path: str | Path, category: str | None = None) -> Dataset:
@@ -27,15 +29,20 @@ def read(path: str | Path, category: str | None = None) -> Dataset:
     Raises:
         UserError: no such file. DataError: the task and what is wrong with it.
     """
+    return faultless(examine, path, category)
+
+
+def examine(path: str | Path, category: str | None, faults: Faults) -> Dataset:
+    """The same of what can be read; regions and tasks with a fault are left out."""
     file = _file(Path(path))
-    tasks = _tasks(file)
     found = []
-    for i, task in enumerate(tasks):
-        where = f"{file}: task {task.get('id', i)}" if isinstance(task, dict) else f"{file}: entry {i}"
-        with shaped(where, "Label Studio"):
-            picture = beside(file, _picture(task["data"], where))
+    for i, task in enumerate(_tasks(file)):
+        where = f"task {task.get('id', i)}" if isinstance(task, dict) else f"entry {i}"
+        noted = partial(faults.noted, file, where, "Label Studio")
+        with noted():
+            picture = beside(file, _picture(task["data"]))
             size = size_of(picture)
-            found.append((picture, size, *_instances(_results(task), size, where)))
+            found.append((picture, size, *_instances(_results(task), size, noted)))
     names = dict.fromkeys(name for _, _, instances, _, _ in found for one in instances for name in one)
     if not names:
         raise DataError(f"{file}: no task has keypoints")
@@ -75,7 +82,7 @@ def _tasks(file: Path) -> list:
     return raw
 
 
-def _picture(data: dict[str, Any], where: str) -> str:
+def _picture(data: dict[str, Any]) -> str:
     """The one value of `data` that names a picture: under image, or the only text there is."""
     texts = {k: v for k, v in data.items() if isinstance(v, str)}
     for key in ("image", "img", "picture", "photo"):
@@ -83,59 +90,60 @@ def _picture(data: dict[str, Any], where: str) -> str:
             return texts[key]
     if len(texts) == 1:
         return next(iter(texts.values()))
-    raise DataError(f"{where}: data: cannot tell which field is the picture: {', '.join(data) or 'none'}")
+    raise DataError(f"data: cannot tell which field is the picture: {', '.join(data) or 'none'}")
 
 
 def _results(task: dict[str, Any]) -> list[dict[str, Any]]:
     """The regions of the task's first annotation that was not cancelled."""
     for annotation in task.get("annotations") or []:
         if not annotation.get("was_cancelled"):
-            return [r for r in annotation.get("result") or [] if r.get("type") in KINDS]
+            return annotation.get("result") or []
     return []
 
 
 def _instances(
-    results: list[dict[str, Any]], size: tuple[int, int], where: str
+    results: list[dict[str, Any]], size: tuple[int, int], noted: Callable[[], AbstractContextManager]
 ) -> tuple[list, list, list[str]]:
     """Instances {landmark: (x, y, v)}, their boxes or None, and what the rectangles are labelled."""
     scale = np.array([size[1], size[0]]) / 100
     boxes: dict[str | None, list[float]] = {}
-    labels = []
-    for region in (r for r in results if r["type"] == "rectanglelabels"):
-        x, y, w, h = _numbers(region, ("x", "y", "width", "height"), where)
-        boxes[region.get("id")] = [*((x, y) * scale).tolist(), *((x + w, y + h) * scale).tolist()]
-        labels += map(str, region["value"].get("rectanglelabels") or [])
+    labels: list[str] = []
+    points = []
+    for region in results:
+        with noted():
+            if region.get("type") == "keypointlabels":
+                points.append(region)
+            if region.get("type") == "rectanglelabels":
+                x, y, w, h = _numbers(region, ("x", "y", "width", "height"))
+                boxes[region.get("id")] = [*((x, y) * scale).tolist(), *((x + w, y + h) * scale).tolist()]
+                labels += map(str, region["value"].get("rectanglelabels") or [])
     groups: dict[str | None, dict[str, tuple[float, float, int]]] = {box: {} for box in boxes}
-    for region in (r for r in results if r["type"] == "keypointlabels"):
-        said = [str(name) for name in region["value"].get("keypointlabels") or ["point"]]
-        x, y = np.array(_numbers(region, ("x", "y"), where)) * scale
-        group = _holder(region, float(x), float(y), boxes, where, said[0])
-        if said[0] in groups.setdefault(group, {}):
-            raise DataError(
-                f"{where}: two points are called {said[0]!r} in one instance; draw a rectangle around each"
-            )
-        groups[group][said[0]] = (float(x), float(y), SEEN)
-    kept = [(group, points) for group, points in groups.items() if points]
-    return [points for _, points in kept], [boxes.get(group) for group, _ in kept], labels
+    for region in points:
+        with noted():
+            name = str((region["value"].get("keypointlabels") or ["point"])[0])
+            x, y = (np.array(_numbers(region, ("x", "y"))) * scale).tolist()
+            group = _holder(region, x, y, boxes, name)
+            if name in groups.setdefault(group, {}):
+                said = f"two points are called {name!r} in one instance"
+                raise DataError(f"{said}; draw a rectangle around each")
+            groups[group][name] = (x, y, SEEN)
+    kept = [(group, instance) for group, instance in groups.items() if instance]
+    return [instance for _, instance in kept], [boxes.get(group) for group, _ in kept], labels
 
 
-def _holder(region: dict, x: float, y: float, boxes: dict, where: str, name: object) -> str | None:
+def _holder(region: dict, x: float, y: float, boxes: dict, name: str) -> str | None:
     """The rectangle a point belongs to; None where there are no rectangles."""
     if region.get("parentID") in boxes:
         return region["parentID"]
     inside = [key for key, (x1, y1, x2, y2) in boxes.items() if x1 <= x <= x2 and y1 <= y <= y2]
     if len(inside) > 1 or (len(boxes) > 1 and not inside):
-        raise DataError(
-            f"{where}: the point {name!r} lies in {len(inside)} rectangles, so its instance is unknown"
-        )
+        raise DataError(f"the point {name!r} lies in {len(inside)} rectangles, so its instance is unknown")
     return inside[0] if inside else next(iter(boxes), None)
 
 
-def _numbers(region: dict[str, Any], names: tuple[str, ...], where: str) -> list[float]:
+def _numbers(region: dict[str, Any], names: tuple[str, ...]) -> list[float]:
     value = region.get("value") or {}
     numbers: list[Any] = [value.get(name) for name in names]
     if not all(isinstance(n, (int, float)) and np.isfinite(n) for n in numbers):
-        raise DataError(
-            f"{where}: region {region.get('id')}: wanted finite {', '.join(names)}, got {numbers}"
-        )
+        raise DataError(f"region {region.get('id')}: wanted finite {', '.join(names)}, got {numbers}")
     return [float(n) for n in numbers]

@@ -12,7 +12,8 @@ import numpy as np
 
 from ..errors import DataError, UserError
 from ..types import HIDDEN, SEEN, Skeleton
-from .pictures import beside, poses_of, shaped, size_of
+from .faults import Faults, faultless
+from .pictures import beside, poses_of, size_of
 from .records import Dataset, Record, read_json
 
 HIDING = ("hidden", "occluded")
@@ -27,15 +28,21 @@ def read(path: str | Path, category: str | None = None) -> Dataset:
     Raises:
         UserError: there is no labelme file. DataError: the file, the shape, and what is wrong with it.
     """
+    return faultless(examine, path, category)
+
+
+def examine(path: str | Path, category: str | None, faults: Faults) -> Dataset:
+    """The same of what can be read; shapes and files with a fault are left out."""
     path = Path(path)
     files = sorted(path.rglob("*.json")) if path.is_dir() else [path]
-    pages = {file: page for file in files if (page := _page(file)) is not None}
-    if not pages:
+    pages = {}
+    for file in files:
+        with faults.noted(file):
+            if (page := _page(file)) is not None:
+                pages[file] = page
+    if not pages and not faults:
         raise UserError(f"{path}: no labelme JSON file (one with shapes and imagePath)")
-    found = {}
-    for file, page in pages.items():
-        with shaped(str(file), "labelme"):
-            found[file] = _instances(page, file)
+    found = {file: _instances(page, file, faults) for file, page in pages.items()}
     names = dict.fromkeys(name for instances, _ in found.values() for one in instances for name in one)
     if not names:
         raise DataError(f"{path}: no shape of the type point")
@@ -43,9 +50,10 @@ def read(path: str | Path, category: str | None = None) -> Dataset:
     skeleton = Skeleton(category or folder.resolve().name, tuple(names))
     records = []
     for number, (file, (instances, boxes)) in enumerate(found.items(), 1):
-        picture = beside(file, str(pages[file]["imagePath"]), ("", "images", "../images"))
-        size = size_of(picture)
-        records.append(Record(picture, size, poses_of(skeleton, instances, size, boxes), number))
+        with faults.noted(file):
+            picture = beside(file, str(pages[file]["imagePath"]), ("", "images", "../images"))
+            size = size_of(picture)
+            records.append(Record(picture, size, poses_of(skeleton, instances, size, boxes), number))
     return Dataset(folder, skeleton, tuple(records))
 
 
@@ -56,28 +64,25 @@ def _page(file: Path) -> dict[str, Any] | None:
     return raw if mine else None
 
 
-def _instances(page: dict[str, Any], file: Path) -> tuple[list[dict], list]:
+def _instances(page: dict[str, Any], file: Path, faults: Faults) -> tuple[list[dict], list]:
     """Instances {landmark: (x, y, v)} and their boxes or None, by group."""
     points: dict[Any, dict[str, tuple[float, float, int]]] = {}
     boxes: dict[Any, list[float]] = {}
     for i, shape in enumerate(page["shapes"]):
-        if not isinstance(shape, dict):
-            raise DataError(f"{file}: shape {i}: wanted an object, got {shape!r:.60}")
-        kind, group, label = shape.get("shape_type"), shape.get("group_id"), str(shape.get("label"))
-        xy = np.array(shape.get("points"), np.float64) if kind in ("point", "rectangle") else None
-        if xy is None:
-            continue  # polygons, lines and the rest are no landmarks
-        if xy.shape != ((1, 2) if kind == "point" else (2, 2)) or not np.isfinite(xy).all():
-            raise DataError(
-                f"{file}: shape {i} ({label}): points: wanted finite x y, got {shape.get('points')!r}"
-            )
-        if kind == "rectangle":
-            boxes[group] = [*xy.min(0).tolist(), *xy.max(0).tolist()]
-            continue
-        if label in points.setdefault(group, {}):
-            raise DataError(
-                f"{file}: two points are called {label!r} in one instance; tell instances by group_id"
-            )
-        hidden = any((shape.get("flags") or {}).get(word) for word in HIDING)
-        points[group][label] = (float(xy[0, 0]), float(xy[0, 1]), HIDDEN if hidden else SEEN)
+        with faults.noted(file, f"shape {i}", "labelme"):
+            if not isinstance(shape, dict):
+                raise DataError(f"wanted an object, got {shape!r:.60}")
+            kind, group, label = shape.get("shape_type"), shape.get("group_id"), str(shape.get("label"))
+            if kind not in ("point", "rectangle"):
+                continue  # polygons, lines and the rest are no landmarks
+            xy = np.array(shape.get("points"), np.float64)
+            if xy.shape != ((1, 2) if kind == "point" else (2, 2)) or not np.isfinite(xy).all():
+                raise DataError(f"({label}): points: wanted finite x y, got {shape.get('points')!r}")
+            if kind == "rectangle":
+                boxes[group] = [*xy.min(0).tolist(), *xy.max(0).tolist()]
+                continue
+            if label in points.setdefault(group, {}):
+                raise DataError(f"two points are called {label!r} in one instance; tell them by group_id")
+            hidden = any((shape.get("flags") or {}).get(word) for word in HIDING)
+            points[group][label] = (float(xy[0, 0]), float(xy[0, 1]), HIDDEN if hidden else SEEN)
     return list(points.values()), [boxes.get(group) for group in points]

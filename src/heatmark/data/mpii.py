@@ -20,8 +20,9 @@ import numpy as np
 from ..errors import DataError, UserError
 from ..skeletons import MPII16
 from ..types import ABSENT, HIDDEN, SEEN, Poses
-from .pictures import apart, beside, shaped, size_of
-from .records import Dataset, Fault, Record, read_json
+from .faults import Faults, faultless
+from .pictures import apart, beside, size_of
+from .records import Dataset, Record, read_json
 
 OFFICIAL = "mpii_human_pose*.mat"
 TRUTH = "gt_valid.mat"  # of HRNet's authors: head boxes in the order of valid.json
@@ -36,42 +37,29 @@ def read(path: str | Path, category: str | None = None) -> Dataset:
     Raises:
         UserError: no such file. DataError: what is wrong in it, with the entry and the field.
     """
-    dataset, faults = examine(path)
-    if faults:
-        more = f" (and {len(faults) - 1} more; `heatmark check` lists them)" if len(faults) > 1 else ""
-        raise DataError(f"{faults[0]}{more}")
-    return dataset
+    return faultless(examine, path, category)
 
 
-def examine(path: str | Path) -> tuple[Dataset, list[Fault]]:
-    """What can be read, and every fault.
-
-    Raises:
-        UserError: no such file. DataError: it cannot be understood as a whole.
-    """
+def examine(path: str | Path, category: str | None, faults: Faults) -> Dataset:
+    """The same of what can be read; people and pictures with a fault are left out."""
     file = _file(Path(path))
     by_picture: dict[str, list[tuple[str, dict[str, Any]]]] = {}
-    records, faults = [], []
-    with shaped(str(file), "MPII"):
+    records = []
+    with faults.noted(file, "", "MPII"):
         for where, row in _of_mat(file) if file.suffix == ".mat" else _of_json(file):
-            try:
-                with shaped(f"{file.name}: {where}", "MPII"):
-                    person = _person(row)
-                    by_picture.setdefault(row["image"], []).append((where, person))
-            except DataError as error:
-                faults.append(Fault(file.name, where, "", str(error).removeprefix(f"{file.name}: {where}: ")))
+            with faults.noted(file, where, "MPII"):
+                person = _person(row)
+                by_picture.setdefault(row["image"], []).append((where, person))
     if not by_picture and not faults:
         raise DataError(f"{file}: no person is annotated in it")
     for n, (name, people) in enumerate(by_picture.items(), 1):
-        try:
+        with faults.noted(file):
             record = _record(file, name, [person for _, person in people], n)
-        except DataError as error:
-            faults.append(Fault("", "", "", str(error)))
-            continue
-        outside = [k for k, box in enumerate(record.poses.boxes) if apart(box, record.size)]
-        faults += [Fault(file.name, people[k][0], "center", _far(record, k)) for k in outside]
-        records.append(record)
-    return Dataset(file.parent, MPII16, tuple(records)), faults
+            for k, box in enumerate(record.poses.boxes):
+                if apart(box, record.size):
+                    faults.note(file, people[k][0], _far(record, k), "center")
+            records.append(record)
+    return Dataset(file.parent, MPII16, tuple(records))
 
 
 def _far(record: Record, k: int) -> str:
@@ -103,9 +91,8 @@ def _of_json(file: Path) -> Iterable[tuple[str, dict[str, Any]]]:
         raise DataError(f"{file}: wanted a list of people, got a {type(raw).__name__}")
     heads = _heads(file.parent / TRUTH, len(raw)) if file.stem == "valid" else None
     for n, row in enumerate(raw):
-        if not isinstance(row, dict):
-            raise DataError(f"{file}: entry {n}: wanted an object, got {row!r:.60}")
-        yield f"entry {n}", row | ({} if heads is None else {"head_box": heads[n]})
+        known = {} if heads is None else {"head_box": heads[n]}
+        yield f"entry {n}", row | known if isinstance(row, dict) else row
 
 
 def _heads(path: Path, count: int) -> list[list[float]] | None:
@@ -153,7 +140,9 @@ def _mat(file: Path) -> Mapping[str, Any]:
 
 
 def _person(row: dict[str, Any]) -> dict[str, Any]:
-    """Points, states, box and head of a person, in our coordinates."""
+    """Points, states, box and head of a person, in our coordinates. Raises DataError."""
+    if not isinstance(row, dict):
+        raise DataError(f"wanted an object, got {row!r:.60}")
     flags = "joints_vis" if "states" not in row else "states"
     if missing := [f for f in ("image", "center", "scale", "joints", flags) if f not in row]:
         raise DataError(f"{missing[0]}: is missing")

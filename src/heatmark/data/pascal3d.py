@@ -19,6 +19,7 @@ The oddities of the format end here:
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,8 @@ import numpy as np
 
 from ..errors import DataError, UserError, unknown
 from ..types import HIDDEN, SEEN, Skeleton
-from .pictures import poses_of, shaped, size_of
+from .faults import Faults, faultless
+from .pictures import poses_of, size_of
 from .records import Dataset, Record
 
 SOURCES = ("pascal", "imagenet")
@@ -35,6 +37,7 @@ FLAGS = ("truncated", "occluded", "difficult")
 VISIBLE = 1  # of an anchor's status
 ENDINGS = (".jpg", ".JPEG", ".jpeg", ".JPG", ".png")
 MAIN = Path("PASCAL/VOCdevkit/VOC2012/ImageSets/Main")
+Anchors = dict[str, tuple[float, float, int]]  # x, y, visibility by name
 
 
 def read(path: str | Path, category: str | None = None) -> Dataset:
@@ -44,6 +47,11 @@ def read(path: str | Path, category: str | None = None) -> Dataset:
         UserError: no such folder or class, or several classes and none said. DataError: the file, and what is
             wrong in it.
     """
+    return faultless(examine, path, category)
+
+
+def examine(path: str | Path, category: str | None, faults: Faults) -> Dataset:
+    """The same of what can be read; anchors, objects and files with a fault are left out."""
     root, found = _folders(Path(path))
     kind = _chosen(category, {folder.name.rpartition("_")[0] for folder in found}, Path(path))
     files = [
@@ -51,7 +59,7 @@ def read(path: str | Path, category: str | None = None) -> Dataset:
     ]
     if not files:
         raise DataError(f"{path}: no .mat file of the class {kind}")
-    return _dataset(root, kind, files)
+    return _dataset(root, kind, files, faults)
 
 
 def read_split(path: str | Path, category: str, split: str, sources: Iterable[str] = SOURCES) -> Dataset:
@@ -64,8 +72,14 @@ def read_split(path: str | Path, category: str, split: str, sources: Iterable[st
     Raises:
         UserError: no such class, split or source, or a list is not there. DataError: as `read`.
     """
+    return faultless(partial(_examine_split, split=split, sources=sources), path, category)
+
+
+def _examine_split(
+    path: str | Path, category: str | None, faults: Faults, split: str, sources: Iterable[str]
+) -> Dataset:
     root, found = _folders(Path(path))
-    _chosen(category, {folder.name.rpartition("_")[0] for folder in found}, root)
+    category = _chosen(category, {folder.name.rpartition("_")[0] for folder in found}, root)
     if split not in SPLITS:
         raise unknown("split", split, SPLITS)
     files: list[Path] = []
@@ -78,7 +92,7 @@ def read_split(path: str | Path, category: str, split: str, sources: Iterable[st
         ]
     if not files:
         raise DataError(f"{root}: no .mat file of {category} is in the {split} lists of {', '.join(sources)}")
-    return _dataset(root, category, files)
+    return _dataset(root, category, files, faults)
 
 
 def clean(dataset: Dataset) -> Dataset:
@@ -137,8 +151,8 @@ def _listed(root: Path, kind: str, source: str, split: str) -> Iterator[str]:
             yield words[0]
 
 
-def _dataset(root: Path, kind: str, files: list[Path]) -> Dataset:
-    found = {file: list(_objects(file, kind)) for file in files}
+def _dataset(root: Path, kind: str, files: list[Path], faults: Faults) -> Dataset:
+    found = {file: _objects(file, kind, faults) for file in files}
     names = dict.fromkeys(
         name for objects in found.values() for points, *_ in objects if points for name in points
     )
@@ -150,14 +164,13 @@ def _dataset(root: Path, kind: str, files: list[Path]) -> Dataset:
         instances = [(points, box, flags) for points, box, flags in objects if points]
         if not instances:
             continue
-        picture = _picture(root, file)
-        size = size_of(picture)
-        poses = poses_of(
-            skeleton, [points for points, *_ in instances], size, [box for _, box, _ in instances]
-        )
-        extra = {"all_annotated": len(instances) == len(objects)}
-        kept = tuple(flags for *_, flags in instances)
-        records.append(Record(picture, size, poses, len(records) + 1, extra, kept))
+        with faults.noted(file):
+            picture = _picture(root, file)
+            size = size_of(picture)
+            points, boxes, kept = zip(*instances)
+            extra = {"all_annotated": len(instances) == len(objects)}
+            poses = poses_of(skeleton, points, size, boxes)
+            records.append(Record(picture, size, poses, len(records) + 1, extra, kept))
     return Dataset(root, skeleton, tuple(records))
 
 
@@ -171,35 +184,34 @@ def mirrored(names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
     return tuple((name, other) for name, other in pairs if other != name and other in names)
 
 
-def _objects(
-    file: Path, kind: str
-) -> Iterator[tuple[dict[str, tuple[float, float, int]], list[float], dict]]:
+def _objects(file: Path, kind: str, faults: Faults) -> list[tuple[Anchors, list[float], dict]]:
     """(anchors in our pixels, empty where it has none, box, flags) of each object of the class."""
-    with shaped(str(file), "PASCAL3D+"):
-        record = _loaded(file)
-        for one in np.atleast_1d(record.objects):
-            if str(getattr(one, "class")) != kind:
-                continue
-            x1, y1, x2, y2 = (float(v) for v in one.bbox)
-            flags = {flag: int(np.max(getattr(one, flag, 0), initial=0)) for flag in FLAGS}
-            anchors = getattr(one, "anchors", None)
-            yield _points(anchors, f"{file}: {kind}"), [x1 - 1, y1 - 1, x2, y2], flags
-
-
-def _points(anchors: Any, where: str) -> dict[str, tuple[float, float, int]]:
-    """Every anchor by name; absent ones too, so that the skeleton has them."""
-    found = {}
-    for name in getattr(anchors, "_fieldnames", ()):
-        anchor = getattr(anchors, name)
-        location = np.asarray(anchor.location, float).ravel()
-        if location.size == 0:
-            found[name] = (np.nan, np.nan, 0)
-            continue
-        if location.shape != (2,) or not np.isfinite(location).all():
-            raise DataError(f"{where}: {name}: wanted a location x y, got {location.tolist()}")
-        status = int(np.max(anchor.status, initial=0))
-        found[name] = (location[0] - 0.5, location[1] - 0.5, SEEN if status == VISIBLE else HIDDEN)
+    found = []
+    with faults.noted(file, "", "PASCAL3D+"):
+        for n, one in enumerate(np.atleast_1d(_loaded(file).objects), 1):
+            with faults.noted(file, f"object {n}", "PASCAL3D+"):
+                if str(getattr(one, "class")) != kind:
+                    continue
+                x1, y1, x2, y2 = (float(v) for v in one.bbox)
+                flags = {flag: int(np.max(getattr(one, flag, 0), initial=0)) for flag in FLAGS}
+                anchors = getattr(one, "anchors", None)
+                points: Anchors = {}  # every anchor; absent ones too, so that the skeleton has them
+                for name in getattr(anchors, "_fieldnames", ()):
+                    with faults.noted(file, f"object {n}: {name}", "PASCAL3D+"):
+                        points[name] = _point(getattr(anchors, name))
+                found.append((points, [x1 - 1, y1 - 1, x2, y2], flags))
     return found
+
+
+def _point(anchor: Any) -> tuple[float, float, int]:
+    """Its x, y and visibility in our words. Raises DataError."""
+    location = np.asarray(anchor.location, float).ravel()
+    if location.size == 0:
+        return np.nan, np.nan, 0
+    if location.shape != (2,) or not np.isfinite(location).all():
+        raise DataError(f"wanted a location x y, got {location.tolist()}")
+    status = int(np.max(anchor.status, initial=0))
+    return location[0] - 0.5, location[1] - 0.5, SEEN if status == VISIBLE else HIDDEN
 
 
 def _loaded(file: Path) -> Any:

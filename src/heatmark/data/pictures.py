@@ -1,31 +1,19 @@
 """What formats of mere labels leave to us: where the pictures lie, how large they are, and the boxes."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from ..errors import DataError, HeatmarkError
+from ..errors import DataError
 from ..geometry import boxes_around
 from ..types import Poses, Skeleton
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 TURNED = (5, 6, 7, 8)  # EXIF orientations that swap width and height
-
-
-@contextmanager
-def shaped(where: str, form: str) -> Iterator[None]:
-    """Within it, what is not in the shape that a format's program writes is a DataError that says where."""
-    try:
-        yield
-    except HeatmarkError:
-        raise
-    except (TypeError, ValueError, AttributeError, KeyError, IndexError, OverflowError) as error:
-        raise DataError(f"{where}: not as {form} writes it ({type(error).__name__}: {error})") from error
 
 
 def numbers(given: Any, count: int) -> np.ndarray:

@@ -14,6 +14,7 @@ Both count pixels from 0, as COCO: + 0.5 in, - 0.5 out.
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,8 @@ import numpy as np
 from ..errors import DataError, UserError
 from ..skeletons import COCO17, SIGMAS
 from ..types import ABSENT, HIDDEN, SEEN, Poses, Skeleton
-from .pictures import beside, boxes_from, shaped, size_of
+from .faults import Faults, faultless
+from .pictures import beside, boxes_from, size_of
 from .records import Dataset, Record, read_json, write_whole
 
 NECK = "head_bottom"  # as 2018 calls it; 2017's program says neck
@@ -57,18 +59,31 @@ def read(path: str | Path, category: str | None = None, images: str | Path | Non
     Raises:
         UserError: there is no PoseTrack file. DataError: the file, and what is wrong with it.
     """
+    return faultless(partial(examine, images=images), path, category)
+
+
+def examine(
+    path: str | Path, category: str | None, faults: Faults, images: str | Path | None = None
+) -> Dataset:
+    """The same of what can be read; frames and persons with a fault are left out."""
     path = Path(path)
     if category not in (None, POSETRACK17.name):
         raise UserError(f"{path}: PoseTrack has persons only, got category {category!r}")
     files = sorted(path.rglob("*.json")) if path.is_dir() else [path]
-    pages = {file: page for file in files if (page := _page(file)) is not None}
-    if not pages:
+    pages = {}
+    for file in files:
+        with faults.noted(file):
+            if (page := _page(file)) is not None:
+                pages[file] = page
+    if not pages and not faults:
         raise UserError(f"{path}: no PoseTrack file (annolist, or images with keypoints head_bottom)")
     records: list[Record] = []
     for file, page in pages.items():
-        with shaped(str(file), "PoseTrack"):
-            frames = _frames_2017(page) if "annolist" in page else _frames_2018(page)
-            records += [_record(frame, file, images, len(records) + 1 + n) for n, frame in enumerate(frames)]
+        with faults.noted(file, "", "PoseTrack"):
+            frames = (_frames_2017 if "annolist" in page else _frames_2018)(page, file, faults)
+            for n, frame in enumerate(frames, len(records) + 1):
+                with faults.noted(file, str(frame["name"]), "PoseTrack"):
+                    records.append(_record(frame, file, images, n))
     return Dataset(path if path.is_dir() else path.parent, POSETRACK17, tuple(records))
 
 
@@ -139,56 +154,64 @@ def _page(file: Path) -> dict[str, Any] | None:
     return raw if is_mine(raw) else None
 
 
-def _frames_2018(page: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _frames_2018(page: Mapping[str, Any], file: Path, faults: Faults) -> list[dict[str, Any]]:
     names = next(c["keypoints"] for c in page["categories"] if NECK in c["keypoints"])
     frames = {}
-    for image in page["images"]:
-        if not image.get("is_labeled", True):
-            continue
-        across, down = image.get("ignore_regions_x") or [], image.get("ignore_regions_y") or []
-        facts = {k: image[k] for k in ("vid_id", "frame_id", "nframes") if k in image}
-        polygons = [list(zip(xs, ys)) for xs, ys in zip(across, down)]
-        name = image["file_name"]
-        frames[image["id"]] = {"name": name, "extra": facts, "ignored": polygons, "people": []}
-    for label in page.get("annotations", []):
-        if label["image_id"] in frames:
-            rows = np.array(label["keypoints"], np.float64).reshape(len(names), 3)
-            joints = {
-                n: (x, y, SEEN if v > 0 else HIDDEN)
-                for n, (x, y, v) in zip(names, rows)
-                if n in LANDMARKS and (x, y, v) != (0, 0, 0)
-            }
-            person = {
-                "joints": joints,
-                "box": _xyxy(label.get("bbox")),
-                "head": _xyxy(label.get("bbox_head")),
-            }
-            person["facts"] = {k: label[k] for k in ("id", "track_id", "area") if k in label}
-            frames[label["image_id"]]["people"].append(person)
+    for i, image in enumerate(page["images"]):
+        with faults.noted(file, f"images[{i}]", "PoseTrack"):
+            if not image.get("is_labeled", True):
+                continue
+            across, down = image.get("ignore_regions_x") or [], image.get("ignore_regions_y") or []
+            facts = {k: image[k] for k in ("vid_id", "frame_id", "nframes") if k in image}
+            polygons = [list(zip(xs, ys)) for xs, ys in zip(across, down)]
+            name = image["file_name"]
+            frames[image["id"]] = {"name": name, "extra": facts, "ignored": polygons, "people": []}
+    for i, label in enumerate(page.get("annotations", [])):
+        with faults.noted(file, f"annotations[{i}]", "PoseTrack"):
+            if label["image_id"] in frames:
+                frames[label["image_id"]]["people"].append(_person_2018(label, names))
     return list(frames.values())
 
 
-def _frames_2017(page: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _person_2018(label: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    rows = np.array(label["keypoints"], np.float64).reshape(len(names), 3)
+    joints = {
+        n: (x, y, SEEN if v > 0 else HIDDEN)
+        for n, (x, y, v) in zip(names, rows)
+        if n in LANDMARKS and (x, y, v) != (0, 0, 0)
+    }
+    facts = {k: label[k] for k in ("id", "track_id", "area") if k in label}
+    boxes = {"box": _xyxy(label.get("bbox")), "head": _xyxy(label.get("bbox_head"))}
+    return {"joints": joints, **boxes, "facts": facts}
+
+
+def _frames_2017(page: Mapping[str, Any], file: Path, faults: Faults) -> list[dict[str, Any]]:
     frames = []
     for n, entry in enumerate(page["annolist"]):
-        if not (entry.get("is_labeled") or [1])[0]:
-            continue
-        people = []
-        for rect in entry.get("annorect") or []:
-            points = rect["annopoints"][0].get("point", []) if rect.get("annopoints") else []
-            joints = {
-                NUMBERED[p["id"][0]]: (p["x"][0], p["y"][0], HIDDEN if p.get("is_visible") == [0] else SEEN)
-                for p in points
-            }
-            head = [float(rect[c][0]) for c in ("x1", "y1", "x2", "y2")] if "x1" in rect else None
-            facts = {"track_id": rect["track_id"][0]} if "track_id" in rect else {}
-            people.append({"joints": joints, "box": None, "head": head, "facts": facts})
-        ignored = [[(p["x"][0], p["y"][0]) for p in r["point"]] for r in entry.get("ignore_regions") or []]
-        extra = {"frame_id": (entry.get("imgnum") or [n])[0]}
-        frames.append(
-            {"name": entry["image"][0]["name"], "extra": extra, "ignored": ignored, "people": people}
-        )
+        with faults.noted(file, f"annolist[{n}]", "PoseTrack"):
+            if not (entry.get("is_labeled") or [1])[0]:
+                continue
+            people = []
+            for m, rect in enumerate(entry.get("annorect") or []):
+                with faults.noted(file, f"annolist[{n}], annorect[{m}]", "PoseTrack"):
+                    people.append(_person_2017(rect))
+            regions = entry.get("ignore_regions") or []
+            ignored = [[(p["x"][0], p["y"][0]) for p in region["point"]] for region in regions]
+            extra = {"frame_id": (entry.get("imgnum") or [n])[0]}
+            name = entry["image"][0]["name"]
+            frames.append({"name": name, "extra": extra, "ignored": ignored, "people": people})
     return frames
+
+
+def _person_2017(rect: Mapping[str, Any]) -> dict[str, Any]:
+    points = rect["annopoints"][0].get("point", []) if rect.get("annopoints") else []
+    joints = {
+        NUMBERED[p["id"][0]]: (p["x"][0], p["y"][0], HIDDEN if p.get("is_visible") == [0] else SEEN)
+        for p in points
+    }
+    head = [float(rect[c][0]) for c in ("x1", "y1", "x2", "y2")] if "x1" in rect else None
+    facts = {"track_id": rect["track_id"][0]} if "track_id" in rect else {}
+    return {"joints": joints, "box": None, "head": head, "facts": facts}
 
 
 def _xyxy(box: Sequence[float] | None) -> list[float] | None:

@@ -77,19 +77,6 @@ class Dataset:
         return replace(self, records=tuple(chosen))
 
 
-@dataclass(frozen=True)
-class Fault:
-    """One thing that is wrong in a dataset: where (`image 12`, `annotation 7`), which field, and what."""
-
-    file: str
-    where: str
-    field: str
-    message: str
-
-    def __str__(self) -> str:
-        return ": ".join(p for p in (self.file, self.where, self.field, self.message) if p)
-
-
 def read_bytes(path: Path) -> bytes:
     """A file's bytes. Raises DataError where there is none or it cannot be read."""
     try:

@@ -5,7 +5,7 @@ Fractions are measured from the picture's edge (the format's own flip is 1 - x),
 multiply, no half pixel. A point without v, or with v 0, that is exactly 0 0 is not labelled.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import yaml
 
 from ..errors import DataError, UserError, unknown
 from ..types import ABSENT, SEEN, Poses, Skeleton
+from .faults import Faults, faultless
 from .pictures import ENDINGS, size_of
 from .records import Dataset, Record, read_bytes, read_text, read_yaml, write_whole
 
@@ -31,6 +32,11 @@ def read(path: str | Path, category: str | None = None) -> Dataset:
         UserError: no such dataset or class, or several and none chosen.
         DataError: the file and line, and what is wrong.
     """
+    return faultless(examine, path, category)
+
+
+def examine(path: str | Path, category: str | None, faults: Faults) -> Dataset:
+    """The same of what can be read; lines and pictures with a fault are left out."""
     file = settings_file(Path(path))
     settings = _settings(file)
     classes, shape = classes_of(settings, file), settings["kpt_shape"]
@@ -39,21 +45,17 @@ def read(path: str | Path, category: str | None = None) -> Dataset:
         raise DataError(
             f"{file}: no picture in {', '.join(s for s in SPLITS if settings.get(s)) or 'any split'}"
         )
-    lines = {picture: _lines(label_of(picture), shape) for picture in pictures}
+    lines = {picture: _lines(label_of(picture), shape, classes, faults) for picture in pictures}
     used = sorted({int(row[0]) for rows in lines.values() for row in rows})
-    if unnamed := [c for c in used if c not in classes]:
-        raise DataError(
-            f"{file}: the labels use class {unnamed[0]}, names has {', '.join(map(str, classes))}"
-        )
     chosen = _chosen(category, classes, used, file)
     skeleton = _skeleton(settings, classes[chosen], chosen)
     records = []
     for number, picture in enumerate(pictures, 1):
-        size = size_of(picture)
-        mine = np.array([row for row in lines[picture] if row[0] == chosen]).reshape(
-            -1, 5 + shape[0] * shape[1]
-        )
-        records.append(Record(picture, size, _poses(mine, skeleton, shape[1], size), number))
+        with faults.noted(picture):
+            size = size_of(picture)
+            mine = np.array([row for row in lines[picture] if row[0] == chosen])
+            rows = mine.reshape(-1, 5 + shape[0] * shape[1])
+            records.append(Record(picture, size, _poses(rows, skeleton, shape[1], size), number))
     return Dataset(file.parent, skeleton, tuple(records))
 
 
@@ -153,30 +155,32 @@ def label_of(picture: Path) -> Path:
     return Path(*parts).with_suffix(".txt")
 
 
-def _lines(path: Path, shape: Sequence[int]) -> list[list[float]]:
+def _lines(path: Path, shape: Sequence[int], classes: Mapping[int, str], faults: Faults) -> list[list[float]]:
     """A label file's rows; none where there is no file: that is a picture without an instance."""
-    if not path.is_file():
-        return []
-    rows, wanted = [], 5 + shape[0] * shape[1]
-    for number, line in enumerate(read_text(path).splitlines(), 1):
-        if not line.strip():
-            continue
-        try:
-            row = [float(v) for v in line.split()]
-        except ValueError as error:
-            raise DataError(f"{path}: line {number}: {error}") from error
-        if len(row) != wanted:
-            raise DataError(
-                f"{path}: line {number}: wanted {wanted} numbers for kpt_shape {shape}, got {len(row)}"
-            )
-        if not np.isfinite(row).all():
-            raise DataError(f"{path}: line {number}: a number that is not finite")
-        if shape[1] == 3 and not set(row[7::3]) <= {0, 1, 2}:
-            raise DataError(
-                f"{path}: line {number}: visibility must be 0, 1 or 2, got {sorted(set(row[7::3]))}"
-            )
-        rows.append(row)
+    rows: list[list[float]] = []
+    with faults.noted(path):
+        for number, line in enumerate(read_text(path).splitlines() if path.is_file() else (), 1):
+            with faults.noted(path, f"line {number}"):
+                if line.strip():
+                    rows.append(_row(line, shape, classes))
     return rows
+
+
+def _row(line: str, shape: Sequence[int], classes: Mapping[int, str]) -> list[float]:
+    """Its numbers. Raises DataError."""
+    try:
+        row = [float(v) for v in line.split()]
+    except ValueError as error:
+        raise DataError(str(error)) from error
+    if len(row) != (wanted := 5 + shape[0] * shape[1]):
+        raise DataError(f"wanted {wanted} numbers for kpt_shape {shape}, got {len(row)}")
+    if not np.isfinite(row).all():
+        raise DataError("a number that is not finite")
+    if row[0] not in classes:
+        raise DataError(f"class {row[0]:g}, names has {', '.join(map(str, classes))}")
+    if shape[1] == 3 and not set(row[7::3]) <= {0, 1, 2}:
+        raise DataError(f"visibility must be 0, 1 or 2, got {sorted(set(row[7::3]))}")
+    return row
 
 
 def _poses(rows: np.ndarray, skeleton: Skeleton, dims: int, size: tuple[int, int]) -> Poses:
