@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ..errors import DataError, HeatmarkError
-from .records import Dataset
+from .records import Dataset, read_json
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,18 @@ class Faults(list[Fault]):
                 yield
         except DataError as error:
             self.note(file, where, str(error).removeprefix(f"{file}: ").removeprefix(f"{where}: "))
+
+
+def pages(path: Path, mine: Callable[[Any], bool], faults: Faults) -> dict[Path, Any]:
+    """The JSON files of a folder, or the one, that are a format's own, with what they hold. What is no JSON
+    at all is a fault.
+    """
+    found = {}
+    for file in sorted(path.rglob("*.json")) if path.is_dir() else [path]:
+        with faults.noted(file):
+            if mine(raw := read_json(file)):
+                found[file] = raw
+    return found
 
 
 Examine = Callable[[str | Path, str | None, Faults], Dataset]

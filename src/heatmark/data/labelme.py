@@ -12,9 +12,9 @@ import numpy as np
 
 from ..errors import DataError, UserError
 from ..types import HIDDEN, SEEN, Skeleton
-from .faults import Faults, faultless
+from .faults import Faults, faultless, pages
 from .pictures import beside, poses_of, size_of
-from .records import Dataset, Record, read_json
+from .records import Dataset, Record
 
 HIDING = ("hidden", "occluded")
 
@@ -34,15 +34,10 @@ def read(path: str | Path, category: str | None = None) -> Dataset:
 def examine(path: str | Path, category: str | None, faults: Faults) -> Dataset:
     """The same of what can be read; shapes and files with a fault are left out."""
     path = Path(path)
-    files = sorted(path.rglob("*.json")) if path.is_dir() else [path]
-    pages = {}
-    for file in files:
-        with faults.noted(file):
-            if (page := _page(file)) is not None:
-                pages[file] = page
-    if not pages and not faults:
+    labelled = pages(path, is_mine, faults)
+    if not labelled and not faults:
         raise UserError(f"{path}: no labelme JSON file (one with shapes and imagePath)")
-    found = {file: _instances(page, file, faults) for file, page in pages.items()}
+    found = {file: _instances(page, file, faults) for file, page in labelled.items()}
     names = dict.fromkeys(name for instances, _ in found.values() for one in instances for name in one)
     if not names:
         raise DataError(f"{path}: no shape of the type point")
@@ -51,17 +46,15 @@ def examine(path: str | Path, category: str | None, faults: Faults) -> Dataset:
     records = []
     for number, (file, (instances, boxes)) in enumerate(found.items(), 1):
         with faults.noted(file):
-            picture = beside(file, str(pages[file]["imagePath"]), ("", "images", "../images"))
+            picture = beside(file, str(labelled[file]["imagePath"]), ("", "images", "../images"))
             size = size_of(picture)
             records.append(Record(picture, size, poses_of(skeleton, instances, size, boxes), number))
     return Dataset(folder, skeleton, tuple(records))
 
 
-def _page(file: Path) -> dict[str, Any] | None:
-    """A labelme file's contents, or None for any other JSON."""
-    raw = read_json(file)
-    mine = isinstance(raw, dict) and isinstance(raw.get("shapes"), list) and "imagePath" in raw
-    return raw if mine else None
+def is_mine(raw: Any) -> bool:
+    """Whether parsed JSON is labelme's."""
+    return isinstance(raw, dict) and isinstance(raw.get("shapes"), list) and "imagePath" in raw
 
 
 def _instances(page: dict[str, Any], file: Path, faults: Faults) -> tuple[list[dict], list]:

@@ -23,9 +23,9 @@ import numpy as np
 from ..errors import DataError, UserError
 from ..skeletons import COCO17, SIGMAS
 from ..types import ABSENT, HIDDEN, SEEN, Poses, Skeleton
-from .faults import Faults, faultless
+from .faults import Faults, faultless, pages
 from .pictures import beside, boxes_from, size_of
-from .records import Dataset, Record, read_json, write_whole
+from .records import Dataset, Record, write_whole
 
 NECK = "head_bottom"  # as 2018 calls it; 2017's program says neck
 LANDMARKS = tuple({"left_eye": NECK, "right_eye": "head_top"}.get(n, n) for n in COCO17.landmarks)
@@ -69,16 +69,11 @@ def examine(
     path = Path(path)
     if category not in (None, POSETRACK17.name):
         raise UserError(f"{path}: PoseTrack has persons only, got category {category!r}")
-    files = sorted(path.rglob("*.json")) if path.is_dir() else [path]
-    pages = {}
-    for file in files:
-        with faults.noted(file):
-            if (page := _page(file)) is not None:
-                pages[file] = page
-    if not pages and not faults:
+    videos = pages(path, is_mine, faults)
+    if not videos and not faults:
         raise UserError(f"{path}: no PoseTrack file (annolist, or images with keypoints head_bottom)")
     records: list[Record] = []
-    for file, page in pages.items():
+    for file, page in videos.items():
         with faults.noted(file, "", "PoseTrack"):
             frames = (_frames_2017 if "annolist" in page else _frames_2018)(page, file, faults)
             for n, frame in enumerate(frames, len(records) + 1):
@@ -146,12 +141,6 @@ def _rect(poses: Poses, n: int, track: int) -> dict[str, Any]:
     corners = dict(zip(("x1", "y1", "x2", "y2"), ([v] for v in box)))
     facts = {"track_id": [int(track)], "score": [float(np.nan_to_num(poses.score[n]))]}
     return corners | facts | {"annopoints": [{"point": points}]} if points else {}
-
-
-def _page(file: Path) -> dict[str, Any] | None:
-    """A PoseTrack file's contents, or None for any other JSON."""
-    raw = read_json(file)
-    return raw if is_mine(raw) else None
 
 
 def _frames_2018(page: Mapping[str, Any], file: Path, faults: Faults) -> list[dict[str, Any]]:
