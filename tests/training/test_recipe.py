@@ -58,6 +58,7 @@ def test_a_recipe_from_a_file_and_settings_over_it(tmp_path):
         ("model: ihm56\noptions: {widht: 1}", "no option of ihm56 is called 'widht' .did you mean 'width'"),
         ("model: ihm56\nsize: [224, 100]", "multiples of 32, 8192 at most, got .224, 100."),
         ("model: ihm56\nlr: fast", "lr: input should be a valid number.* got 'fast'"),
+        ("model: ihm56\nschedule: steps", "steps needs milestones: the epochs"),
         ("model: ihm56\nlr: -1", "lr: input should be greater than 0, got -1"),
         (
             "model: ihm56\naugmentation: {rotat: [0, 1]}",

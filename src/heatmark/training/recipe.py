@@ -207,6 +207,8 @@ class Recipe(BaseModel, extra="forbid", frozen=True, allow_inf_nan=False):
             raise UserError(
                 f"{what} for task: single, head: heatmap and absent: zero: there are empty maps to learn"
             )
+        if self.schedule == "steps" and not self.milestones:
+            raise UserError("schedule: steps needs milestones: the epochs at which the rate falls")
         if self.occlusion and self.occlusion.removal != "none" and self._learns_absent:
             raise UserError(
                 "occlusion.removal takes labels away, which head: heatmap would learn as empty maps: set"
