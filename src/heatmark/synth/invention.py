@@ -7,6 +7,7 @@ import numpy as np
 
 from ..errors import UserError
 from . import placing
+from .cases import laid_out, packed
 from .company import View, clutter_of, hand_on, kin_of, seats_of
 from .grounds import PICTURES
 from .lights import SUFFIXES
@@ -60,6 +61,9 @@ def invent(settings: SceneSettings, seed: int, index: int, aspect: float = 1.0) 
     view_m = max(view_m, 1.3 * float(np.ptp(solid, axis=0).max())) if upright else view_m
     view = View(camera, aspect, view_m, floats, upright)
     first = Placed(source=source, matrix=rows(matrix), instance=1)
+    chance = np.random.default_rng([seed, index, 59])  # its own: other scenes stay as they are
+    cased = how in ("lying", "rolled") and not floats and chance.random() < settings.clutter.case
+    settings = laid_out(settings) if cased else settings
     others, taken = kin_of(rng, settings, first, solid, view), [solid]
     taken += [
         placing.carried(np.array(o.matrix), outline(kind, o.source.name, o.source.seed)) for o in others
@@ -67,15 +71,18 @@ def invent(settings: SceneSettings, seed: int, index: int, aspect: float = 1.0) 
     clutter = clutter_of(rng, settings, what, first, taken, view)
     if rng.random() < settings.clutter.hand:
         clutter = (*hand_on(rng, first, solid, view), *clutter)
+    objects = (first, *others, *seats_of((first, *others)), *clutter)
+    objects, case = packed(chance, objects) if cased else (objects, None)
     background, walls = _background(rng, settings, camera, view_m)
     return Scene(
         seed=seed,
         index=index,
-        objects=(first, *others, *seats_of((first, *others)), *clutter),
+        objects=objects,
         camera=camera,
         light=light_from(rng, settings),
         ground=None if floats else _surface(rng, settings, view_m),
         walls=walls,
+        case=case,
         background=background,
         effects=effects_from(rng, settings),
         least_area=settings.object.least_area,
@@ -181,7 +188,7 @@ def _background(
     if kind == "photo" and ours.folder:
         shown = files(ours.folder, PICTURES)
         return Background(kind="photo", path=shown[rng.integers(len(shown))], seed=seed), ()
-    if kind in ("invented", "vista"):
+    if kind in ("invented", "vista", "white"):
         return Background(kind=kind, seed=seed), ()  # type: ignore[arg-type]
     walls = []
     if kind == "walls":

@@ -93,10 +93,20 @@ class Wall(Strict):
     azimuth_deg: float  # direction in which it stands
 
 
+class Case(Strict):
+    """An open tool case on the ground, a bed in it for each of the things that it holds."""
+
+    holds: tuple[int, ...]  # which of the scene's objects
+    edges: tuple[float, float, float, float]  # x1 y1 x2 y2, metres, in a frame turned about the origin by
+    turn_deg: float
+    depth_m: float  # of the beds
+    seed: int = 0
+
+
 class Background(Strict):
     """What is seen where nothing stands."""
 
-    kind: Literal["photo", "invented", "vista", "environment"]
+    kind: Literal["photo", "invented", "vista", "white", "environment"]
     path: str = ""  # of the photograph
     seed: int = 0  # of the part of it that is seen, or of what is invented
 
@@ -126,6 +136,7 @@ class Scene(Strict):
     light: Light
     ground: Surface | None = None  # None: the object hangs in the air
     walls: tuple[Wall, ...] = ()
+    case: Case | None = None
     background: Background = Background(kind="environment")
     effects: Effects = Effects()
     least_area: float = 0.0  # of the picture; an object of which less is seen is not labelled

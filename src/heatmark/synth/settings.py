@@ -100,7 +100,7 @@ class GroundSettings(Strict):
 
 
 class BackgroundSettings(Strict):
-    kinds: Weights = {"photo": 3.0, "invented": 0.7, "environment": 1.0, "walls": 0.7}
+    kinds: Weights = {"photo": 3.0, "invented": 0.7, "environment": 1.0, "walls": 0.7, "white": 0.4}
     folder: str | None = None  # of photographs, for "photo"
 
 
@@ -113,6 +113,7 @@ class ClutterSettings(Strict):
         str, ...
     ] = ()  # which of the built-in pieces lie about (pliers, knife ...); none named: all
     draws: int = Field(default=200, ge=1, le=1000)  # how many different pieces there are, at most 1000
+    case: Chance = 0.06  # how often the object lies in an open tool case, with what lies beside it
     hand: Chance = 0.2  # how often a hand holds the object, where the ground leaves room for one
     kin: Chance = 0.25  # how often others of the object's own kind are there, labelled too
     kin_count: Count = (1, 5)

@@ -303,6 +303,13 @@ def plate(
     )
 
 
+def block(shape: Any, low: float, high: float) -> Solid:
+    """A CrossSection from one height to another, exact to its narrowest gap; `box_mapped` textures it."""
+    mesh = shape.extrude(high - low).to_mesh()
+    vertices = np.asarray(mesh.vert_properties, np.float64)[:, :3] + [0, 0, low]
+    return Solid(vertices, np.zeros((len(vertices), 2)), np.asarray(mesh.tri_verts, np.int64))
+
+
 # booleans
 
 

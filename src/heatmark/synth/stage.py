@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import UserError, unknown
 from ..types import Skeleton
-from . import grounds, lights, scraps, vistas
+from . import cases, grounds, lights, scraps, vistas
 from .assets import Asset, Part
 from .scene import Background, Camera, Light, Placed, Scene, Surface, Wall
 from .things import build
@@ -18,6 +18,7 @@ from .world import LINEAR, Item
 
 GROUND = -2  # owner of the ground and of walls
 NOBODY = -1
+WHITE = 3.0  # of a thing cut out and put on nothing: white at any exposure
 # texels along a labelled object's texture, clutter's, a ground's; at 224 pixels
 FINE, COARSE, PLANE = 512, 128, 512
 GROUND_TILES = (-12, 13, -12, 13)  # first and last but one, along x and y
@@ -45,6 +46,9 @@ def staged(scene: Scene) -> Stage:
     if scene.ground is not None:
         items.append(Item(plane(scene.ground, GROUND_TILES), np.eye(4), GROUND, PLANE))
     items += [Item(plane(wall.surface, WALL_TILES), upright(wall), GROUND, PLANE) for wall in scene.walls]
+    if scene.case is not None:
+        held = [(assets[i], np.array(scene.objects[i].matrix)) for i in scene.case.holds]
+        items.append(Item(cases.built(scene.case, held), np.eye(4), GROUND, FINE))
     light = light_of(scene.light)
     skeletons = [a.skeleton for a, p in zip(assets, scene.objects) if p.instance]
     if not skeletons or skeletons[0] is None:
@@ -120,6 +124,8 @@ def backdrop(background: Background, camera: Camera, light: np.ndarray, size: tu
     h, w = size
     if background.kind == "invented":
         return LINEAR[scraps.invented(np.random.default_rng([background.seed, 23]), size)]
+    if background.kind == "white":
+        return np.full((h, w, 3), WHITE, np.float32)
     if background.kind == "photo":
         return photo_behind(Path(background.path), background.seed, size)
     f = max(h, w) / 2 / np.tan(np.deg2rad(camera.fov_deg) / 2)
