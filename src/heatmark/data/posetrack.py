@@ -215,7 +215,8 @@ def _record(frame: Mapping[str, Any], file: Path, images: str | Path | None, num
     size, people = size_of(picture), frame["people"]
     for what, values in _numbers_of(frame):
         if not (np.abs(values) <= FAR).all():  # neither is NaN
-            raise DataError(f"{file}: {frame['name']}: {what}: wanted numbers of pixels, got {values}")
+            said = ", ".join(f"{v:g}" for v in values)
+            raise DataError(f"{file}: {frame['name']}: {what}: wanted numbers of pixels, got {said}")
     points = np.full((len(people), len(LANDMARKS), 2), np.nan)
     visibility = np.zeros(points.shape[:2], np.uint8)
     for n, person in enumerate(people):
