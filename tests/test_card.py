@@ -76,6 +76,13 @@ def test_other_values_of_the_decoding_are_judged_as_a_cards_are():
             card().with_decoding(**wrong)
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("field", ["threshold", "floor", "person", "reach", "soft"])
+def test_a_number_that_json_has_not_never_comes_into_a_file(field, value):
+    with pytest.raises(UserError, match=f"decoding.{field}: .* finite number, got {value}"):
+        card().with_decoding(**{field: value})
+
+
 @pytest.mark.parametrize("text", ["", "{", "[1]", "<html>"])
 def test_what_is_no_json_object_is_a_data_error(text):
     with pytest.raises(DataError, match="w.onnx: its heatmark card"):

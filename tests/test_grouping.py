@@ -269,6 +269,22 @@ def test_what_is_not_finite_is_left_out_and_counted():
     assert len(people(heat, np.full((2, 8, 8), np.nan))) == 0
 
 
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_a_cell_that_is_not_finite_takes_no_place_from_the_peak_beside_it(wrong):
+    heat = np.zeros((1, 8, 8))
+    heat[0, 4, 4], heat[0, 4, 5], heat[0, 4, 3], heat[0, 3, 4] = 0.9, wrong, wrong, 0.5
+    assert adjust(np.array([[[4.5, 4.5]]]), heat).tolist() == [[[4.5, 4.25]]]
+
+
+@pytest.mark.parametrize("rules", [HIGHERHRNET, POSE_AE], ids=["higherhrnet", "pose_ae"])
+def test_what_is_missing_is_not_looked_for_where_tags_or_heights_are_not_finite(rules):
+    heat, tags = np.zeros((2, 8, 8)), np.zeros((2, 8, 8))
+    heat[0, 2, 2], heat[1, 5, 5], heat[1, 1, 1], heat[1, 7, 7] = 0.9, 0.08, 0.05, np.inf
+    tags[1, 1, 1] = np.nan
+    (person,) = people(heat, tags, Rules(**{**rules.__dict__, "order": None})).points
+    assert np.floor(person).tolist() == [[2, 2], [5, 5]]
+
+
 @pytest.mark.parametrize("rules", [Rules(), Rules(keyed=True, rounded=True, window=5)])
 @pytest.mark.parametrize("size", [(1, 1), (1, 3), (2, 2)])
 def test_one_landmark_on_maps_smaller_than_the_window_is_answered(size, rules):

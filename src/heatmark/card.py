@@ -21,7 +21,7 @@ REFINEMENTS = Literal["none", "quarter", "parabola", "dark"]
 RECTIFICATIONS = Literal["softmax", "thresholded_softmax", "abs", "relu", "sigmoid"]
 
 
-class Decoding(BaseModel, extra="forbid", frozen=True):
+class Decoding(BaseModel, extra="forbid", frozen=True, allow_inf_nan=False):  # JSON has neither
     """How the finest map becomes points: arguments of `heatmaps.decode`, `heatmaps.decode_expectation` or
     `heatmaps.msra.decode`.
 
@@ -68,7 +68,7 @@ class Card(BaseModel):
     True
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     version: int = VERSION
     name: str

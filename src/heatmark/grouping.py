@@ -238,7 +238,7 @@ def adjust(points: np.ndarray, heat: np.ndarray, ties: Literal["stay", "minus"] 
 def refine(groups: Groups, heat: np.ndarray, tags: np.ndarray, found: str = "value") -> Groups:
     """What persons lack, each where the map less the rounded tag distance is highest, as HigherHRNet has it.
 
-    Two persons may be given the same place. Scores stay.
+    Two persons may be given the same place, and none is where a height or tag is not finite. Scores stay.
 
     Args:
         heat: (K, H, W); tags: (K, H, W) or (K, H, W, D).
@@ -255,9 +255,10 @@ def refine(groups: Groups, heat: np.ndarray, tags: np.ndarray, found: str = "val
         mean = tags[has, y, x].mean(0)
         for landmark in np.flatnonzero(~np.isfinite(points[person]).all(-1)):
             away = np.sqrt(((tags[landmark] - mean) ** 2).sum(-1))
-            cell = int(np.argmax(heat[landmark] - np.round(away)))
-            y, x = divmod(cell, heat.shape[2])
-            if heat[landmark, y, x] > 0:
+            worth = heat[landmark] - np.round(away)
+            worth[~np.isfinite(worth)] = -np.inf  # NaN would be the highest of all
+            y, x = divmod(int(np.argmax(worth)), heat.shape[2])
+            if np.isfinite(worth[y, x]) and heat[landmark, y, x] > 0:
                 last = len(heat) - 1 if found == "one" else None
                 k = np.array([landmark])
                 step = _quarter(heat, k, np.array([x]), np.array([y]), "minus", last)[0]
@@ -370,7 +371,8 @@ def _quarter(heat: np.ndarray, k, x, y, ties: str, last: int | None = None) -> n
     below, above = heat[k, np.minimum(y + 1, bottom), x], heat[k, np.maximum(y - 1, 0), x]
     if ties == "minus":
         return np.stack([np.where(right > left, 0.25, -0.25), np.where(below > above, 0.25, -0.25)], -1)
-    return 0.25 * np.stack([np.sign(right - left), np.sign(below - above)], -1)
+    sides = ((right, left), (below, above))  # compared, not subtracted: a neighbour may be NaN or infinite
+    return 0.25 * np.stack([(more > less) * 1.0 - (more < less) for more, less in sides], -1)
 
 
 def _several(tags: np.ndarray) -> np.ndarray:

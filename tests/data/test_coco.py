@@ -130,6 +130,12 @@ FAULTS = {
     "category 1: skeleton: counts keypoints 1": lambda r: r["categories"][0].update(skeleton=[[0, 1]]),
     "category 1: skeleton: wanted pairs": lambda r: r["categories"][0].update(skeleton="abc"),
     "annotation 1: keypoints: .*finite": lambda r: first(r)["keypoints"].__setitem__(0, 10**400),
+    "annotation 1: category_id: there is no category \\[\\]": lambda r: first(r).update(category_id=[]),
+    "annotation 1: bbox: wanted four finite numbers, got .*e\\+308": lambda r: first(r).update(
+        bbox=[1, 2, 1e308, 9]
+    ),
+    "image 2: width: wanted a positive whole number, got 1000000": lambda r: second(r).update(width=10**400),
+    "category 1: int too large": lambda r: r["categories"][0].update(sigmas={"jaw_a": 10**400}),
     "category 1: .*'nose'": lambda r: r["categories"][0].update(mirror=[["nose", "jaw_a"]]),
 }  # fmt: skip
 
@@ -207,6 +213,13 @@ def test_masks_and_depths_beside_the_pictures_are_read(folder):
     both = sample(open_dataset(folder)[0], planes=True)
     assert both.mask is not None and both.depth is not None
     assert (both.mask == 2).all() and both.depth[0, 0] == 1.5 and np.isinf(both.depth[0, 1])
+
+
+def test_what_is_kept_for_nothing_but_writing_must_be_a_number_too(folder):
+    changed(folder, lambda raw: first(raw).update(segmentation=[[1, 2, float("nan"), 4, 5, 6]]))
+    dataset = open_dataset(folder)
+    with pytest.raises(DataError, match="other.json: a value that is not finite cannot be written"):
+        coco.write(folder, WRENCH, dataset.records, name="other.json")
 
 
 def test_a_write_that_fails_leaves_the_old_file(tmp_path, monkeypatch):

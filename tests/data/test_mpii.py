@@ -106,6 +106,8 @@ def test_the_official_file_is_read_from_its_folder(tmp_path):
             "entry 0: joints: wanted 16 times x, y.* got 15 joints and 16 flags",
         ),
         ({"scale": 0}, "entry 0: wanted a finite center and a positive scale, got .* scale 0"),
+        ({"scale": 1e308}, "entry 0: wanted a finite center and a positive scale, got .* scale 1e\\+308"),
+        ({"image": None}, "entry 0: image: wanted a picture's name, got None"),
         ({"joints": [[float("nan"), 1]] * 16}, "entry 0: joints: a value that is not finite"),
         ({"image": "c.png"}, "the picture 'c.png' is neither beside it"),
         ({"joints": "x"}, "not as MPII writes it"),

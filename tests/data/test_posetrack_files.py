@@ -119,6 +119,24 @@ def test_files_that_are_none_are_told(tmp_path):
         posetrack.read(file)
 
 
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -1e300])
+@pytest.mark.parametrize("field", ["nose", "box", "head", "ignored region"])
+def test_a_place_that_is_none_is_told_with_its_frame(tmp_path, field, wrong):
+    raw = json.loads(video_2018(tmp_path).read_text())
+    image, label = raw["images"][0], raw["annotations"][0]
+    places = {"nose": label["keypoints"], "box": label["bbox"], "head": label["bbox_head"]}
+    (places | {"ignored region": image["ignore_regions_x"][0]})[field][0] = wrong
+    with pytest.raises(
+        DataError, match=f"0001.json: images/val/0001/000000.jpg: {field}: wanted numbers of pixels, got .*, "
+    ):
+        posetrack.read(video_2018(tmp_path, images=raw["images"], annotations=raw["annotations"]))
+
+
+@pytest.mark.parametrize("categories", [True, 1.5, "x", None])
+def test_another_json_is_no_posetrack_whatever_it_calls_categories(tmp_path, categories):
+    assert not posetrack.is_mine({"images": [], "categories": categories})
+
+
 def test_a_person_without_a_head_cannot_be_scored(tmp_path):
     (record,) = posetrack.read(video_2018(tmp_path, annotations=[]))
     assert len(record.poses) == 0 and posetrack.heads_of(record).shape == (0, 4)
@@ -126,6 +144,13 @@ def test_a_person_without_a_head_cannot_be_scored(tmp_path):
     del raw["annotations"][0]["bbox_head"]
     (record,) = posetrack.read(video_2018(tmp_path, annotations=raw["annotations"]))
     with pytest.raises(DataError, match="without bbox_head"):
+        posetrack.heads_of(record)
+    raw = json.loads(video_2018(tmp_path).read_text())
+    raw["annotations"][0]["bbox_head"] = [6, 12, 0, 0]
+    (record,) = posetrack.read(video_2018(tmp_path, annotations=raw["annotations"]))
+    with pytest.raises(
+        DataError, match=r"000000.jpg: a person whose head \[6.0, 12.0, 6.0, 12.0\] has no size"
+    ):
         posetrack.heads_of(record)
     posetrack.write(tmp_path / "n.json", [("x.jpg", Poses.empty(posetrack.POSETRACK17))])
     assert json.loads((tmp_path / "n.json").read_text())["annolist"][0]["annorect"] == []

@@ -57,6 +57,17 @@ def test_codes_and_outlines_that_cannot_be_are_told():
         filled({"segmentation": [[1.0, 2.0, 3.0]]}, SIZE)
     with pytest.raises(DataError, match="a region"):
         filled({"bbox": [1, 2]}, SIZE)
+    with pytest.raises(
+        DataError, match="a.jpg: .* the code is of \\(2, 2\\) pixels, the picture of \\(4, 6\\)"
+    ):
+        filled({"segmentation": {"size": [2, 2], "counts": [4]}}, SIZE, "a.jpg")
+    with pytest.raises(DataError, match="a region: the code is of 1000"):  # before so much is laid out
+        filled({"segmentation": {"size": list(SIZE), "counts": [10**18]}}, SIZE)
+    for corners in ([], [1.0, 2.0, np.nan, 3.0, 4.0, 4.0], [1.0, 2.0, 1e300, 3.0, 4.0, 4.0]):
+        with pytest.raises(DataError, match="a polygon without corners, or not of numbers of pixels"):
+            filled({"segmentation": [corners]}, SIZE)
+    with pytest.raises(DataError, match="a region"):
+        filled({"bbox": [1, 2, 10**400, 4]}, SIZE)
 
 
 def test_crowds_and_unlabelled_persons_do_not_count_and_labelled_ones_do(tmp_path):

@@ -201,6 +201,17 @@ def test_a_bump_far_outside_is_still_a_bump():
     assert float(far.sum()) == pytest.approx(1) and far[0, 7] > 0.3
 
 
+@pytest.mark.parametrize("sigma", [1e-3, 1e-20, 1e-38])
+@pytest.mark.parametrize("at", [[2.3, 1.7], [1e6, -1e10]])
+@pytest.mark.parametrize("name", DIVERGING)
+def test_a_bump_may_be_as_narrow_as_it_likes(name, at, sigma):
+    maps = dsnt.rectified(torch.zeros(8, 8, requires_grad=True))
+    cost = dsnt.REGULARISERS[name](maps, torch.tensor(at), sigma)
+    assert cost.isfinite()
+    near = dsnt.bumps(torch.tensor([2.3, 1.7]), (8, 8), sigma)
+    assert near[1, 2] == 1 and near.sum() == 1
+
+
 def test_confidence_falls_from_one_bump_to_two_to_none():
     one = dsnt.bumps(torch.tensor([20.0, 20.0]), (56, 56), 1.0)
     two = 0.5 * one + 0.5 * dsnt.bumps(torch.tensor([44.0, 40.0]), (56, 56), 1.0)

@@ -130,6 +130,16 @@ def test_what_is_nested_is_judged_before_training(field, value, said):
         recipe.read("windmills_coco/cutout_p_0.5", {field: value})
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("embedding.pull", float("nan")), ("embedding.sigma", float("inf")), ("zoom.most", float("inf"))],
+)
+def test_nested_numbers_are_finite_as_all_others_are(field, value):
+    outer, inner = field.split(".")
+    with pytest.raises(UserError, match=f"{field}: .*got {value}"):
+        recipe.read("crowd", {outer: {inner: value}})
+
+
 def test_a_number_that_yaml_takes_for_text_is_a_number():
     read = recipe.read("windmills_coco/half_body", {"windows": {"rotate": "1e1"}})
     assert read.windows is not None and read.windows.rotate == 10.0

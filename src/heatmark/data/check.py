@@ -220,8 +220,9 @@ def _named_groups(category: dict, names: list[str], fault: Callable[[str, str], 
 
 def _mirrored_groups(category: dict, fault: Callable[[str, str], None]) -> None:
     """What cannot be told apart in a picture cannot be told apart in its mirror image either."""
-    pairs = [p for p in category.get("mirror") or [] if isinstance(p, list) and len(p) == 2]
-    groups = [set(map(str, g)) for g in category.get("interchangeable") or [] if isinstance(g, list)]
+    listed = {n: v if isinstance(v := category.get(n), list) else [] for n in ("mirror", "interchangeable")}
+    pairs = [p for p in listed["mirror"] if isinstance(p, list) and len(p) == 2]
+    groups = [set(map(str, g)) for g in listed["interchangeable"] if isinstance(g, list)]
     other = {a: b for p in pairs for a, b in (map(str, p), map(str, p[::-1]))}
     for group in groups:
         image = {other.get(n, n) for n in group}

@@ -67,12 +67,12 @@ def examine(
         return None, notes.faults
     try:
         skeleton = _skeleton(chosen)
-    except (HeatmarkError, TypeError, ValueError, AttributeError, IndexError, KeyError) as error:
+    except (HeatmarkError, TypeError, ValueError, ArithmeticError, AttributeError, LookupError) as error:
         notes.add(f"category {chosen.get('id')}", "", str(error))
         return None, notes.faults
     folder = Path(images) if images else images_beside(file)
     pictures = _pictures(raw["images"], folder, notes)
-    known = {c.get("id") for c in raw["categories"] if isinstance(c, Mapping)}
+    known = [c.get("id") for c in raw["categories"] if isinstance(c, Mapping)]
     labels = _labels(raw["annotations"], pictures, skeleton, chosen["id"], known, notes)
     records = tuple(_record(p, labels[i], skeleton, file.parent) for i, p in pictures.items())
     info = raw["info"] if isinstance(raw.get("info"), dict) else {}
@@ -126,7 +126,11 @@ def write(
         "annotations": annotations,
         "categories": [category_of(skeleton)],
     }
-    write_whole(folder / name, (json.dumps(whole, allow_nan=False) + "\n").encode())
+    try:
+        text = json.dumps(whole, allow_nan=False)
+    except ValueError as error:
+        raise DataError(f"{folder / name}: a value that is not finite cannot be written ({error})") from error
+    write_whole(folder / name, (text + "\n").encode())
     return folder / name
 
 
@@ -268,7 +272,9 @@ def _pictures(images: list, folder: Path, notes: _Notes) -> dict[int, tuple[Path
             notes.add(where, "file_name", f"{name!r} leaves the dataset's folder")
         elif name in names:
             notes.add(where, "file_name", f"{name!r} stands twice")
-        elif bad := [k for k in ("width", "height") if not _whole(image.get(k)) or image[k] < 1]:
+        elif bad := [
+            k for k in ("width", "height") if not _whole(image.get(k)) or not 0 < image[k] < 1 << 31
+        ]:
             notes.add(where, bad[0], f"wanted a positive whole number, got {image.get(bad[0])!r}")
         elif not (folder / name).is_file():
             notes.add(where, "file_name", f"the picture {folder / name} is missing")
@@ -279,7 +285,7 @@ def _pictures(images: list, folder: Path, notes: _Notes) -> dict[int, tuple[Path
 
 
 def _labels(
-    annotations: list, pictures, skeleton: Skeleton, category: int, known: set, notes: _Notes
+    annotations: list, pictures, skeleton: Skeleton, category: int, known: list, notes: _Notes
 ) -> dict[int, list]:
     """Picture id -> its annotations that are of the category and without fault."""
     labels: dict[int, list] = {i: [] for i in pictures}
@@ -311,8 +317,8 @@ def _fault(annotation: Mapping[str, Any], image: Mapping[str, Any], k: int) -> t
     """The field and what is wrong with it, or None."""
     box = annotation.get("bbox")
     if box is not None:
-        if not _numbers(box, 4):
-            return "bbox", f"wanted four finite numbers, got {box!r}"
+        if not _numbers(box, 4) or not _numbers([box[2] * box[3]], 1):
+            return "bbox", f"wanted four finite numbers, got {box!r:.80}"
         if box[2] < 0 or box[3] < 0:
             return "bbox", f"wanted a width and height of 0 or more, got {box[2]} and {box[3]}"
         x, y, w, h = box

@@ -149,6 +149,8 @@ def _person(row: dict[str, Any]) -> dict[str, Any]:
     if flags == "joints_vis":
         visible = np.asarray(row[flags], np.float64)
         row = row | {"states": np.where(visible > 0, SEEN, ABSENT).tolist()}
+    if not isinstance(row["image"], str):
+        raise DataError(f"image: wanted a picture's name, got {row['image']!r:.60}")
     joints = np.asarray(row["joints"], np.float64)
     if joints.shape != (K, 2) or len(row["states"]) != K:
         came = f"{len(row['joints'])} joints and {len(row['states'])} flags"
@@ -157,7 +159,7 @@ def _person(row: dict[str, Any]) -> dict[str, Any]:
     if not np.isfinite(joints[states > ABSENT]).all():
         raise DataError("joints: a value that is not finite")
     centre, scale = np.asarray(row["center"], np.float64), float(row["scale"])
-    if centre.shape != (2,) or not np.isfinite([*centre, scale]).all() or not scale > 0:
+    if centre.shape != (2,) or not np.isfinite([*centre, scale * UNIT]).all() or not scale > 0:
         said = f"center {row['center']} and scale {row['scale']}"
         raise DataError(f"wanted a finite center and a positive scale, got {said}")
     middle, half = centre + [0, LOWER * scale] - 1, scale * UNIT / 2

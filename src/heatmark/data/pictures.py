@@ -13,6 +13,7 @@ from ..geometry import boxes_around
 from ..types import Poses, Skeleton
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+FAR = 1e6  # pixels from a picture's corner: what a file puts farther out is no place
 TURNED = (5, 6, 7, 8)  # EXIF orientations that swap width and height
 
 

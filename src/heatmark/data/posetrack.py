@@ -24,7 +24,7 @@ from ..errors import DataError, UserError
 from ..skeletons import COCO17, SIGMAS
 from ..types import ABSENT, HIDDEN, SEEN, Poses, Skeleton
 from .faults import Faults, faultless, pages
-from .pictures import beside, boxes_from, size_of
+from .pictures import FAR, beside, boxes_from, size_of
 from .records import Dataset, Record, write_whole
 
 NECK = "head_bottom"  # as 2018 calls it; 2017's program says neck
@@ -88,17 +88,23 @@ def is_mine(raw: Any) -> bool:
         return False
     if isinstance(raw.get("annolist"), list):
         return True
-    categories = raw.get("categories")
-    names = [c.get("keypoints") or [] for c in categories or [] if isinstance(c, Mapping)]
-    return isinstance(raw.get("images"), list) and any(NECK in n for n in names if isinstance(n, list))
+    images, categories = raw.get("images"), raw.get("categories")
+    if not isinstance(images, list) or not isinstance(categories, list):
+        return False
+    names = [c.get("keypoints") for c in categories if isinstance(c, Mapping)]
+    return any(NECK in n for n in names if isinstance(n, list))
 
 
 def heads_of(record: Record) -> np.ndarray:
-    """(N, 4) x1 y1 x2 y2 of the heads of a record's persons. Raises DataError where one has none."""
+    """(N, 4) x1 y1 x2 y2 of the heads of a record's persons. Raises DataError where one has none, or one
+    without a size."""
     heads = [instance.get("head") for instance in record.instances]
     if any(head is None for head in heads) or len(heads) != len(record.poses):
         raise DataError(f"{record.name}: a person without bbox_head cannot be scored by PCKh")
-    return np.array(heads, np.float64).reshape(-1, 4)
+    boxes = np.array(heads, np.float64).reshape(-1, 4)
+    if flat := [head for head, (x1, y1, x2, y2) in zip(heads, boxes) if (x1, y1) == (x2, y2)]:
+        raise DataError(f"{record.name}: a person whose head {flat[0]} has no size cannot be scored by PCKh")
+    return boxes
 
 
 def regions_of(record: Record) -> list[np.ndarray]:
@@ -219,6 +225,10 @@ def _record(frame: Mapping[str, Any], file: Path, images: str | Path | None, num
     )
     picture = beside(file.resolve(), frame["name"], up)
     size, people = size_of(picture), frame["people"]
+    for what, values in _numbers_of(frame):
+        if not (np.abs(values) <= FAR).all():  # neither is NaN
+            said = ", ".join(f"{v:g}" for v in values)
+            raise DataError(f"{file}: {frame['name']}: {what}: wanted numbers of pixels, got {said}")
     points = np.full((len(people), len(LANDMARKS), 2), np.nan)
     visibility = np.zeros(points.shape[:2], np.uint8)
     for n, person in enumerate(people):
@@ -234,6 +244,15 @@ def _record(frame: Mapping[str, Any], file: Path, images: str | Path | None, num
     poses = Poses(POSETRACK17, points, scores, visibility, boxes, np.ones(len(people)))
     crowd = tuple(_crowd(polygon) for polygon in frame["ignored"])
     return Record(picture, size, poses, number, frame["extra"], instances, crowd)
+
+
+def _numbers_of(frame: Mapping[str, Any]) -> Iterable[tuple[str, list[float]]]:
+    """Every place in a frame, with what it is."""
+    for polygon in frame["ignored"]:
+        yield "ignored region", [v for corner in polygon for v in corner]
+    for person in frame["people"]:
+        yield from ((name, [x, y]) for name, (x, y, _) in person["joints"].items())
+        yield from ((name, person[name]) for name in ("box", "head") if person[name] is not None)
 
 
 def _crowd(polygon: Sequence[tuple[float, float]]) -> dict[str, Any]:

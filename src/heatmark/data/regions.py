@@ -12,6 +12,7 @@ import numpy as np
 
 from ..errors import DataError
 from ..types import ABSENT
+from .pictures import FAR
 from .records import Record
 
 
@@ -34,16 +35,20 @@ def filled(region: Mapping[str, Any], size: tuple[int, int], name: str = "the pi
     outline, plane = region.get("segmentation"), np.zeros(size, np.uint8)
     try:
         if isinstance(outline, Mapping):
-            return unpacked(outline)
+            if (plane := unpacked(outline)).shape != tuple(size):
+                raise ValueError(f"the code is of {plane.shape} pixels, the picture of {tuple(size)}")
+            return plane
         if outline:
             rings = [np.array(ring, np.float64).reshape(-1, 2) for ring in outline]
+            if not all(len(ring) and (np.abs(ring) < FAR).all() for ring in rings):  # nor is any NaN
+                raise ValueError("a polygon without corners, or not of numbers of pixels")
             cv2.fillPoly(plane, [np.round(ring - 0.5).astype(np.int32) for ring in rings], 1)  # type: ignore
         elif region.get("bbox"):
             x, y, w, h = region["bbox"]
             ends = np.clip(np.round([x, y, x + w, y + h]), 0, [size[1], size[0]] * 2).astype(int)
             plane[ends[1] : ends[3], ends[0] : ends[2]] = 1
         return plane
-    except (TypeError, ValueError, KeyError) as error:
+    except (TypeError, ValueError, KeyError, OverflowError) as error:
         raise DataError(f"{name}: segmentation or bbox of a region: {error}") from error
 
 
@@ -56,9 +61,9 @@ def unpacked(code: Mapping[str, Any]) -> np.ndarray:
     h, w = code["size"]
     counts = code["counts"]
     runs = counts if isinstance(counts, Sequence) and not isinstance(counts, str) else _numbers(counts)
+    if sum(runs) != h * w:
+        raise ValueError(f"the code is of {sum(runs)} pixels, its size is {h} x {w}")
     flat = np.repeat(np.arange(len(runs)) % 2, runs).astype(np.uint8)
-    if len(flat) != h * w:
-        raise ValueError(f"the code is of {len(flat)} pixels, its size is {h} x {w}")
     return np.ascontiguousarray(flat.reshape(w, h).T)
 
 

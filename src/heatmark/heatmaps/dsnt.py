@@ -197,8 +197,11 @@ def bumps(points: Tensor, size: Sequence[int], sigma: float, stride: float = 1) 
     dims = len(size)
     product = None
     for axis, place in enumerate(_wide(points).nan_to_num(0.0).unbind(-1)):  # x, y, z
-        away = centres(tuple(size)[-1 - axis], place) - place.unsqueeze(-1) / stride
-        share = (-0.5 * (away / sigma).square()).softmax(-1)  # (..., n): e to the logarithms, over their sum
+        away = (centres(tuple(size)[-1 - axis], place) - place.unsqueeze(-1) / stride).abs()  # (..., n)
+        least = away.amin(-1, keepdim=True)
+        # Squares less the least of them, so that the nearest cell's logarithm is 0 however narrow the bump.
+        further = (away - least) * (away + least)
+        share = (-0.5 * (further / sigma / sigma)).softmax(-1)  # e to the logarithms, over their sum
         share = share.reshape(*share.shape[:-1], *(1,) * (dims - 1 - axis), share.shape[-1], *(1,) * axis)
         product = share if product is None else product * share
     assert product is not None

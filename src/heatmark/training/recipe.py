@@ -14,6 +14,7 @@ import yaml
 from pydantic import (
     BaseModel,
     BeforeValidator,
+    ConfigDict,
     Field,
     PlainSerializer,
     TypeAdapter,
@@ -77,7 +78,7 @@ def _typed(kind: type, raw: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
     for name, value in raw.items():
         values[name] = tuple(value) if isinstance(value, list) else value
         try:
-            values[name] = TypeAdapter(hints[name]).validate_python(value)
+            values[name] = TypeAdapter(hints[name], config=FINITE).validate_python(value)
         except ValidationError as error:
             odd = odd or f"{name}: {first_fault(error, kind).removeprefix(': ')}"  # type: ignore[arg-type]
     return values, odd
@@ -93,6 +94,7 @@ def _plain(given: Any) -> dict[str, Any] | None:
     }
 
 
+FINITE = ConfigDict(allow_inf_nan=False)
 ROWS = "rows"  # of a sheet of recipes
 SUFFIXES = (".yaml", ".yml")
 LARGEST = 8192  # side of what a network sees, pixels
