@@ -13,6 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
+from heatmark.data.records import write_whole
+
 from . import runs
 from .rows import Row, markdown
 from .runs import Results, Score
@@ -64,6 +66,7 @@ def drawn(curves: Mapping[str, Sequence[float]], title: str, path: Path) -> Path
         axes.plot((0, *ALPHAS), (0, *values), label=name)
     axes.axvline(0.1, color="0.7", linewidth=0.8, linestyle=":")
     axes.legend(loc="upper left", fontsize="small")
+    path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path)
     return path
 
@@ -78,7 +81,7 @@ def main(arguments_given: Sequence[str] | None = None) -> None:
         "Figure 6 of the IHM paper", "PCK in per cent for several alphas, mean over the tools.", budget
     )
     text += f"![PCK over alpha]({picture.name})\n\n" if picture else ""
-    given.out.write_text(text + markdown(rows(results), command("figure6", given, budget)), encoding="utf-8")
+    write_whole(given.out, (text + markdown(rows(results), command("figure6", given, budget))).encode())
     print(given.out)
 
 

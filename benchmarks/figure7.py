@@ -10,6 +10,8 @@ error in per cent of the box.
 
 from collections.abc import Sequence
 
+from heatmark.data.records import write_whole
+
 from . import runs
 from .rows import Row, markdown
 from .runs import Results, Score
@@ -44,7 +46,7 @@ def main(arguments_given: Sequence[str] | None = None) -> None:
     text = intro("Figure 7 of the IHM paper", what, budget)
     text += markdown(rows(results), command("figure7", given, budget))
     text += "\nThe paper's 25.2 px cannot be: below alpha 0.1 nothing is farther off than 22.4 px of 224.\n"
-    given.out.write_text(text, encoding="utf-8")
+    write_whole(given.out, text.encode())
     print(given.out)
 
 

@@ -12,6 +12,9 @@ many pictures. The paper's curves have no numbers: only that the rendered ones a
 from collections.abc import Sequence
 from typing import Any
 
+from heatmark.data.records import write_whole
+from heatmark.errors import unknown
+
 from . import runs
 from .figure6 import ALPHAS, SHOWN, drawn
 from .rows import Row, markdown
@@ -60,6 +63,9 @@ def main(arguments_given: Sequence[str] | None = None) -> None:
     parser.set_defaults(tools="screwdriver", scores=None)
     given = parser.parse_args(arguments_given)
     given.scores = given.scores or given.out.with_suffix(".json")
+    for row in given.row:
+        if row not in (RENDERED, PASTED):
+            raise unknown("row", row, (RENDERED, PASTED))
     results, budget = opened(given)
     tools = given.tools.split(",")
     with runs.minutes(given.minutes):
@@ -78,7 +84,7 @@ def main(arguments_given: Sequence[str] | None = None) -> None:
     table = [row for tool in tools for row in rows(results, tool)]
     text += markdown(table, command("figure9", given, budget)) + "\n"
     text += "\n".join(verdict(results, tool) for tool in tools) + "\n"
-    given.out.write_text(text, encoding="utf-8")
+    write_whole(given.out, text.encode())
     print(given.out)
 
 

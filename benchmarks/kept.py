@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from heatmark.data.records import write_whole
-from heatmark.errors import UserError
+from heatmark.data.records import read_json, write_whole
+from heatmark.errors import DataError, UserError
 
 from .rows import machine
 
@@ -19,12 +19,14 @@ class Kept:
         budget: what must be equal for two rows to stand in one table, in words.
 
     Raises:
-        UserError: the file's rows are of another budget.
+        UserError: the file's rows are of another budget. DataError: it is damaged, or another file.
     """
 
     def __init__(self, file: Path, budget: str):
         self.file, self.budget = file, budget
-        raw = json.loads(file.read_text()) if file.exists() else {}
+        raw = read_json(file) if file.exists() else {}
+        if not isinstance(raw, dict) or raw and not {"budget", "rows"} <= set(raw):
+            raise DataError(f"{file}: not a file of measured rows: it holds no budget and rows")
         if raw and raw["budget"] != budget:
             raise UserError(f"{file} holds rows of another budget ({raw['budget']}): take another file")
         self.rows: dict[str, Any] = raw.get("rows", {})

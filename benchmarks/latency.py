@@ -15,6 +15,8 @@ from pathlib import Path
 
 from heatmark.commands.bench import bench
 
+from .runs import ended
+
 HEAD = """# Latency
 
 From a photograph's file to its points, the shipped photographs one at a time: decode; network (the window cut
@@ -49,4 +51,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    ended(main)

@@ -16,6 +16,7 @@ from heatmark.data import open_dataset, sample
 from heatmark.runtime import Detector
 
 from .dsnt_confidence import ranked
+from .runs import ended
 
 
 def scores(detector: Detector, folder: str) -> np.ndarray:
@@ -48,4 +49,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    ended(main)

@@ -101,7 +101,10 @@ class Plan:
 
 def _digest_of(folder: str, name: str) -> str:
     """Of a file in a rendered set, to tell one from another without its path."""
-    return hashlib.sha256((Path(folder) / name).read_bytes()).hexdigest()[:8]
+    try:
+        return hashlib.sha256((Path(folder) / name).read_bytes()).hexdigest()[:8]
+    except OSError as error:
+        raise UserError(f"--reuse: {folder} is no rendered set: it holds no {name}") from error
 
 
 def digest(*parts: Any) -> str:
@@ -270,6 +273,8 @@ def scenery(budget: Budget) -> dict[str, Any]:
 @contextmanager
 def minutes(most: float) -> Iterator[None]:
     """Within it Ctrl-C comes by itself when the minutes are over; what was begun can be gone on with."""
+    if not 0 < most < np.inf:
+        raise UserError(f"--minutes must be a positive number, got {most}")
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as a shell leaves it for what runs behind it
         signal.signal(signal.SIGINT, signal.default_int_handler)
     before = signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
@@ -314,7 +319,7 @@ def arguments(description: str | None, out: str) -> argparse.ArgumentParser:
 def budget_of(given: argparse.Namespace) -> Budget:
     apart = ("weights", "reuse", "settings")
     fields = {n: getattr(given, n) for n in Budget.__dataclass_fields__ if n not in apart}
-    reuse = dict(pair.split("=", 1) for pair in given.reuse)
+    reuse = _pairs("--reuse", given.reuse)
     return Budget(**fields, reuse=reuse, weights=_weights(given), settings=settings_of(given.set))
 
 
@@ -324,7 +329,15 @@ def trained_budget(given: argparse.Namespace) -> Budget:
 
 
 def _weights(given: argparse.Namespace) -> dict[str, str]:
-    return dict(pair.split("=", 1) for pair in given.weights)
+    return _pairs("--weights", given.weights)
+
+
+def _pairs(option: str, given: Sequence[str]) -> dict[str, str]:
+    """What NAME=PATH options say, by name."""
+    for pair in given:
+        if not all(pair.partition("=")):
+            raise UserError(f"{option} takes NAME=PATH, got {pair!r}")
+    return dict(pair.split("=", 1) for pair in given)
 
 
 def settings_words(budget: Budget) -> str:

@@ -14,6 +14,8 @@ from heatmark.data import open_dataset, sample
 from heatmark.imaging import encode_jpeg
 from heatmark.runtime.draw import contact_sheet
 
+from .runs import ended
+
 COPIES = ("occluder", "background", "pasted")
 
 
@@ -35,4 +37,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    ended(main)

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from heatmark.commands.bench import bench
+from heatmark.data.records import write_whole
 from heatmark.errors import unknown
 from heatmark.synth.settings import merged
 from heatmark.training import recipe as recipes
@@ -181,7 +182,7 @@ def main(arguments_given: Sequence[str] | None = None) -> None:
     measure(given, results, budget)
     text = intro("Table 1 of the IHM paper", "PCK@0.1 in per cent on photographs of tools.", budget)
     text += markdown(rows(results), command("table1", given, budget)) + NOTE + latency(results)
-    given.out.write_text(text, encoding="utf-8")
+    write_whole(given.out, text.encode())
     print(given.out)
 
 

@@ -20,7 +20,7 @@ import numpy as np
 
 from heatmark.commands.train import train
 from heatmark.data import Dataset, coco, pascal3d
-from heatmark.data.records import Record
+from heatmark.data.records import Record, write_whole
 from heatmark.errors import UserError, unknown
 
 from . import runs
@@ -127,6 +127,8 @@ def main(arguments_given: Sequence[str] | None = None) -> None:
     budget = runs.trained_budget(given)
     shown = f"{given.pictures or 'all'} pictures of each class, {given.epochs} epochs"
     results = Results(given.out.with_suffix(".json"), shown + runs.settings_words(budget))
+    if given.pictures is not None and given.pictures < 1:
+        raise UserError(f"--pictures must be 1 or more, got {given.pictures}")
     for row in given.row:
         if row not in PAPER:
             raise unknown("row", row, PAPER)
@@ -142,7 +144,7 @@ def main(arguments_given: Sequence[str] | None = None) -> None:
     measured_as = f"Keypoints of PASCAL3D+, PCK@0.1 in per cent; {results.kept.budget}."
     text = f"# Table 2 of the IHM paper\n\n{measured_as}\n"
     text += "From what was learnt, and on what scored: see `benchmarks/table2.py`.\n\n"
-    given.out.write_text(text + markdown(rows(results), command), encoding="utf-8")
+    write_whole(given.out, (text + markdown(rows(results), command)).encode())
     print(given.out)
 
 

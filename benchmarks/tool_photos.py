@@ -14,7 +14,7 @@ from pathlib import Path
 from heatmark.errors import UserError
 
 from .rows import Row, markdown
-from .runs import evaluated
+from .runs import ended, evaluated
 
 PAPER = {"screwdriver": 82.0, "wrench": 88.9, "combination_wrench": 84.9, "hammer": 74.0}  # IHM56, table 1
 
@@ -54,4 +54,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    ended(main)

@@ -1,5 +1,6 @@
 """The IHM paper's table and figures: recipes that exist, numbers from scores made by hand, a real run."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from benchmarks import figure6, figure7, figure9, runs, table1  # noqa: E402
 from benchmarks.runs import MISSED, Budget, Results, Score  # noqa: E402
 from heatmark.data import coco  # noqa: E402
 from heatmark.data.records import Record  # noqa: E402
+from heatmark.errors import DataError, UserError  # noqa: E402
 from heatmark.imaging.decode import encode_jpeg  # noqa: E402
 from heatmark.models import create  # noqa: E402
 from heatmark.training import recipe as recipes  # noqa: E402
@@ -140,3 +142,35 @@ def test_a_row_is_rendered_trained_and_scored_and_stays(tmp_path, monkeypatch, c
     (kept,) = Results(kept_in, words).seeds("IHM56", "hammer")
     assert kept.fractions.shape == (4, 2) and np.isfinite(kept.fractions).all()
     assert f"| IHM56, hammer | PCK@0.1 | 74.0 | {kept.pck():.1f} |" in out.read_text()
+
+
+@pytest.mark.parametrize("page", [table1, figure6, figure7, figure9])
+def test_a_page_makes_the_folder_it_is_to_lie_in(tmp_path, page):
+    page.main([str(tmp_path), "--scores", str(tmp_path / "s.json"), "--out", str(tmp_path / "new" / "p.md")])
+    assert "not measured" in (tmp_path / "new" / "p.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        (["--reuse", "hammer"], "--reuse takes NAME=PATH, got 'hammer'"),
+        (["--reuse", "hammer=/nowhere"], "/nowhere is no rendered set: it holds no scene.yaml"),
+        (["--weights", "=file"], "--weights takes NAME=PATH, got '=file'"),
+        (["--minutes", "-1"], "--minutes must be a positive number, got -1"),
+        (["--minutes", "nan"], "--minutes must be a positive number, got nan"),
+        (["--row", "render"], "no row is called 'render'"),
+    ],
+)
+@pytest.mark.parametrize("page", [table1, figure9])
+def test_an_option_that_cannot_be_is_a_users_mistake(tmp_path, page, options, word):
+    out = ["--scores", str(tmp_path / "s.json"), "--out", str(tmp_path / "p.md")]
+    with pytest.raises(UserError, match=re.escape(word)):
+        page.main([str(tmp_path), *out, *options])
+    assert not (tmp_path / "p.md").exists()
+
+
+@pytest.mark.parametrize("text", ['{"bud', "[1]", '{"rows": {}}'])
+def test_a_damaged_file_of_scores_is_named(tmp_path, text):
+    (tmp_path / "s.json").write_text(text)
+    with pytest.raises(DataError, match="s.json: "):
+        Results(tmp_path / "s.json", "small")

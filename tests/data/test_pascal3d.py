@@ -84,6 +84,24 @@ def test_check_knows_the_format(root):
     assert fault.field == "left_front_light" and "lies outside the picture's 40 x 20" in fault.message
 
 
+@pytest.mark.parametrize("box", [(100, 100, 200, 200), (-10, -10, -5, -5), (1, 4, np.inf, 13)])
+def test_a_box_that_shows_nothing_of_the_picture_is_a_fault(root, box):
+    write(root, "pascal", "2008_000001", thing(marks=anchors(**HEADLIGHT), box=box))
+    (fault,) = check(root).faults
+    assert fault.field == "box" and "lies outside the picture's 40 x 20" in fault.message
+
+
+@pytest.mark.parametrize(
+    ("line", "word"),
+    [(b"2008_000001 yes", "line 1: wanted a name and -1, 0 or 1"), (b"\xff 1", "is not UTF-8")],
+)
+def test_a_list_that_is_none_is_named_with_its_line(root, line, word):
+    file = root / pascal3d.MAIN / "car_val.txt"
+    file.write_bytes(line)
+    with pytest.raises(DataError, match=f"car_val.txt: {word}"):
+        pascal3d.read_split(root, "car", "val")
+
+
 def test_several_classes_want_one_to_be_said(root):
     write(root, "pascal", "a", thing("boat", marks=anchors(head=(2.0, 3.0, 1))), kind="boat")
     with pytest.raises(UserError, match="several classes, say which category: boat, car"):

@@ -12,11 +12,14 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..errors import DataError, UserError
 from ..imaging.decode import decode, decode_plane
 from ..types import ABSENT, HIDDEN, SEEN, Skeleton
 from .coco import SLACK, annotation_file, examine, images_beside
 from .faults import Fault
+from .pictures import apart
 from .records import Dataset, Record, read_json, sample
 
 
@@ -96,6 +99,10 @@ def _record(record: Record) -> list[Fault]:
                 found.append(Fault(record.name, f"instance {n + 1}", landmark, what))
         if not (box[2:] > box[:2]).all():
             found.append(Fault(record.name, f"instance {n + 1}", "box", "has no area, or there is none"))
+        elif not np.isfinite(box).all() or apart(box, record.size):
+            said = ", ".join(f"{v:g}" for v in box)
+            what = f"({said}) lies outside the picture's {w} x {h}"
+            found.append(Fault(record.name, f"instance {n + 1}", "box", what))
     return found
 
 

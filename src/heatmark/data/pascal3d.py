@@ -29,7 +29,7 @@ from ..errors import DataError, UserError, unknown
 from ..types import HIDDEN, SEEN, Skeleton
 from .faults import Faults, faultless
 from .pictures import poses_of, size_of
-from .records import Dataset, Record
+from .records import Dataset, Record, read_text
 
 SOURCES = ("pascal", "imagenet")
 SPLITS = ("train", "val")
@@ -145,9 +145,11 @@ def _listed(root: Path, kind: str, source: str, split: str) -> Iterator[str]:
     file = folder / f"{name}_{split}.txt"
     if not file.is_file():
         raise UserError(f"{file}: the list of pictures is missing")
-    for line in file.read_text(encoding="utf-8").splitlines():
+    for number, line in enumerate(read_text(file).splitlines(), 1):
         words = line.split()
-        if words and (len(words) == 1 or int(words[1]) >= 0):
+        if len(words) > 1 and words[1] not in ("-1", "0", "1"):
+            raise DataError(f"{file}: line {number}: wanted a name and -1, 0 or 1, got {line!r:.80}")
+        if words and words[1:2] != ["-1"]:
             yield words[0]
 
 
