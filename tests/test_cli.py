@@ -280,6 +280,18 @@ def test_a_stdout_that_is_closed_is_no_fault():
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_a_stderr_that_is_closed_is_no_fault():
+    code = (
+        "import sys\nfrom heatmark.cli import main\nfrom heatmark.commands import doctor\n"
+        "from heatmark.commands.progress import track\n"
+        "doctor.doctor = lambda: str(list(track([1, 2])))\n"
+        "sys.stderr = None\nsys.exit(main(sys.argv[1:]))"
+    )
+    assert (done := outside(code, "doctor")).returncode == 0 and "1" in done.stdout
+    wrong = outside(code, "detect", "nothing", "--model", "hammer")
+    assert (wrong.returncode, wrong.stdout) == (2, "")  # stdout holds results only
+
+
 def test_any_name_can_be_printed_whatever_the_terminal_speaks():
     code = (
         "import sys\nfrom heatmark import cli\nfrom heatmark.commands import doctor\n"

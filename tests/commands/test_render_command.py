@@ -17,6 +17,7 @@ from heatmark.synth import studio
 from heatmark.types import Poses, Sample, Skeleton
 
 PIN = Skeleton("pin", ("head", "point"))
+CHECK_OBJECTS = studio.check_objects  # before it is replaced below
 
 
 class Sketch:
@@ -234,6 +235,17 @@ def test_a_folder_without_pictures_is_named_before_anything_is_begun(tmp_path, s
     with pytest.raises((UserError, DataError), match="gone"):
         small(tmp_path / "d", settings={setting: {"folder": str(tmp_path / "gone")}})
     assert not (tmp_path / "d").exists()
+
+
+def test_a_mesh_that_changed_since_the_last_rendering_is_read_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(studio, "check_objects", CHECK_OBJECTS)
+    (tmp_path / "wedge.obj").write_text("v 0 0 0\nv 0.1 0 0\nv 0 0.1 0\nv 0 0 0.1\nf 1 2 3\nf 1 4 2\n")
+    marks = tmp_path / "landmarks.json"
+    marks.write_text('{"landmarks": {"tip": [0.1, 0, 0]}}')
+    render(tmp_path / "wedge.obj", count=1, out=tmp_path / "first", size=(24, 32))
+    marks.write_text('{"landmarks": {"tip": [0.9, 0, 0]}}')
+    with pytest.raises(DataError, match="'tip' lies 80 cm outside"):
+        render(tmp_path / "wedge.obj", count=1, out=tmp_path / "second", size=(24, 32))
 
 
 def test_two_processes_do_not_make_the_same_part(tmp_path):

@@ -66,6 +66,9 @@ def test_standard_input_and_bytes_are_pictures(picture, monkeypatch):
     assert [shot.name for shot in shots("-")] == ["stdin"]
     (shot,) = shots(data)
     assert np.array_equal(shot.picture, picture)
+    monkeypatch.setattr(sys, "stdin", None)  # closed, as by `<&-`
+    with pytest.raises(UserError, match="standard input, which is closed"):
+        shots("-")
 
 
 @pytest.mark.parametrize(
@@ -74,6 +77,7 @@ def test_standard_input_and_bytes_are_pictures(picture, monkeypatch):
         ("missing.jpg", UserError, "missing.jpg: no such picture, folder, video or camera"),
         ("https://example.org/a.jpg", UserError, "nothing is fetched"),
         ("987", UserError, "camera 987 cannot be opened"),
+        ("9" * 14, UserError, "camera 99999999999999 cannot be opened"),
         (b"", DataError, "the file is empty"),
     ],
 )

@@ -54,16 +54,24 @@ def test_a_scene_of_several_placed_meshes_is_one_asset(tmp_path):
     ("changes", "words"),
     [
         ({"unit": "furlong"}, "'unit': no unit is called 'furlong'"),
+        ({"unit": ["m"]}, "'unit': no unit is called .'m'."),
         ({"unit": "mm"}, "is 0.0002 m long; 'unit'"),
         ({"landmark": {}}, "no field is called 'landmark'.*did you mean 'landmarks'"),
         ({"landmarks": {}}, "'landmarks' must map names"),
         ({"landmarks": {"tip": [0, 1]}}, "landmark 'tip' must be three finite numbers"),
         ({"landmarks": {"tip": [0, 0, float("nan")]}}, "landmark 'tip' must be three finite numbers"),
         ({"landmarks": {"tip": [0, 0, "up"]}}, "landmark 'tip' must be three finite numbers"),
+        ({"landmarks": {"tip": [0, 0, 10**400]}}, "landmark 'tip' must be three finite numbers"),
         ({"landmarks": {"tip": [0, 0.12, 0]}}, "landmark 'tip' lies 10 cm outside the surface of box.obj"),
         ({"mirror": [["left", "rigth"]]}, "no landmark of 'bar' is called 'rigth'.*did you mean 'right'"),
         ({"interchangeable": [["left", "top"]]}, "no landmark of 'bar' is called 'top'"),
         ({"bones": [["left"]]}, "bones must be pairs"),
+        ({"bones": 5}, "'bones' must hold pairs of landmark names, got 5"),
+        ({"mirror": {"left": "right"}}, "'mirror' must hold pairs"),
+        ({"interchangeable": ["left"]}, "'interchangeable' must hold lists"),
+        ({"parts": [["left"]]}, "'parts' must map names to lists"),
+        ({"sigmas": [0.1]}, "'sigmas' must map landmark names to numbers"),
+        ({"sigmas": {"left": "wide"}}, "'sigmas' must map landmark names to numbers"),
     ],
 )
 def test_a_fault_in_the_landmarks_is_named_by_file_and_field(folder, changes, words):
@@ -84,6 +92,7 @@ def test_a_fault_in_the_landmarks_is_named_by_file_and_field(folder, changes, wo
         ("box.mtl", "newmtl paint\nmap_Kd gone.png\n", "box.mtl: 'map_Kd' names the texture 'gone.png'"),
         ("box.png", "<html>not a picture</html>", "box.png: is named as a texture .* and is not a picture"),
         ("landmarks.json", "{", "landmarks.json: not readable as JSON"),
+        ("landmarks.json", "[" * 100_000, "landmarks.json: not readable as JSON"),
         ("landmarks.json", "[]", "landmarks.json: must hold an object"),
     ],
 )

@@ -5,10 +5,10 @@ import pytest
 from PIL import Image
 
 from heatmark import DataError, UserError
-from heatmark.synth import placing
+from heatmark.synth import grounds, placing
 from heatmark.synth.invention import invent
 from heatmark.synth.scene import Scene
-from heatmark.synth.settings import SceneSettings, merged, relevant, settings_of, to_yaml
+from heatmark.synth.settings import GROUNDS, SceneSettings, merged, relevant, settings_of, to_yaml
 from heatmark.synth.things import build, outline
 
 FEW = {"clutter": {"count": [0, 3], "draws": 4, "tools": 0.0}}
@@ -144,6 +144,10 @@ def test_no_hand_comes_between_the_eye_and_the_object():
     assert held > 10
 
 
+def test_a_scene_may_ask_for_every_ground_there_is():
+    assert set(GROUNDS) == {*grounds.GROUNDS, "photo"}
+
+
 def test_settings_go_to_yaml_and_back(bar, tmp_path):
     settings = of(bar, camera={"fov_deg": [30, 31]})
     path = tmp_path / "scene.yaml"
@@ -167,6 +171,20 @@ def test_settings_go_to_yaml_and_back(bar, tmp_path):
             "object.truncated: input should be less than or equal to 1",
         ),
         ("objects: hammer\neffects: {noise: [-1, 0]}", "effects.noise: a range within 0"),
+        ("objects: hammer\nobject: {poses: {lying: .nan}}", "object.poses: weights must be >= 0, finite"),
+        ("objects: hammer\nobject: {poses: {lying: 1e308, air: 1e308}}", "object.poses: weights .* finite"),
+        ("objects: hammer\nobject: {poses: {flying: 1}}", "object.poses: no kind is called 'flying'"),
+        (
+            "objects: hammer\nlight: {kinds: {sun: 1}}",
+            "light.kinds: no kind is called 'sun'; there are: file",
+        ),
+        ("objects: hammer\nground: {kinds: {lava: 1}}", "ground.kinds: no kind is called 'lava'"),
+        ("objects: hammer\nbackground: {kinds: {moon: 1}}", "background.kinds: no kind is called 'moon'"),
+        ("objects: hammer\nobject: {least_area: .nan}", "object.least_area: .*got nan"),
+        (f"objects: hammer\nobject: {{draws: {10**24}}}", "object.draws: input should be less than"),
+        ("objects: shelf\nshelf: {yaw_deg: .nan}", "shelf.yaw_deg: .*got nan"),
+        ("objects: []", "objects: .*at least 1 item"),
+        ("objects: " + "[" * 3000, "not readable as YAML"),
         ("camera: {}", "objects: field required"),
         ("[1, 2", "not readable as YAML"),
         ("just words", "must hold the fields of a scene"),

@@ -1,9 +1,11 @@
 """Our servers answer our own pages on this machine, and nobody else."""
 
 import socket
+from typing import Literal
 
 import fastapi
 import pytest
+from starlette.requests import ClientDisconnect
 
 from heatmark.errors import UserError
 from heatmark.web import guard
@@ -30,8 +32,12 @@ def client(browser):
         raise UserError("no such thing")
 
     @app.get("/number")
-    def number(of: int) -> int:
+    def number(of: int, or_none: bool | Literal["x"] = False) -> int:
         return of
+
+    @app.post("/broken-off")
+    def broken_off() -> None:
+        raise ClientDisconnect
 
     return browser(guard.guarded(app, guard.LOOPBACK, LIMIT))
 
@@ -50,7 +56,7 @@ def test_a_foreign_name_for_this_machine_is_refused(client, host):
 
 
 @pytest.mark.parametrize(
-    "origin", ["http://evil.example", "null", "http://127.0.0.1:9999", "https://localhost:8000"]
+    "origin", ["http://evil.example", "null", "http://127.0.0.1:9999", "https://localhost:8000", "http://["]
 )
 def test_another_page_may_not_change_anything(client, origin):
     answer = client.post("/count", content=b"x", headers={"origin": origin})
@@ -81,7 +87,9 @@ def test_whatever_goes_wrong_is_one_line(client):
     assert client.get("/fault").json() == {"error": "no such thing"}
     assert client.get("/fault").status_code == 422
     assert client.get("/number?of=x").json()["error"].startswith("of: input should be a valid integer")
+    assert client.get("/number?of=1&or_none=y_").json()["error"].startswith("or_none: ")
     assert client.get("/nowhere").json() == {"error": "not found"}
+    assert client.post("/broken-off").json() == {"error": "the request ended before it was whole"}
 
 
 def test_nothing_from_elsewhere_is_loaded_and_nobody_may_frame_our_pages(client):

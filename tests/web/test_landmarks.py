@@ -100,7 +100,11 @@ def test_a_fault_is_one_line_and_nothing_is_saved(client, folder, sent, fault):
 def test_nan_and_rubbish_are_refused(client):
     nan = json.dumps(body(("face", [math.nan, 0, 0])))
     assert "three finite numbers" in client.put("/landmarks", content=nan).json()["error"]
-    assert "not JSON" in client.put("/landmarks", content=b"{").json()["error"]
+    huge = json.dumps(body(("face", [10**400, 0, 0])))
+    assert "three finite numbers" in client.put("/landmarks", content=huge).json()["error"]
+    half = json.dumps(body(("face", FACE)) | {"name": "\ud800"})
+    for rubbish in ("{", "[" * 100_000, half):
+        assert "not JSON" in client.put("/landmarks", content=rubbish).json()["error"]
 
 
 def test_a_refused_save_leaves_the_old_file(client, folder):

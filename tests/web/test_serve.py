@@ -71,12 +71,17 @@ def test_a_form_does_as_well_and_keeps_the_file_name(client, picture):
     bare = client.post("/detect", content=jpeg(picture)).json()
     form = client.post("/detect", files={"picture": ("bench.jpg", jpeg(picture), "image/jpeg")}).json()
     assert form["source"] == "bench.jpg" and form["instances"] == bare["instances"]
+    head = b'--B\r\nContent-Disposition: form-data; name="picture"; filename="bench.jpg"\r\n\r\n'
+    loud = {"content-type": "Multipart/Form-Data; boundary=B"}
+    again = client.post("/detect", content=head + jpeg(picture) + b"\r\n--B--\r\n", headers=loud).json()
+    assert again["source"] == "bench.jpg"
 
 
 @pytest.mark.parametrize("look", ["false", "true", "live"])
 def test_a_threshold_leaves_points_out_and_a_second_look_may_be_asked_for(client, picture, look):
     answer = client.post(f"/detect?threshold=1&second_look={look}", content=jpeg(picture)).json()
-    assert answer["instances"][0]["points"]["red"]["x"] is None
+    left_out = answer["instances"][0]["points"]["red"]
+    assert left_out["x"] is None and left_out["visibility"] == 0  # as `detect --json` says it
 
 
 @pytest.mark.parametrize(

@@ -70,9 +70,11 @@ def code_of(work: Callable[[], Any], go_on: str = "") -> int:
 
 
 def _prepare() -> None:
-    """Streams that can print any file's name; and a polite end on SIGTERM, as on Ctrl-C, so that nothing
-    unfinished is left behind.
+    """Streams that can print any file's name, and a stderr to print to where it is closed; a polite end on
+    SIGTERM, as on Ctrl-C, so that nothing unfinished is left behind.
     """
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

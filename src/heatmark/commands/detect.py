@@ -154,8 +154,7 @@ def _detections(
             for line in [] if found is None else found.limits(predictor.card.decoding, threshold):
                 note(f"{shot.name}: {line}")
             latency = replace(predictor.latency, decode=shot.decode_ms)
-            if threshold > 0:
-                poses = poses[poses.score >= threshold] if dense else _above(poses, threshold)
+            poses = above(poses, threshold, predictor)
             if overlays:
                 if found is not None:
                     drawn = boxed(shot.picture, poses, found.map)
@@ -186,8 +185,12 @@ def _looks(boxes: str, source: Source) -> Callable[[Shot], np.ndarray]:
     return lambda shot: file.of(shot.name)
 
 
-def _above(poses: Poses, threshold: float) -> Poses:
-    """Without the points that score less: NaN, and absent."""
+def above(poses: Poses, threshold: float, predictor: Detector) -> Poses:
+    """Without the points that score less (NaN, and absent); of a model of boxes, without the boxes."""
+    if threshold <= 0:
+        return poses
+    if isinstance(predictor, DensePredictor):
+        return poses[poses.score >= threshold]
     low = poses.scores < threshold
     points = np.where(low[..., None], np.nan, poses.points)
     return replace(poses, points=points, visibility=np.where(low, ABSENT, poses.visibility))

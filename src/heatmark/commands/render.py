@@ -160,6 +160,7 @@ def _planned(scene, seed, size, samples, method, variant, copies, settings, form
 
     if method not in studio.METHODS:
         raise unknown("method", method, studio.METHODS)
+    studio.look_again()
     cutouts = Path(scene) if method == "cut-and-paste" and studio.cutout_folder(scene) else None
     chosen = settings_of(scene, settings)
     for folder in (chosen.background.folder, chosen.ground.folder):

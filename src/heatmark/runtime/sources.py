@@ -16,6 +16,7 @@ from ..imaging import decode
 PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm", ".pgm")
 VIDEOS = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".mjpeg")
 STDIN = "-"
+LAST_CAMERA = 2**31 - 1  # OpenCV takes no larger number
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,8 @@ def shots(source: Source, report: Callable[[DataError], None] | None = None) -> 
     if not isinstance(source, (str, Path)):
         return _files(_pictures(source), report)
     if str(source) == STDIN:
+        if sys.stdin is None:
+            raise UserError("- means a picture on standard input, which is closed")
         return _bytes(sys.stdin.buffer.read, "stdin")
     if not str(source):
         raise UserError("the source is an empty text; wanted a picture, folder, video or a camera's number")
@@ -133,7 +136,7 @@ def _video(path: Path) -> Iterator[Shot]:
 
 
 def _camera(number: int) -> Iterator[Shot]:
-    camera = _opened(number)
+    camera = _opened(number) if number <= LAST_CAMERA else None
     if camera is None:
         raise UserError(f"camera {number} cannot be opened; is it connected, and free?")
     camera.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # the newest frame, not the oldest one waiting

@@ -4,6 +4,7 @@ Lengths in the files are in the `unit` that the description names; what comes ou
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,7 @@ def read_description(path: Path) -> dict[str, Any]:
     """landmarks.json, checked field by field. Raises a DataError naming file and field."""
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{path}: not readable as JSON: {error}") from error
     if not isinstance(raw, dict):
         raise DataError(f"{path}: must hold an object with 'landmarks', got a {type(raw).__name__}")
@@ -58,7 +59,7 @@ def read_description(path: Path) -> dict[str, Any]:
             raise DataError(f"{path}: {unknown('field', key, DESCRIPTION)}")
     if not isinstance(raw.get("name", ""), str):
         raise DataError(f"{path}: 'name' must be text, got {raw['name']!r}")
-    if (unit := raw.get("unit", "m")) not in UNITS:
+    if (unit := raw.get("unit", "m")) not in tuple(UNITS):
         raise DataError(f"{path}: 'unit': {unknown('unit', unit, UNITS)}")
     points = raw.get("landmarks")
     if not isinstance(points, dict) or not points:
@@ -66,11 +67,39 @@ def read_description(path: Path) -> dict[str, Any]:
     for name, point in points.items():
         try:
             finite = np.shape(point) == (3,) and bool(np.isfinite(np.array(point, np.float64)).all())
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             finite = False
         if not finite:
-            raise DataError(f"{path}: landmark {name!r} must be three finite numbers, got {point!r}")
+            raise DataError(f"{path}: landmark {name!r} must be three finite numbers, got {point!r:.200}")
+    for key, (is_one, wanted) in FORMS.items():
+        if key in raw and not is_one(raw[key]):
+            raise DataError(f"{path}: {key!r} must {wanted}, got {raw[key]!r:.200}")
     return raw
+
+
+def _names(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(name, str) for name in value)
+
+
+def _groups(value: Any) -> bool:
+    return isinstance(value, list) and all(map(_names, value))
+
+
+def _named_groups(value: Any) -> bool:
+    return isinstance(value, dict) and _groups([*value.values()])
+
+
+def _named_numbers(value: Any) -> bool:
+    return isinstance(value, dict) and all(type(number) in (int, float) for number in value.values())
+
+
+FORMS: dict[str, tuple[Callable[[Any], bool], str]] = {  # field -> is it one, and what it must do
+    "bones": (_groups, "hold pairs of landmark names"),
+    "mirror": (_groups, "hold pairs of landmark names"),
+    "interchangeable": (_groups, "hold lists of landmark names"),
+    "parts": (_named_groups, "map names to lists of landmark names"),
+    "sigmas": (_named_numbers, "map landmark names to numbers"),
+}
 
 
 def read_parts(path: Path, scale: float = 1.0) -> tuple[Part, ...]:

@@ -29,9 +29,20 @@ def _within(low: float, high: float = np.inf) -> Any:
 
 
 def _weights(value: dict[str, float]) -> dict[str, float]:
-    if not value or min(value.values()) < 0 or sum(value.values()) <= 0:
-        raise ValueError(f"weights must be >= 0 and not all 0, got {value}")
+    if not value or min(value.values()) < 0 or not 0 < sum(value.values()) < np.inf:
+        raise ValueError(f"weights must be >= 0, finite and not all 0, got {value}")
     return value
+
+
+def _known(kinds: tuple[str, ...], value: dict[str, float]) -> dict[str, float]:
+    for name in value:
+        if name not in kinds:
+            raise unknown("kind", name, kinds)
+    return value
+
+
+def _among(*kinds: str) -> Any:
+    return AfterValidator(partial(_known, kinds))
 
 
 Range = Annotated[tuple[float, float], AfterValidator(_rising)]
@@ -40,6 +51,10 @@ Size = Annotated[Range, _within(1e-3)]
 Count = Annotated[tuple[int, int], AfterValidator(_rising), _within(0)]
 Chance = Annotated[float, Field(ge=0, le=1)]  # how often
 Weights = Annotated[dict[str, float], AfterValidator(_weights)]
+GROUNDS = (  # those of `grounds`, and a photograph
+    "wood", "concrete", "metal", "fabric", "cardboard", "painted", "plain", "paper", "grass", "tiles",
+    "photo",
+)  # fmt: skip
 
 
 class Strict(BaseModel):
@@ -51,7 +66,9 @@ class Strict(BaseModel):
 class ObjectSettings(Strict):
     """How the object lies and how much of the picture it fills."""
 
-    poses: Weights = {"lying": 0.5, "rolled": 0.15, "leaning": 0.1, "standing": 0.05, "air": 0.2}
+    poses: Annotated[Weights, _among("lying", "rolled", "leaning", "standing", "upright", "air")] = {
+        "lying": 0.5, "rolled": 0.15, "leaning": 0.1, "standing": 0.05, "air": 0.2,
+    }  # fmt: skip
     extent: Size = (0.4, 0.95)  # its longer side in the picture, of the picture's shorter side
     small: Chance = 0.1  # how often it is as small as `small_extent` instead
     small_extent: Size = (0.2, 0.4)
@@ -60,12 +77,10 @@ class ObjectSettings(Strict):
     closeup_extent: Size = (1.2, 3.2)  # how long it is then
     lean_deg: Range = (10.0, 60.0)
     air_m: Amount = (0.02, 0.4)  # height above the ground, when there is one
-    draws: int = Field(
-        default=0, ge=0
-    )  # how many different objects a family gives; 0: a new one in every picture
-    least_area: float = (
-        0.0003  # of the picture, to be seen of an object for it to be labelled: 15 px of 224 x 224
-    )
+    # how many different objects a family gives; 0: a new one in every picture
+    draws: int = Field(default=0, ge=0, le=2**31)
+    # of the picture, to be seen of an object for it to be labelled: 15 px of 224 x 224
+    least_area: Chance = 0.0003
 
 
 class CameraSettings(Strict):
@@ -82,7 +97,10 @@ class CameraSettings(Strict):
 
 
 class LightSettings(Strict):
-    kinds: Weights = {"sky": 1.0, "studio": 1.0, "workshop": 1.0, "file": 2.0}  # "file" only with a folder
+    # "file" only with a folder
+    kinds: Annotated[Weights, _among("sky", "studio", "workshop", "file")] = {
+        "sky": 1.0, "studio": 1.0, "workshop": 1.0, "file": 2.0,
+    }  # fmt: skip
     folder: str | None = None  # of EXR or HDR environment maps
     strength: Size = (0.6, 1.3)
     lamps: Count = (0, 2)
@@ -90,7 +108,7 @@ class LightSettings(Strict):
 
 
 class GroundSettings(Strict):
-    kinds: Weights = {
+    kinds: Annotated[Weights, _among(*GROUNDS)] = {
         "wood": 2.0, "concrete": 1.5, "metal": 1.0, "fabric": 1.0, "cardboard": 0.7, "painted": 1.5,
         "plain": 2.0, "paper": 1.0, "photo": 2.0,
     }  # fmt: skip
@@ -100,7 +118,9 @@ class GroundSettings(Strict):
 
 
 class BackgroundSettings(Strict):
-    kinds: Weights = {"photo": 3.0, "invented": 0.7, "environment": 1.0, "walls": 0.7, "white": 0.4}
+    kinds: Annotated[Weights, _among("photo", "invented", "vista", "white", "environment", "walls")] = {
+        "photo": 3.0, "invented": 0.7, "environment": 1.0, "walls": 0.7, "white": 0.4,
+    }  # fmt: skip
     folder: str | None = None  # of photographs, for "photo"
 
 
@@ -139,7 +159,9 @@ class ShelfSettings(Strict):
     facings: Annotated[Count, _within(1)] = (2, 8)  # of one product, side by side
     gaps: Chance = 0.05  # how often a facing is sold out
     stacked: Chance = 0.6  # how often low products are piled up
-    yaw_deg: float = 14.0  # standard deviation of how far from the side the camera stands
+    yaw_deg: float = Field(
+        default=14.0, ge=0, le=90
+    )  # standard deviation of how far from the side the camera stands
 
 
 class EffectSettings(Strict):
@@ -195,7 +217,8 @@ RANGES = {"people": HUMAN, "people_mpii": HUMAN, "shelf": SHOP}
 class SceneSettings(Strict):
     """All ranges that scenes are drawn from. `SceneSettings(objects="hammer")` works as it is."""
 
-    objects: tuple[str, ...]  # built-in families, meshes or folders with landmarks; all of one skeleton
+    # built-in families, meshes or folders with landmarks; all of one skeleton
+    objects: Annotated[tuple[str, ...], Field(min_length=1)]
     object: ObjectSettings = ObjectSettings()
     camera: CameraSettings = CameraSettings()
     light: LightSettings = LightSettings()
@@ -227,7 +250,7 @@ def settings_of(scene: str | Path, changes: dict[str, Any] | None = None) -> Sce
             raw = yaml.safe_load(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise UserError(f"{path}: no such scene file") from None
-        except (OSError, ValueError, yaml.YAMLError) as error:
+        except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
             raise DataError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from error
         if not isinstance(raw, dict):
             raise DataError(f"{path}: must hold the fields of a scene, got {type(raw).__name__}")

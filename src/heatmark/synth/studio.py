@@ -14,7 +14,7 @@ import numpy as np
 
 from ..errors import UserError, unknown
 from ..types import Sample
-from . import scraps
+from . import grounds, invention, scraps, stage, things
 from .compose import Cutout, copied, cut_and_paste, cut_out, develop
 from .invention import invent
 from .render import Ready, Renderer
@@ -120,6 +120,13 @@ class Studio:
             if len(found) == POOL:
                 return tuple(found)
         raise UserError(f"{self.settings.objects[0]}: no object was seen in {4 * POOL} drawings of it")
+
+
+def look_again() -> None:
+    """Forget what was read from files: between two renderings of one process somebody may change them."""
+    things.forget()
+    for kept in (scraps.photographs, grounds.photograph, invention.files, stage.environment):
+        kept.cache_clear()
 
 
 def check_objects(settings: SceneSettings) -> None:

@@ -46,6 +46,12 @@ def outline(kind: str, name: str = "", seed: int = 0) -> np.ndarray:
     return placing.outline(build(kind, name, seed))
 
 
+def forget() -> None:
+    """What was read of meshes is read again when it is wanted next: their files may have changed."""
+    _kept.cache_clear()
+    outline.cache_clear()
+
+
 def sits(name: str, seed: int) -> bool:
     """Whether a family's object sits on something of kind "seat" and the same seed."""
     from . import people

@@ -101,11 +101,18 @@ def _stranger(method: str, headers: dict[str, str], hosts: frozenset[str] | None
     if hosts is not None and name not in hosts:
         return f"this server is not called {host!r}"
     origin = headers.get("origin")
-    if method not in ("GET", "HEAD") and origin is not None and urlsplit(origin).netloc != host:
+    if method not in ("GET", "HEAD") and origin is not None and _host_of(origin) != host:
         return f"a page of {origin} may not change anything here"
     if method not in ("GET", "HEAD") and headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
         return "a page of another site may not change anything here"
     return None
+
+
+def _host_of(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None
 
 
 def errors_in_one_line(app: "FastAPI") -> None:
@@ -113,6 +120,7 @@ def errors_in_one_line(app: "FastAPI") -> None:
     from fastapi.exceptions import RequestValidationError
     from fastapi.responses import JSONResponse
     from starlette.exceptions import HTTPException
+    from starlette.requests import ClientDisconnect
 
     @app.exception_handler(HeatmarkError)
     def refused(request: object, error: HeatmarkError) -> JSONResponse:
@@ -121,7 +129,11 @@ def errors_in_one_line(app: "FastAPI") -> None:
     @app.exception_handler(RequestValidationError)
     def malformed(request: object, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
-        return JSONResponse({"error": f"{first['loc'][-1]}: {first['msg'].lower()}"}, status_code=422)
+        return JSONResponse({"error": f"{first['loc'][1]}: {first['msg'].lower()}"}, status_code=422)
+
+    @app.exception_handler(ClientDisconnect)
+    def gone(request: object, error: ClientDisconnect) -> JSONResponse:
+        return JSONResponse({"error": "the request ended before it was whole"}, status_code=400)
 
     @app.exception_handler(HTTPException)
     def missing(request: object, error: HTTPException) -> JSONResponse:

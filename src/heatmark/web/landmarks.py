@@ -168,7 +168,8 @@ def posted(body: bytes) -> dict[str, Any]:
     """
     try:
         raw = json.loads(body)
-    except ValueError as error:
+        _json(raw).encode()  # half a character cannot be written
+    except (ValueError, RecursionError) as error:
         raise UserError(f"the page sent what is not JSON: {error}") from error
     if not isinstance(raw, dict) or not isinstance(raw.get("landmarks"), list):
         raise UserError("the page must send an object with a list of 'landmarks'")
@@ -200,7 +201,11 @@ def _checked_name(name: Any) -> str:
 
 def _checked_point(name: str, point: Any) -> list[float]:
     numbers = isinstance(point, list) and all(type(value) in (int, float) for value in point)
-    if not numbers or len(point) != 3 or not all(math.isfinite(value) for value in point):
+    try:
+        finite = numbers and len(point) == 3 and all(math.isfinite(value) for value in point)
+    except OverflowError:
+        finite = False
+    if not finite:
         raise UserError(f"landmark {name!r} must be three finite numbers, got {point!r:.80}")
     return [float(value) for value in point]
 

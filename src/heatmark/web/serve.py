@@ -131,7 +131,7 @@ def app_of(detectors: "Mapping[str, Detector]", hosts: frozenset[str] | None) ->
 
 async def picture_of(request: Any) -> tuple[bytes, str]:
     """A request's picture and its name: the one file of a form, or the bare body."""
-    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+    if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         return await request.body(), "picture"
     require("multipart", to="read a form")
     from starlette.exceptions import HTTPException
@@ -159,9 +159,7 @@ def look(
     """One picture's object of `detect --json`. Raises a DataError for bytes that are no good picture."""
     import time
 
-    import numpy as np
-
-    from ..commands.detect import Detection
+    from ..commands.detect import Detection, above
     from ..imaging import decode
 
     if not 0 <= threshold <= 1:
@@ -172,8 +170,8 @@ def look(
     with lock:
         poses = predictor(picture, second_look=second_look)
         latency = replace(predictor.latency, decode=decoded_ms)
-    poses = poses.moved(np.where(poses.scores[..., None] < threshold, np.nan, poses.points))
-    return Detection(source, 0, (picture.shape[0], picture.shape[1]), name, poses, latency).to_dict()
+    poses, size = above(poses, threshold, predictor), (picture.shape[0], picture.shape[1])
+    return Detection(source, 0, size, name, poses, latency).to_dict()
 
 
 def described(name: str, predictor: "Detector") -> dict[str, Any]:
