@@ -172,6 +172,8 @@ def look(
     with lock:
         poses = predictor(picture, second_look=second_look)
         latency = replace(predictor.latency, decode=decoded_ms)
+    if predictor.card.task == "dense":
+        poses = poses[poses.score >= threshold]
     poses = poses.moved(np.where(poses.scores[..., None] < threshold, np.nan, poses.points))
     return Detection(source, 0, (picture.shape[0], picture.shape[1]), name, poses, latency).to_dict()
 
@@ -181,6 +183,7 @@ def described(name: str, predictor: "Detector") -> dict[str, Any]:
     card = predictor.card
     return {
         "name": name,
+        "task": card.task,
         "landmarks": list(predictor.skeleton.landmarks),
         "bones": [list(bone) for bone in predictor.skeleton.bones],
         "interchangeable": [list(group) for group in predictor.skeleton.interchangeable],
