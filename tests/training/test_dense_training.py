@@ -214,3 +214,25 @@ def test_recipes_of_the_paper_are_what_the_paper_says():
         assert read_.dense == Dense(resize=(800, 1333))
     with pytest.raises(UserError, match="head: boxes and task: dense are for retinanet"):
         recipe(head="heatmap")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"resize": [0, 10]}, "dense.resize is a shorter and a longer side above 0, got"),
+        ({"resize": [1333, 800]}, "dense.resize is a shorter"),
+        ({"kept": 0}, "kept is 1 or more, got 40.0 and 0"),
+        ({"overlap": 2.0}, "dense.overlap lies in .*, got 2.0"),
+        ({"positive": 0.3}, "in this order, got 0.4, 0.3"),
+        ({"sigma": 0.0}, "dense.sigma is above 0"),
+        ({"alpha": float("nan")}, "dense.alpha"),
+        ({"hard": float("inf")}, "dense.hard"),
+        ({"weights": [1.0, -1.0, 1.0]}, "dense.weights are 0 or more"),
+        ({"weights": [1.0, 1.0]}, "dense.weights"),
+        ({"empty": 0.5}, "dense.empty and bump"),
+        ({"resize": "large"}, "dense.resize"),
+    ],
+)
+def test_ways_to_learn_boxes_that_cannot_be_are_named_before_anything_is_done(given, said):
+    with pytest.raises(UserError, match=said):
+        recipe(dense=given)

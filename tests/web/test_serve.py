@@ -10,6 +10,8 @@ import pytest
 from heatmark import runtime
 from heatmark.card import Card
 from heatmark.errors import UserError
+from heatmark.runtime.dense import DensePredictor
+from heatmark.skeletons import PRODUCT
 from heatmark.types import Skeleton
 from heatmark.web import guard, serve
 
@@ -56,6 +58,20 @@ def client(detectors, browser):
 
 def jpeg(picture) -> bytes:
     return cv2.imencode(".jpg", picture[..., ::-1])[1].tobytes()
+
+
+def test_a_threshold_leaves_out_boxes_of_a_model_of_boxes_and_the_page_is_told_of_them(browser, picture):
+    def two(pictures: np.ndarray) -> dict[str, np.ndarray]:
+        boxes, scores = np.array([[4.0, 4, 20, 20], [30, 4, 50, 20]]), np.array([0.9, 0.2])
+        return {"boxes": boxes, "scores": scores, "candidates": np.array(2)}
+
+    how = {"task": "dense", "skeleton": PRODUCT, "decoding": {"method": "boxes"}}
+    shelf = DensePredictor(two, Card.model_validate(FACTS | how))
+    client = browser(serve.app_of({"shelf": shelf}, guard.LOOPBACK))
+    for threshold, count in ((0, 2), (0.5, 1)):
+        found = client.post(f"/detect?threshold={threshold}", content=jpeg(picture)).json()["instances"]
+        assert len(found) == count and found[0]["score"] == pytest.approx(0.9)
+    assert client.get("/models").json()[0]["task"] == "dense"
 
 
 def test_a_posted_picture_comes_back_as_points(client, picture):

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ..errors import UserError
 from ..heatmaps.anchors import BACKGROUND
 
 FEWEST = 512  # cells of a map without bumps that count, the hardest ones
@@ -36,6 +37,30 @@ class Dense:
     overlap: float = 0.5  # suppression
     apart: float = 0.7  # the same of boxes that have peaks of their own, where the map is asked
     kept: int = 300  # boxes of a picture at the most
+
+    def __post_init__(self):
+        if self.resize is not None and not (len(self.resize) == 2 and 0 < self.resize[0] <= self.resize[1]):
+            raise UserError(f"dense.resize is a shorter and a longer side above 0, got {list(self.resize)}")
+        if not all(0 <= weight < torch.inf for weight in self.weights):
+            raise UserError(f"dense.weights are 0 or more, got {list(self.weights)}")
+        if not 0 <= self.negative <= self.positive <= 1:
+            raise UserError(
+                "dense.negative and positive lie in [0, 1], in this order, got "
+                f"{self.negative}, {self.positive}"
+            )
+        if not 0 <= self.empty <= self.bump < 1:
+            raise UserError(
+                f"dense.empty and bump lie in [0, 1), in this order, got {self.empty}, {self.bump}"
+            )
+        shares = {"alpha": self.alpha, "least": self.least, "overlap": self.overlap, "apart": self.apart}
+        for name, value in shares.items():
+            if not (0 <= value <= 1 and (value or name in ("alpha", "least"))):
+                raise UserError(f"dense.{name} lies in [0, 1], overlap and apart above 0, got {value}")
+        for name in ("gamma", "beta", "hard"):
+            if not 0 <= getattr(self, name) < torch.inf:
+                raise UserError(f"dense.{name} is 0 or more, got {getattr(self, name)}")
+        if not (0 < self.sigma < torch.inf and self.kept >= 1):
+            raise UserError(f"dense.sigma is above 0 and kept is 1 or more, got {self.sigma} and {self.kept}")
 
 
 def focal(logits: Tensor, classes: Tensor, alpha: float = 0.25, gamma: float = 2.0) -> Tensor:

@@ -179,6 +179,7 @@ def described(name: str, predictor: "Detector") -> dict[str, Any]:
     card = predictor.card
     return {
         "name": name,
+        "task": card.task,
         "landmarks": list(predictor.skeleton.landmarks),
         "bones": [list(bone) for bone in predictor.skeleton.bones],
         "interchangeable": [list(group) for group in predictor.skeleton.interchangeable],

@@ -51,6 +51,11 @@ function draw() {
   const unit = Math.max(canvas.width, canvas.height) / 640, least = Number($("threshold").value);
   const model = models.find((m) => m.name === found.model);
   for (const instance of found.instances) {
+    if (model.task === "dense") { // boxes, and no points
+      const [x1, y1, x2, y2] = instance.box.map((v) => v * scale);
+      if (instance.score >= least) stroke(pen, () => pen.rect(x1, y1, x2 - x1, y2 - y1), COLORS[0], 1.5 * unit);
+      continue;
+    }
     const there = (name) => { const p = instance.points[name]; return p && p.x !== null && p.score >= least ? p : null; };
     for (const [a, b] of model.bones.map((bone) => bone.map(there))) {
       if (!a || !b) continue;
@@ -82,7 +87,7 @@ function dot(pen, point, name, color, scale, unit) {
 }
 
 function showTable(found, model, least) {
-  const rows = found.instances.flatMap((instance) => model.landmarks.map((name, k) => {
+  const rows = model.task === "dense" ? boxRows(found.instances, least) : found.instances.flatMap((instance) => model.landmarks.map((name, k) => {
     const p = instance.points[name], row = document.createElement("tr");
     const cells = [name, p.x === null ? "–" : `${p.x.toFixed(1)}, ${p.y.toFixed(1)}`, (p.score ?? 0).toFixed(2)];
     row.append(...cells.map((text) => Object.assign(document.createElement("td"), { textContent: text })));
@@ -96,6 +101,15 @@ function showTable(found, model, least) {
   const ms = found.latency_ms, inside = ms ? ms.decode + ms.network + ms.points : 0;
   const rate = camera ? ` · ${(1000 / camera.pace).toFixed(1)} frames/s` : "";
   $("times").textContent = ms ? `decode ${ms.decode.toFixed(1)} + network ${ms.network.toFixed(1)} + points ${ms.points.toFixed(1)} = ${inside.toFixed(0)} ms${rate}` : "";
+}
+
+function boxRows(instances, least) {
+  const sure = instances.filter((instance) => instance.score >= least);
+  return [[`${sure.length} boxes`, "", ""], ...sure.map(({ box, score }) => ["", box.map((v) => v.toFixed(0)).join(", "), score.toFixed(2)])].map((cells) => {
+    const row = document.createElement("tr");
+    row.append(...cells.map((text) => Object.assign(document.createElement("td"), { textContent: text })));
+    return row;
+  });
 }
 
 async function start() {
