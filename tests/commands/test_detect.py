@@ -11,7 +11,8 @@ from toys import SPOTS, spots
 
 from heatmark.commands import detect as detecting
 from heatmark.commands import progress
-from heatmark.commands.detect import Detection, Overlays, detect
+from heatmark.commands.detect import Detection, detect
+from heatmark.commands.overlays import Overlays
 from heatmark.errors import DataError, UserError
 from heatmark.imaging import encode_png
 from heatmark.runtime import Predictor, Shot, load
