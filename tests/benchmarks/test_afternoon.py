@@ -4,6 +4,8 @@ import json
 import sys
 from pathlib import Path
 
+import pytest
+
 sys.path.insert(0, str(Path(__file__).parents[2]))  # benchmarks is no part of the package
 
 from benchmarks import afternoon  # noqa: E402
@@ -13,6 +15,13 @@ def test_every_timed_command_stands_in_the_tutorial():
     page = afternoon.PAGE.read_text().partition(afternoon.BEGIN)[0]
     for step in afternoon.steps(100, 16, ""):
         assert f"\n{step.line}\n" in page, step.line
+
+
+@pytest.mark.parametrize("page", ["afternoon.md", "story.md"])
+def test_no_page_renders_two_kinds_of_scene_into_one_folder(page):
+    lines = (afternoon.PAGE.parent / page).read_text().splitlines()
+    found = [line.split("--out ")[1].split()[0] for line in lines if line.startswith("heatmark render")]
+    assert len(found) > 1 and len(set(found)) == len(found)
 
 
 def test_times_are_added_up_only_when_all_are_there():
