@@ -31,7 +31,8 @@ from heatmark.runtime.engines import opened
 from heatmark.runtime.windows import network_input
 from heatmark.skeletons import PRODUCT
 from heatmark.training import state
-from heatmark.training.dense import peaks_under
+from heatmark.training.dense import fitted, peaks_under
+from heatmark.training.recipe import read as recipe_of
 from heatmark.types import Boxes, Poses
 
 SMALL = {"backbone": "tiny", "weights": None, "width": 8, "depth": 1, "anchor": 2.0}
@@ -202,12 +203,29 @@ def test_boxes_to_look_into_are_refused(exported, pictures):
         export(exported, out=exported.with_name("other.onnx"), decoding={"kept": 3}, pictures=pictures)
 
 
+def card_of(**facts: Any) -> Card:
+    how = {"name": "spot", "task": "dense", "skeleton": PRODUCT, "size": SIZE, "model": "gaussian_layer"}
+    return Card(**how | {"strides": (8,), "decoding": {"method": "boxes"}} | facts)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("size", [(80, 60), (60, 80), (30, 40), (20, 200), (400, 30)])
+def test_a_network_that_learnt_from_pictures_of_some_size_is_shown_pictures_of_that_size(size):
+    """As `training.dense.fitted` shows them, though the input has room for larger ones."""
+    learnt = recipe_of("gaussian_layer_sku110k", {"dense": {"resize": [40, 60]}, "size": list(SIZE)})
+    ((frame, _),) = looks(size, card_of(resize=(40, 60)), tiles=False)
+    assert frame.size == SIZE
+    np.testing.assert_allclose(frame.matrix, fitted(size, learnt).matrix)
+    ((frame, _),) = looks(size, card_of(resize=(400, 600)), tiles=False)
+    assert (frame.into(np.array(size[::-1], float)) <= np.array(SIZE[::-1]) + 1e-9).all()
+
+
 def test_a_large_picture_is_seen_whole_and_in_tiles_that_overlap():
-    frames = list(looks((100, 300), SIZE, tiles=True))
+    card = card_of()
+    frames = list(looks((100, 300), card, tiles=True))
     shown = np.zeros((100, 300), int)
     for _, (x1, y1, x2, y2) in frames[1:]:
         shown[int(y1) : int(y2), int(x1) : int(x2)] += 1
-    assert shown.min() >= 1 and len(list(looks((100, 300), SIZE, tiles=False))) == 1
+    assert shown.min() >= 1 and len(list(looks((100, 300), card, tiles=False))) == 1
     assert starts(300, 96)[-1] + 96 == 300 and max(np.diff(starts(300, 96))) <= 96 * 0.7 + 1
 
 
