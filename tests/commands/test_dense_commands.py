@@ -70,6 +70,11 @@ def pictures(tmp_path_factory):
     return folder
 
 
+def card_of(**facts: Any) -> Card:
+    how = {"name": "spot", "task": "dense", "skeleton": PRODUCT, "size": SIZE, "model": "gaussian_layer"}
+    return Card(**how | {"strides": (8,), "decoding": {"method": "boxes"}} | facts)  # type: ignore[arg-type]
+
+
 @pytest.fixture(scope="module")
 def exported(model, pictures):
     done = export(model, pictures=pictures, decoding={"map": True, "apart": 0.7, "kept": 40})
@@ -175,6 +180,19 @@ def test_evaluate_gives_sku110ks_scores(exported, pictures, tmp_path):
     assert len(answers) == raw["counts"]["predicted"] and len(answers[0]["bbox"]) == 4
 
 
+def test_crowds_of_a_dataset_blame_nobody_and_are_said(pictures):
+    """A false box, surer than the two that are right."""
+    right = np.array([[10.0, 10, 40, 50], [45, 12, 80, 60]]) * 0.8  # in the network's pixels
+    boxes = np.concatenate([[[80.0, 50, 94, 62]], right])
+    answer = {"boxes": boxes, "scores": np.array([0.9, 0.8, 0.7]), "candidates": np.array(3)}
+    predictor, dataset = DensePredictor(lambda _: answer, card_of()), data.open_dataset(pictures)
+    region = {"bbox": [90, 50, 30, 30], "iscrowd": 1}
+    crowded = replace(dataset, records=tuple(replace(r, crowd=(region,)) for r in dataset))
+    plain, kind = evaluate(predictor, dataset), evaluate(predictor, crowded)
+    assert plain.metrics["AP50"] == pytest.approx(2 / 3) and kind.metrics["AP50"] == pytest.approx(1.0)
+    assert kind.notes == ("2 crowds: what is found in them is neither right nor wrong",)
+
+
 def test_the_page_shows_curves_counts_and_what_was_missed(exported, pictures, tmp_path):
     result = evaluate(exported, pictures, out=tmp_path)
     text = (tmp_path / "report.html").read_text()
@@ -201,11 +219,6 @@ def test_boxes_to_look_into_are_refused(exported, pictures):
         load(exported)(pictures / "images" / "0.png", np.array([[0.0, 0, 5, 5]]))
     with pytest.raises(UserError, match="can be chosen for .safetensors"):
         export(exported, out=exported.with_name("other.onnx"), decoding={"kept": 3}, pictures=pictures)
-
-
-def card_of(**facts: Any) -> Card:
-    how = {"name": "spot", "task": "dense", "skeleton": PRODUCT, "size": SIZE, "model": "gaussian_layer"}
-    return Card(**how | {"strides": (8,), "decoding": {"method": "boxes"}} | facts)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("size", [(80, 60), (60, 80), (30, 40), (20, 200), (400, 30)])
