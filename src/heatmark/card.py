@@ -82,6 +82,8 @@ class Card(BaseModel):
     decoding: Decoding = Decoding()
     input: str = INPUT
     enlarge: float = Field(default=1.25, gt=0)  # a given box grows by this before it is shown to the network
+    # dense: shorter and longer side of a whole picture as it is shown, at the most; None: as large as fits
+    resize: tuple[int, int] | None = None
     context: bool = True  # what lies around that is seen too; if not, it is painted over
     second_look: float = Field(default=1.6, ge=1)  # its window, in sides of the box around the points
     precision: Literal["fp32", "fp16", "int8"] = "fp32"  # fp16: of the weights; int8: of convolutions too
@@ -96,10 +98,10 @@ class Card(BaseModel):
     def _skeleton(cls, value: Any) -> dict[str, Any]:
         return value.to_dict() if isinstance(value, Skeleton) else Skeleton.from_dict(value).to_dict()
 
-    @field_validator("size", "strides")
+    @field_validator("size", "strides", "resize")
     @classmethod
-    def _positive(cls, value: tuple[int, ...]) -> tuple[int, ...]:
-        if min(value) < 1:
+    def _positive(cls, value: tuple[int, ...] | None) -> tuple[int, ...] | None:
+        if value is not None and min(value) < 1:
             raise ValueError(f"must be positive, got {value}")
         return value
 

@@ -31,7 +31,8 @@ from heatmark.runtime.engines import opened
 from heatmark.runtime.windows import network_input
 from heatmark.skeletons import PRODUCT
 from heatmark.training import state
-from heatmark.training.dense import peaks_under
+from heatmark.training.dense import fitted, peaks_under
+from heatmark.training.recipe import read as recipe_of
 from heatmark.types import Boxes, Poses
 
 SMALL = {"backbone": "tiny", "weights": None, "width": 8, "depth": 1, "anchor": 2.0}
@@ -67,6 +68,11 @@ def pictures(tmp_path_factory):
         records.append(Record(folder / "images" / f"{n}.png", (80, 120), poses, n + 1))
     data.coco.write(folder, PRODUCT, records)
     return folder
+
+
+def card_of(**facts: Any) -> Card:
+    how = {"name": "spot", "task": "dense", "skeleton": PRODUCT, "size": SIZE, "model": "gaussian_layer"}
+    return Card(**how | {"strides": (8,), "decoding": {"method": "boxes"}} | facts)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
@@ -174,6 +180,19 @@ def test_evaluate_gives_sku110ks_scores(exported, pictures, tmp_path):
     assert len(answers) == raw["counts"]["predicted"] and len(answers[0]["bbox"]) == 4
 
 
+def test_crowds_of_a_dataset_blame_nobody_and_are_said(pictures):
+    """A false box, surer than the two that are right."""
+    right = np.array([[10.0, 10, 40, 50], [45, 12, 80, 60]]) * 0.8  # in the network's pixels
+    boxes = np.concatenate([[[80.0, 50, 94, 62]], right])
+    answer = {"boxes": boxes, "scores": np.array([0.9, 0.8, 0.7]), "candidates": np.array(3)}
+    predictor, dataset = DensePredictor(lambda _: answer, card_of()), data.open_dataset(pictures)
+    region = {"bbox": [90, 50, 30, 30], "iscrowd": 1}
+    crowded = replace(dataset, records=tuple(replace(r, crowd=(region,)) for r in dataset))
+    plain, kind = evaluate(predictor, dataset), evaluate(predictor, crowded)
+    assert plain.metrics["AP50"] == pytest.approx(2 / 3) and kind.metrics["AP50"] == pytest.approx(1.0)
+    assert kind.notes == ("2 crowds: what is found in them is neither right nor wrong",)
+
+
 def test_the_page_shows_curves_counts_and_what_was_missed(exported, pictures, tmp_path):
     result = evaluate(exported, pictures, out=tmp_path)
     text = (tmp_path / "report.html").read_text()
@@ -202,12 +221,24 @@ def test_boxes_to_look_into_are_refused(exported, pictures):
         export(exported, out=exported.with_name("other.onnx"), decoding={"kept": 3}, pictures=pictures)
 
 
+@pytest.mark.parametrize("size", [(80, 60), (60, 80), (30, 40), (20, 200), (400, 30)])
+def test_a_network_that_learnt_from_pictures_of_some_size_is_shown_pictures_of_that_size(size):
+    """As `training.dense.fitted` shows them, though the input has room for larger ones."""
+    learnt = recipe_of("gaussian_layer_sku110k", {"dense": {"resize": [40, 60]}, "size": list(SIZE)})
+    ((frame, _),) = looks(size, card_of(resize=(40, 60)), tiles=False)
+    assert frame.size == SIZE
+    np.testing.assert_allclose(frame.matrix, fitted(size, learnt).matrix)
+    ((frame, _),) = looks(size, card_of(resize=(400, 600)), tiles=False)
+    assert (frame.into(np.array(size[::-1], float)) <= np.array(SIZE[::-1]) + 1e-9).all()
+
+
 def test_a_large_picture_is_seen_whole_and_in_tiles_that_overlap():
-    frames = list(looks((100, 300), SIZE, tiles=True))
+    card = card_of()
+    frames = list(looks((100, 300), card, tiles=True))
     shown = np.zeros((100, 300), int)
     for _, (x1, y1, x2, y2) in frames[1:]:
         shown[int(y1) : int(y2), int(x1) : int(x2)] += 1
-    assert shown.min() >= 1 and len(list(looks((100, 300), SIZE, tiles=False))) == 1
+    assert shown.min() >= 1 and len(list(looks((100, 300), card, tiles=False))) == 1
     assert starts(300, 96)[-1] + 96 == 300 and max(np.diff(starts(300, 96))) <= 96 * 0.7 + 1
 
 

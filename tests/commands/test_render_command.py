@@ -374,7 +374,9 @@ def test_the_makers_lines_are_json(tmp_path):
     assert json.loads(json.dumps(line, allow_nan=False))["points"][0][1] == [None, None]
 
 
-@pytest.mark.parametrize(("scene", "recipe"), [("people", "people_lite0"), ("hammer", "ihm56")])
+@pytest.mark.parametrize(
+    ("scene", "recipe"), [("people", "people_lite0"), ("shelf", "shelf_small"), ("hammer", "ihm56")]
+)
 def test_what_to_do_next_is_a_recipe_for_what_was_rendered(tmp_path, monkeypatch, capsys, scene, recipe):
     made = Rendered(tmp_path / "d", 3, 1.0, "scalar_rgb")
     monkeypatch.setattr("heatmark.commands.render.render", lambda *args, **kwargs: made)

@@ -129,6 +129,24 @@ def test_cocos_faults_are_named_by_annotation(tmp_path):
         boxed.read_coco(tmp_path, "can")
 
 
+def test_cocos_crowds_are_kept_aside_and_labels_of_no_picture_are_named(tmp_path):
+    file = as_coco(tmp_path, iscrowd=1) / "annotations.json"
+    raw = json.loads(file.read_text())
+    raw["annotations"].append(raw["annotations"][1] | {"id": 9, "image_id": 8})
+    file.write_text(json.dumps(raw))
+    dataset = boxed.read_coco(tmp_path)
+    assert dataset[0].poses.boxes.tolist() == BOXES[1:].tolist()
+    assert [boxed.corners_of(region).tolist() for region in dataset[0].crowd] == BOXES[:1].tolist()
+    assert dataset.info["left_out"] == ("annotations.json: annotation 9: image_id: no image has the id 8",)
+
+
+@pytest.mark.parametrize("outline", [[2, 2, 12, 12, 12, 2, 2, 12], [2, 2, 12, 2, 4, 4, 2, 12]])
+def test_four_corners_that_are_no_quadrilateral_are_a_box_alone(outline, tmp_path):
+    """Crossed, or dented: no homography carries a bump into it."""
+    poses = boxed.read_coco(as_coco(tmp_path, segmentation=[outline]))[0].poses
+    assert poses.boxes[0].tolist() == [2, 2, 12, 12] and np.isnan(poses.points[0]).all()
+
+
 def test_yolos_faults_name_file_and_line(tmp_path):
     with pytest.raises(DataError, match=r"a.txt: line 2: wanted 5 numbers, or 9 of an oriented box, got 4"):
         boxed.read_yolo(as_yolo(tmp_path, ("0 0.5 0.5 0.1 0.1", "0 0.1 0.2 0.3")))

@@ -74,6 +74,19 @@ def test_labels_without_an_area_ask_for_nothing():
     assert empty.metrics()["AP"] is None and empty.to_dict()["counts"]["predicted"] == 2
 
 
+def test_what_is_found_in_a_crowd_is_neither_right_nor_wrong():
+    """Two wholly in the crowd; one of which half lies in it is passed over up to 0.5, and wrong above."""
+    crowd, truth = np.array([[100.0, 0, 200, 50]]), [Boxes(row(1))]
+    inside = np.array([[110.0, 5, 120, 15], [150, 5, 160, 15]])
+    found = Boxes(np.concatenate([inside, row(1)]), np.array([0.9, 0.9, 0.5]))
+    assert dense_scores([found], truth).ap50 == pytest.approx(1 / 3)
+    assert dense_scores([found], truth, [crowd]).ap == pytest.approx(1.0)
+    half = Boxes(np.concatenate([[[95.0, 5, 105, 15]], row(1)]), np.array([0.9, 0.5]))
+    scores = dense_scores([half], truth, [crowd])
+    assert scores.ap50 == pytest.approx(1.0) and scores.ap75 == pytest.approx(0.5)
+    assert scores.boxes == 1 and scores.ar300 == 1
+
+
 def test_found_boxes_are_those_that_coco_would_match():
     rng = np.random.default_rng(0)
     labels = row(40, gap=-3)

@@ -15,6 +15,7 @@ from heatmark.heatmaps import box_maps, quad_map
 from heatmark.heatmaps.anchors import BACKGROUND, Anchors, encoded
 from heatmark.metrics.boxes import centred
 from heatmark.models import create
+from heatmark.runtime.engines import opened
 from heatmark.skeletons import PRODUCT
 from heatmark.training import dense
 from heatmark.training.dense import DenseBatch, Wanted, Wholes, ask, compare, read, shelves
@@ -200,11 +201,12 @@ def test_a_run_is_trained_checked_and_saved(tmp_path):
     dataset = shelf(tmp_path / "in" if (tmp_path / "in").mkdir() is None else tmp_path)
     data.coco.write(tmp_path / "in", PRODUCT, list(dataset))
     assert np.isnan(data.open_dataset(tmp_path / "in")[0].poses.points).all()
-    small = recipe(validation=0.5)
+    small = recipe(validation=0.5, dense={"resize": [64, 96]})
     run = train(small, data=tmp_path / "in", out=tmp_path / "run")
     assert run.epochs == 2 and np.isfinite(run.best_loss)
     text = (tmp_path / "run" / "log.jsonl").read_text()
     assert "validation AP50" in text
+    assert opened(run.model)[1].resize == (64, 96)
 
 
 def test_recipes_of_the_paper_are_what_the_paper_says():

@@ -88,7 +88,8 @@ def render(
         )
         speed = f"in {progress.duration(result.seconds)} with {result.variant}"
         words = f"{result.out} holds {result.pictures} pictures ({speed})."
-        recipe = "people_lite0" if scene in ("people", "people_mpii") else "ihm56"
+        fitting = {"people": "people_lite0", "people_mpii": "people_lite0", "shelf": "shelf_small"}
+        recipe = fitting.get(scene, "ihm56")
         show(result, json, f"{words} Next: heatmark train {recipe} --data {result.out}")
 
 

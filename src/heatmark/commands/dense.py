@@ -11,6 +11,7 @@ import numpy as np
 
 from .. import data
 from ..card import Card
+from ..data.boxed import corners_of
 from ..errors import DataError, UserError, require
 from ..metrics.boxes import iou
 from ..metrics.dense import DenseScores, counting_error, dense_scores, surest, with_area
@@ -104,7 +105,7 @@ def evaluated(
         DataError: a picture cannot be read. UserError: nothing to score, or faster-coco-eval is missing.
     """
     require("faster_coco_eval", to="score boxes")
-    records, truth, found = [], [], []
+    records, truth, found, crowds = [], [], [], []
     notes = list(dataset.info.get("left_out", ()))
     peaks, milliseconds, full, beyond = [], 0.0, 0, 0
     for record in progress.track(dataset, total=len(dataset), label="evaluating"):
@@ -120,15 +121,18 @@ def evaluated(
         beyond += seen.beyond > 0
         records.append(record)
         truth.append(Boxes(sample.poses.boxes))
+        crowds.append(np.array([corners_of(region) for region in record.crowd]).reshape(-1, 4))
         found.append(seen.boxes)
         if seen.map is not None:
             peaks.append(peaks_of(seen.map))
     if not any(with_area(labels.boxes).any() for labels in truth):
         raise UserError(f"{names[0]}: there is nothing to score: no box in {len(truth)} pictures")
-    scores = dense_scores(found, truth)
+    scores = dense_scores(found, truth, crowds)
     truth = [labels[with_area(labels.boxes)] for labels in truth]
     if scores.arealess:
         notes.append(f"{scores.arealess} labels have no box with an area: they ask for nothing")
+    if any(map(len, crowds)):
+        notes.append(f"{sum(map(len, crowds))} crowds: what is found in them is neither right nor wrong")
     if full:
         kept = predictor.card.decoding.kept
         notes.append(f"{full} pictures gave {kept} boxes, as many as the model keeps: there may be more")

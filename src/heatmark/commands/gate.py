@@ -17,6 +17,7 @@ from ..errors import DataError, GateError, UserError
 from ..geometry import Frame
 from ..imaging import decode
 from ..metrics.pck import apart, matching, pck
+from ..runtime.dense import whole
 from ..runtime.engines import Engine
 from ..runtime.sources import pictures_in
 from ..runtime.windows import network_input, shown_part
@@ -107,7 +108,8 @@ def shown(pictures: str | Path | None, card: Card) -> list[View]:
 
 def _whole(path: Path, card: Card) -> View:
     picture = decode(read_bytes(path), str(path))
-    frame = Frame.whole(picture.shape[:2], card.size)
+    size = (picture.shape[0], picture.shape[1])
+    frame = whole(size, card) if card.task == "dense" else Frame.whole(size, card.size)
     return View(path.name, network_input(picture, frame), frame)
 
 

@@ -214,6 +214,7 @@ def _card(
         input=seen_by(net),
         decoding=_decoding(recipe),
         enlarge=recipe.enlarge,
+        resize=recipe.dense.resize if recipe.head == "boxes" else None,
         context=recipe.context == 1,
         recipe=plain,
         data={

@@ -46,13 +46,16 @@ def record(
     number: int = 0,
     said: tuple[int, int] | None = None,
     quads: np.ndarray | None = None,
+    crowd: Sequence[Mapping[str, Any]] = (),
 ) -> tuple[Record | None, list[str]]:
     """One picture and its boxes; and what was left out, a line each. No record if the picture is faulty.
 
     Args:
         boxes: (N, 4) x1 y1 x2 y2 pixels. `where(n)` says where label n stands.
         said: (H, W) that the labels are for, where the file says so.
-        quads: (N, 4, 2) corners where labels are oriented, NaN where not; they decide the box.
+        quads: (N, 4, 2) corners where labels are oriented, NaN where not; they decide the box. Of four that
+            are no quadrilateral, crossed or dented, the box alone is taken.
+        crowd: regions that are neither right nor wrong, as in the file.
     """
     try:
         size = size_of(path)
@@ -64,14 +67,15 @@ def record(
         h, w = size
         return None, [f"{path}: the picture is {w} x {h}, its labels are for {said[1]} x {said[0]}"]
     quads = np.full((len(boxes), 4, 2), np.nan) if quads is None else quads
-    oriented = np.asarray(np.isfinite(quads).all((1, 2)))
-    quads = np.array([turned(q) if is_ else q for q, is_ in zip(quads, oriented)]).reshape(-1, 4, 2)
-    boxes = np.where(oriented[:, None], boxes_around(quads), boxes)
+    oriented = np.isfinite(quads).reshape(-1, CORNERS).all(1, keepdims=True)  # (N, 1)
+    boxes = np.where(oriented, boxes_around(quads), boxes)
+    nothing = np.full((4, 2), np.nan)
+    quads = np.array([turned(q) if _convex(q) else nothing for q in quads]).reshape(-1, 4, 2)
     faults = [fault(box, size) for box in boxes]
     lines = [f"{where(n)}: {f}" for n, f in enumerate(faults) if f]
     good = np.array([f is None for f in faults], bool)
     poses = Poses(skeleton, quads[good], boxes=boxes[good], score=np.ones(int(good.sum())))
-    return Record(path, size, poses, number), lines
+    return Record(path, size, poses, number, crowd=tuple(crowd)), lines
 
 
 def fault(box: np.ndarray, size: tuple[int, int]) -> str | None:
@@ -99,6 +103,14 @@ def truncated(path: Path) -> bool:
         file.seek(0, 2)
         file.seek(max(file.tell() - TAIL, 0))
         return END not in file.read()
+
+
+def _convex(quad: np.ndarray) -> bool:
+    """Whether four corners (4, 2) turn one way all round."""
+    edge = np.roll(quad, -1, 0) - quad
+    after = np.roll(edge, -1, 0)
+    turns = edge[:, 0] * after[:, 1] - edge[:, 1] * after[:, 0]
+    return bool((turns > 0).all() or (turns < 0).all())
 
 
 def turned(quad: np.ndarray) -> np.ndarray:
@@ -129,7 +141,7 @@ def gathered(
 
 def read_coco(path: str | Path, category: str | None = None) -> Dataset:
     """The boxes of a COCO file, whose categories need no keypoints. A segmentation of four corners is an
-    oriented box.
+    oriented box. `iscrowd` regions are no things: they are kept aside in `Record.crowd`.
 
     Args:
         category: the one to take; all of them when None.
@@ -144,16 +156,19 @@ def read_coco(path: str | Path, category: str | None = None) -> Dataset:
         if category is not None and category not in names.values():
             raise unknown("category", category, names.values())
         labels: dict[Any, list[Mapping[str, Any]]] = {i["id"]: [] for i in raw["images"]}
+        strangers = []
         for label in raw["annotations"]:
-            chosen = category is None or names.get(label["category_id"]) == category
-            if chosen and label["image_id"] in labels and not label.get("iscrowd"):
+            if label["image_id"] not in labels:
+                what = f"annotation {label.get('id')}: image_id: no image has the id {label['image_id']!r}"
+                strangers.append((None, [f"{file.name}: {what}"]))
+            elif category is None or names.get(label["category_id"]) == category:
                 labels[label["image_id"]].append(label)
         skeleton = skeleton_called(category or (next(iter(names.values())) if len(names) == 1 else "product"))
         folder, found = images_beside(file), []
         for number, image in enumerate(raw["images"], 1):
-            mine = labels[image["id"]]
-            given = np.array([numbers(label.get("bbox"), 4) for label in mine]).reshape(-1, 4)
-            given[:, 2:] += given[:, :2]
+            mine = [label for label in labels[image["id"]] if not label.get("iscrowd")]
+            crowd = [label for label in labels[image["id"]] if label.get("iscrowd")]
+            given = np.array([corners_of(label) for label in mine]).reshape(-1, 4)
             quads = np.array([_corners(label.get("segmentation")) for label in mine]).reshape(-1, 4, 2)
             name = f"{file.name}: annotation "
             ids = [label.get("id") for label in mine]
@@ -166,9 +181,20 @@ def read_coco(path: str | Path, category: str | None = None) -> Dataset:
                     image["id"] if isinstance(image["id"], int) else number,
                     (image["height"], image["width"]) if "height" in image else None,
                     quads,
+                    crowd,
                 )
             )
-    return gathered(file.parent, skeleton, found, file)
+    return gathered(file.parent, skeleton, [*found, *strangers], file)
+
+
+def corners_of(label: Mapping[str, Any]) -> np.ndarray:
+    """(4,) x1 y1 x2 y2 of COCO's `bbox`; NaN where it is none.
+
+    >>> corners_of({"bbox": [2, 3, 10, 20]}).tolist()
+    [2.0, 3.0, 12.0, 23.0]
+    """
+    box = numbers(label.get("bbox"), 4)
+    return np.concatenate([box[:2], box[:2] + box[2:]])
 
 
 def _corners(outline: Any) -> np.ndarray:

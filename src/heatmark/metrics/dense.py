@@ -55,19 +55,24 @@ class DenseScores:
         return {"metrics": self.metrics(), "counts": {name: getattr(self, name) for name in counts}}
 
 
-def dense_scores(predicted: Sequence[Boxes], truth: Sequence[Boxes]) -> DenseScores:
+def dense_scores(
+    predicted: Sequence[Boxes], truth: Sequence[Boxes], crowds: Sequence[np.ndarray] | None = None
+) -> DenseScores:
     """SKU-110K's numbers of predictions against labels; classes are not looked at.
 
     Args:
         predicted: one Boxes a picture, with their scores; the best 300 count.
         truth: one Boxes a picture.
+        crowds: (N, 4) of each picture, where things are too many to be labelled one by one: an answer that
+            lies in one, by the overlap that is asked for, is neither right nor wrong.
 
     Raises:
         UserError: faster-coco-eval is not installed. ValueError: lists of different lengths.
     """
     require("faster_coco_eval", to="score boxes")
-    if len(predicted) != len(truth):
-        raise ValueError(f"{len(predicted)} predictions for {len(truth)} pictures")
+    crowds = [np.empty((0, 4))] * len(truth) if crowds is None else crowds
+    if not len(predicted) == len(truth) == len(crowds):
+        raise ValueError(f"{len(predicted)} predictions, {len(crowds)} crowds for {len(truth)} pictures")
     whole = [with_area(t.boxes) for t in truth]
     good = [with_area(p.boxes) for p in predicted]
     counts = {
@@ -79,6 +84,8 @@ def dense_scores(predicted: Sequence[Boxes], truth: Sequence[Boxes]) -> DenseSco
         "beyond": sum(max(len(p) - MOST, 0) for p in predicted),
     }
     asked = [_rows(t.boxes[w], np.ones(w.sum())) for t, w in zip(truth, whole)]
+    for rows, boxes in zip(asked, crowds):
+        rows += [row | {"iscrowd": 1} for row in _rows(boxes[with_area(boxes)], np.ones(len(boxes)))]
     given = [_rows(*_best(p, g)) for p, g in zip(predicted, good)]
     precision, recall = np.full((len(OVERLAPS), RECALLS), np.nan), np.full(len(OVERLAPS), np.nan)
     if counts["boxes"]:

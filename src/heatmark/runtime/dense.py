@@ -14,7 +14,7 @@ import numpy as np
 
 from ..card import Card, Decoding
 from ..errors import UserError
-from ..geometry import Frame, translation
+from ..geometry import Frame, scaling, translation
 from ..metrics.boxes import nms, soft_nms
 from ..types import Boxes, Poses
 from .detector import Detector, Latency, Picture, SecondLook
@@ -90,7 +90,7 @@ class DensePredictor(Detector):
         size = (picture.shape[0], picture.shape[1])
         drawn = np.zeros((max(size[0] // 2, 1), max(size[1] // 2, 1)), np.float32) if d.map else None
         parts, scores, full, beyond = [np.empty((0, 4))], [np.empty(0)], False, 0
-        every = list(looks(size, self.card.size, tiles))
+        every = list(looks(size, self.card, tiles))
         for frame, corners in every:
             before = time.perf_counter()
             answer = self.engine(network_input(picture, frame)[None])
@@ -131,11 +131,23 @@ def softened(boxes: np.ndarray, scores: np.ndarray, decoding: Decoding) -> Boxes
     return Boxes(boxes[order], scores)
 
 
-def looks(size: tuple[int, int], seen: tuple[int, int], tiles: bool) -> Iterator[tuple[Frame, np.ndarray]]:
-    """Frames through which a network of input `seen` (H, W) looks at a picture (H, W), and the part (4,) of
-    the picture that each shows: all of it, and tiles where it is larger.
+def whole(size: tuple[int, int], card: Card) -> Frame:
+    """A whole picture (H, W) as the network learnt to see it: fitted into its input, or, where it learnt from
+    pictures of some size (`card.resize`), that large and in the top left, if the input holds it.
     """
-    yield Frame.whole(size, seen), np.array([0.0, 0, size[1], size[0]])
+    if card.resize is None:
+        return Frame.whole(size, card.size)
+    short, long = card.resize
+    scale = min(short / min(size), long / max(size), *np.divide(card.size, size).tolist())
+    return Frame(scaling(scale, scale), card.size)
+
+
+def looks(size: tuple[int, int], card: Card, tiles: bool) -> Iterator[tuple[Frame, np.ndarray]]:
+    """Frames through which a network looks at a picture (H, W), and the part (4,) of the picture that each
+    shows: all of it, and tiles where it is larger than the input.
+    """
+    seen = card.size
+    yield whole(size, card), np.array([0.0, 0, size[1], size[0]])
     if not tiles or (size[0] <= seen[0] and size[1] <= seen[1]):
         return
     for top in starts(size[0], seen[0]):
