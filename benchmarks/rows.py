@@ -27,7 +27,9 @@ class Row:
     metric: str
     paper: float | None  # None where the paper gives none
     ours: float | None  # None: not measured
-    within: float  # how far ours may be from the paper's and still count as reproduced, in the metric's unit
+    # how far ours may be from the paper's and still count as reproduced, in the metric's unit; None: ours is
+    # another thing, that stands beside it
+    within: float | None
 
     @property
     def difference(self) -> float | None:
@@ -37,7 +39,7 @@ class Row:
     @property
     def verdict(self) -> str:
         """Whether it was reproduced: "yes", "no", or "-" where nothing can be compared."""
-        if self.difference is None:
+        if self.difference is None or self.within is None:
             return "-"
         return "yes" if isfinite(self.difference) and abs(self.difference) <= self.within else "no"
 
@@ -56,9 +58,8 @@ def markdown(rows: Sequence[Row], command: str, digits: int = 1) -> str:
     lines = [head, "|---|---|---:|---:|---:|---:|---|"]
     for row in rows:
         numbers = [number(row.paper, "-"), number(row.ours, "not measured"), number(row.difference, "", "+")]
-        lines.append(
-            f"| {row.recipe} | {row.metric} | {' | '.join(numbers)} | {row.within} | {row.verdict} |"
-        )
+        within = "-" if row.within is None else row.within
+        lines.append(f"| {row.recipe} | {row.metric} | {' | '.join(numbers)} | {within} | {row.verdict} |")
     return "\n".join([*lines, "", f"`{command}`, commit {commit()}, {machine()}."]) + "\n"
 
 

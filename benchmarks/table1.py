@@ -126,7 +126,7 @@ def rows(results: Results) -> list[Row]:
             out.append(Row(f"{row}, {tool}", "PCK@0.1", paper, measured(results, row, tool), WITHIN))
     for tool, paper in zip(runs.TOOLS, PAPER["IHM56"]):
         ours = measured(results, SHIPPED, tool)
-        out.append(Row(f"shipped detector (beside IHM56), {tool}", "PCK@0.1", paper, ours, WITHIN))
+        out.append(Row(f"shipped detector (beside IHM56), {tool}", "PCK@0.1", paper, ours, None))
     return out
 
 
