@@ -17,7 +17,7 @@ from heatmark.data.records import write_whole
 
 from . import runs
 from .rows import Row, markdown
-from .runs import Results, Score
+from .scores import Results, Score
 from .table1 import PAPER, SHIPPED, WITHIN, arguments, command, intro, measure, opened, over_tools
 
 ALPHAS = tuple(round(0.01 * i, 2) for i in range(1, 21))

@@ -14,7 +14,7 @@ from heatmark.data.records import write_whole
 
 from . import runs
 from .rows import Row, markdown
-from .runs import Results, Score
+from .scores import Results, Score
 from .table1 import SHIPPED, arguments, command, intro, measure, opened, over_tools
 
 ERRORS = {

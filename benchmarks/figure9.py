@@ -18,7 +18,8 @@ from heatmark.errors import unknown
 from . import runs
 from .figure6 import ALPHAS, SHOWN, drawn
 from .rows import Row, markdown
-from .runs import Budget, Plan, Results
+from .runs import Budget, Plan
+from .scores import Results, half_width, mean
 from .table1 import PAPER, arguments, command, intro, opened, planned
 
 RENDERED, PASTED = "3D renderings", "cut and paste"
@@ -42,7 +43,7 @@ def rows(results: Results, tool: str) -> list[Row]:
         for alpha in SHOWN:
             known = alpha == 0.1 and name == RENDERED
             paper = PAPER["IHM56"][runs.TOOLS.index(tool)] if known else None
-            ours = runs.mean(scores, alpha) if scores else None
+            ours = mean(scores, alpha) if scores else None
             out.append(Row(f"{name}, {tool}", f"PCK@{alpha:g}", paper, ours, WITHIN))
     return out
 
@@ -52,7 +53,7 @@ def verdict(results: Results, tool: str) -> str:
     ours, other = results.seeds(RENDERED, tool), results.seeds(PASTED, tool)
     if not (ours and other):
         return f"{tool}: the two were not both measured."
-    apart, wide = runs.mean(ours) - runs.mean(other), runs.half_width(ours, other)
+    apart, wide = mean(ours) - mean(other), half_width(ours, other)
     held = "as in the paper" if apart > wide else "the other way round" if apart < -wide else "not told apart"
     return f"{tool}: rendered minus pasted, PCK@0.1: {apart:+.1f} ± {wide:.1f} ({held})."
 
@@ -78,8 +79,8 @@ def main(arguments_given: Sequence[str] | None = None) -> None:
     text = intro("Figure 9 of the IHM paper", what, budget)
     for tool in tools:
         scores = {name: results.seeds(name, tool) for name in (RENDERED, PASTED)}
-        mean = {n: [runs.mean(s, a) for a in ALPHAS] if s else [] for n, s in scores.items()}
-        picture = drawn(mean, tool, given.out.with_name(f"{given.out.stem}_{tool}.png"))
+        curves = {n: [mean(s, a) for a in ALPHAS] if s else [] for n, s in scores.items()}
+        picture = drawn(curves, tool, given.out.with_name(f"{given.out.stem}_{tool}.png"))
         text += f"![{tool}]({picture.name})\n\n" if picture else ""
     table = [row for tool in tools for row in rows(results, tool)]
     text += markdown(table, command("figure9", given, budget)) + "\n"

@@ -23,7 +23,8 @@ from heatmark.errors import unknown
 from heatmark.synth.settings import merged
 
 from . import runs
-from .runs import Budget, Plan, Results, Score
+from .runs import Budget, Plan
+from .scores import Results, Score, common, half_width, made, mean
 
 BASE, RECIPE = "base", "ihm56_lite0"
 PARTS = {  # of the rows: what a page of them alone is called
@@ -129,12 +130,12 @@ class Line:
     @property
     def difference(self) -> float:
         """Against the base, mean over the tools measured in both, per cent; NaN where there is none."""
-        pairs = [runs.common(self.found[tool], self.base[tool]) for tool in self.both]
-        return float(np.mean([runs.mean(a) - runs.mean(b) for a, b in pairs])) if pairs else np.nan
+        pairs = [common(self.found[tool], self.base[tool]) for tool in self.both]
+        return float(np.mean([mean(a) - mean(b) for a, b in pairs])) if pairs else np.nan
 
     @property
     def half_width(self) -> float:
-        widths = [runs.half_width(self.found[t], self.base[t]) for t in self.both]
+        widths = [half_width(self.found[t], self.base[t]) for t in self.both]
         return float(np.sqrt(np.sum(np.square(widths))) / len(widths)) if widths else np.nan
 
     @property
@@ -147,9 +148,9 @@ class Line:
         for tool, scores in self.found.items():
             there = self.change is None or applies(self.change, tool, budget)
             empty = "not measured" if there else "-"
-            cells.append(f"{runs.mean(scores):.1f}" if scores else empty)
+            cells.append(f"{mean(scores):.1f}" if scores else empty)
         measured = [scores for scores in self.found.values() if scores]
-        fine = np.mean([runs.mean(s, 0.05) for s in measured]) if measured else np.nan
+        fine = np.mean([mean(s, 0.05) for s in measured]) if measured else np.nan
         error = np.mean([np.mean([s.error() for s in scores]) for scores in measured]) if measured else np.nan
         cells += [f"{v:.1f}" if np.isfinite(v) else "" for v in (fine, error)]
         told = f"{self.difference:+.1f} ± {self.half_width:.1f}" if np.isfinite(self.difference) else ""
@@ -210,14 +211,14 @@ def document(results: Results, tools: Sequence[str], budget: Budget, part: str =
     folders = [n for n in ("environments", "backgrounds") if getattr(budget, n)]
     options = "".join(f" --{n} {n.upper()}" for n in folders) + " --reuse TOOL=SET" * len(budget.reuse)
     command = f"python -m benchmarks.gap PHOTOGRAPHS --work WORK --tools {','.join(tools)}{options}"
-    made = runs.made(results)
     apart = "" if part == "all" else f" --part {part}"
     command += f" --scenes {budget.scenes} --epochs {budget.epochs}{apart} --row ROW"
     return "\n".join(
         [
             HEAD.format(title=PARTS[part], recipe=RECIPE, budget=budget.words),
             f"    {command}\n",
-            f"makes a row; what it changes, field by field, stands in `benchmarks/gap.yaml`. {made}\n",
+            f"makes a row; what it changes, field by field, stands in `benchmarks/gap.yaml`. {made(results)}"
+            "\n",
             "## What mattered\n",
             verdict(found) + "\n",
             "## Rows\n",

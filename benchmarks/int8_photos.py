@@ -20,7 +20,7 @@ from heatmark.commands.export import export
 
 from . import runs
 from .rows import commit, machine
-from .runs import Score
+from .scores import Score, half_width
 
 FP32, INT8 = "fp32", "int8"
 WAYS = ((FP32, "onnxruntime"), (INT8, "onnxruntime"), (INT8, "openvino"))
@@ -58,7 +58,7 @@ def table(found: Mapping[str, Mapping[tuple[str, str], Score]]) -> str:
         plain = scores[WAYS[0]]
         cells = [f"{plain.pck():.1f}"]
         for way in WAYS[1:]:
-            change, wide = scores[way].pck() - plain.pck(), runs.half_width([scores[way]], [plain])
+            change, wide = scores[way].pck() - plain.pck(), half_width([scores[way]], [plain])
             cells.append(f"{scores[way].pck():.1f} ({change:+.1f} ± {wide:.1f})")
         lines.append(f"| {tool.replace('_', ' ')} | {len(plain.counted)} | {' | '.join(cells)} |")
     return "\n".join(lines)

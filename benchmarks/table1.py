@@ -28,7 +28,8 @@ from heatmark.training import recipe as recipes
 
 from . import runs
 from .rows import Row, markdown
-from .runs import Budget, Plan, Results, Score
+from .runs import Budget, Plan
+from .scores import Results, Score, mean
 
 SHEET = Path(__file__).with_suffix(".yaml")
 PAPER = {  # PCK@0.1 in the order of runs.TOOLS: screwdriver, wrench, combination wrench, hammer
@@ -132,7 +133,7 @@ def rows(results: Results) -> list[Row]:
 
 def measured(results: Results, row: str, tool: str, alpha: float = 0.1) -> float | None:
     scores = results.seeds(row, tool)
-    return runs.mean(scores, alpha) if scores else None
+    return mean(scores, alpha) if scores else None
 
 
 def over_tools(results: Results, row: str, number: Callable[[Score], float]) -> tuple[float, int] | None:

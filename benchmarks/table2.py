@@ -25,7 +25,8 @@ from heatmark.errors import UserError, unknown
 
 from . import runs
 from .rows import Row, markdown
-from .runs import Budget, Results, Score
+from .runs import Budget
+from .scores import Results, Score
 from .table1 import SHEET
 
 CLASSES = (

@@ -11,7 +11,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[2]))  # benchmarks is no part of the package
 
 from benchmarks import gap, runs  # noqa: E402
-from benchmarks.runs import Budget, Plan, Results, Score  # noqa: E402
+from benchmarks.runs import Budget, Plan  # noqa: E402
+from benchmarks.scores import MISSED, Results, Score, common, half_width, mean  # noqa: E402
 from heatmark.errors import UserError  # noqa: E402
 from heatmark.synth.settings import settings_of  # noqa: E402
 from heatmark.training import recipe as recipes  # noqa: E402
@@ -95,19 +96,19 @@ def test_a_row_that_would_be_the_base_is_none():
 def test_a_difference_is_judged_object_by_object():
     base = [score([0.05, 0.2], [0.05, 0.2], [0.2, 0.2], [0.05, 0.05])]  # 4 of 8
     better = [score([0.05, 0.05], [0.05, 0.05], [0.2, 0.05], [0.05, 0.05])]  # 7 of 8: 1 more in three objects
-    assert runs.mean(base) == 50 and runs.mean(better) == 87.5
+    assert mean(base) == 50 and mean(better) == 87.5
     # right: 1 1 1 0 more of 2 each; residuals .25 .25 .25 -.75, sum of squares .75; 196 sqrt(.75 * 4 / 3) / 8
-    assert runs.half_width(better, base) == pytest.approx(24.5)
-    assert runs.half_width(better, better) == 0
+    assert half_width(better, base) == pytest.approx(24.5)
+    assert half_width(better, better) == 0
     first = [score([0.05, np.nan])]
-    assert np.isnan(runs.half_width(first, base))  # only one object is in both: it has no spread
-    assert [s.names for s in runs.common(first, base)[1]] == [("0",)]
+    assert np.isnan(half_width(first, base))  # only one object is in both: it has no spread
+    assert [s.names for s in common(first, base)[1]] == [("0",)]
 
 
 def test_scores_survive_the_file_and_another_budget_is_refused(tmp_path):
     results = Results(tmp_path / "gap.json", "small")
     results.put(("base", "hammer", 0), score([0.05, np.nan], [np.inf, 0.3]))
-    results.put(("draws-5", "hammer", 0), Score(np.array([[runs.MISSED]]), np.array([50.0]), ("0",)))
+    results.put(("draws-5", "hammer", 0), Score(np.array([[MISSED]]), np.array([50.0]), ("0",)))
     other = Results(tmp_path / "gap.json", "small")  # a second process, begun now
     results.put(("draws-50", "hammer", 0), score([0.05]))
     other.put(("draws-1", "hammer", 0), score([0.05]))

@@ -11,7 +11,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[2]))  # benchmarks is no part of the package
 
 from benchmarks import figure6, figure7, figure9, runs, table1  # noqa: E402
-from benchmarks.runs import MISSED, Budget, Results, Score  # noqa: E402
+from benchmarks.runs import Budget  # noqa: E402
+from benchmarks.scores import MISSED, Results, Score  # noqa: E402
 from heatmark.data import coco  # noqa: E402
 from heatmark.data.records import Record  # noqa: E402
 from heatmark.errors import DataError, UserError  # noqa: E402

@@ -10,7 +10,7 @@ from pascal3d_release import HEADLIGHT, anchors, thing, write, write_list
 sys.path.insert(0, str(Path(__file__).parents[2]))  # benchmarks is no part of the package
 
 from benchmarks import table2  # noqa: E402
-from benchmarks.runs import Results, Score  # noqa: E402
+from benchmarks.scores import Results, Score  # noqa: E402
 from heatmark.data import open_dataset, pascal3d  # noqa: E402
 
 
