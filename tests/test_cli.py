@@ -83,6 +83,7 @@ def test_it_knows_its_version(run):
         ("render hammer --out x --size big", "e.g. 224 or 256x192; got 'big'"),
         ("render hammer --out x --set lr", "--set takes KEY=VALUE"),
         ("render hammer --out x --set a={", "is not a YAML value"),
+        ("train ihm56 --data x --set name=2024-13-01", "is not a YAML value (month must be in 1..12)"),
         ("render hammer --out x --set a=1 --set a.b=2", "'a' was given a value of its own before"),
         ("detect nothing.jpg --model nothing.onnx", "nothing.onnx"),
         ("evaluate nothing.onnx nowhere", "nothing.onnx"),

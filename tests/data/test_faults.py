@@ -62,6 +62,7 @@ def without(where, field):
 CASES = [
     # what is done to a good dataset; what must be said: where and field, then a part of the message
     (picture(file_name="3.png"), "3.png", "the picture is missing"),
+    (picture(file_name="\0.png"), "\0.png", "embedded null byte"),
     (picture(file_name="1.PNG"), "1.PNG", "there is '1.png'"),
     (picture(file_name="2.png"), "image '2.png': file_name", "used twice"),
     (picture(file_name="../1.png"), "image 1: file_name", "leaves the dataset's folder"),

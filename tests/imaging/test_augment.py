@@ -108,6 +108,16 @@ def test_a_range_the_wrong_way_round_and_unknown_names_are_named():
         Augmentation(border="reflec")
     with pytest.raises(UserError, match=r"flip is a share in \[0, 1\]"):
         Augmentation(flip=2)
+    with pytest.raises(UserError, match=r"chances.blur is in \[0, 1\], got 5"):
+        Augmentation(chances={"blur": 5})
+    with pytest.raises(UserError, match="rotate is a range .low, high., got .0, inf."):
+        Augmentation(rotate=(0, float("inf")))
+
+
+@pytest.mark.parametrize("name", ["scale", "stretch", "gamma"])
+def test_what_is_drawn_in_its_logarithm_or_is_an_exponent_is_above_0(name):
+    with pytest.raises(UserError, match=f"{name} is a range above 0, got .0, 1."):
+        Augmentation(**{name: (0, 1)})  # type: ignore[arg-type]
 
 
 def test_a_coarse_picture_has_fewer_pixels_in_the_same_size(rng):

@@ -57,6 +57,7 @@ def test_a_recipe_from_a_file_and_settings_over_it(tmp_path):
         ("model: ihm57", "did you mean 'ihm56'"),
         ("model: ihm56\noptions: {widht: 1}", "no option of ihm56 is called 'widht' .did you mean 'width'"),
         ("model: ihm56\nsize: [224, 100]", "multiples of 32, 8192 at most, got .224, 100."),
+        (f"model: ihm56\nseed: {2**64}", "seed: input should be less than"),
         ("model: ihm56\nlr: fast", "lr: input should be a valid number.* got 'fast'"),
         ("model: ihm56\nlr: -1", "lr: input should be greater than 0, got -1"),
         (
@@ -75,7 +76,16 @@ def test_a_fault_is_told_in_one_line(tmp_path, text, word):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["model: [", "- a\n- b", "!!python/object/apply:os.system ['true']"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "model: [",
+        "- a\n- b",
+        "!!python/object/apply:os.system ['true']",
+        "name: 2024-13-01",
+        "x: " + "[" * 3000,
+    ],
+)
 def test_a_file_that_is_no_recipe_is_bad_data(tmp_path, text):
     path = tmp_path / "bad.yaml"
     path.write_text(text)

@@ -86,7 +86,7 @@ def settings_of(pairs: Iterable[str] | None) -> dict[str, Any]:
             raise UserError(f"--set takes KEY=VALUE, e.g. --set camera.tilt=[10,80]; got {pair!r}")
         try:
             value = yaml.safe_load(text)
-        except yaml.YAMLError as error:
+        except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date that is none
             raise UserError(
                 f"--set {key}: {text!r} is not a YAML value ({str(error).splitlines()[0]})"
             ) from error

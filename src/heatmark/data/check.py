@@ -343,7 +343,7 @@ def _picture(folder: Path, picture: dict, instances: int) -> list[Fault]:
         return [Fault(name, "", "", f"the picture is missing{f'; there is {near!r}' if near else ''}")]
     except OSError as error:
         return [Fault(name, "", "", f"the picture cannot be read: {error.strerror}")]
-    except DataError as error:
+    except (DataError, ValueError) as error:  # ValueError: a name with a NUL in it
         return [Fault(name, "", "", str(error).removeprefix(f"{name}: "))]
     w, h = picture.get("width"), picture.get("height")
     if _number(w) and _number(h) and (h, w) != size:

@@ -16,6 +16,7 @@ from ..types import ABSENT, Poses, Sample
 from . import transforms
 
 Range = tuple[float, float]
+ABOVE_0 = ("scale", "stretch", "gamma")
 
 
 @dataclass(frozen=True)
@@ -59,16 +60,20 @@ class Augmentation:
                 if value not in transforms.BORDERS:
                     raise unknown("border", value, transforms.BORDERS)
             elif name == "chances":
-                for effect in value:
+                for effect, chance in value.items():
                     if effect not in CHANCES:
                         raise unknown("effect with a chance", effect, CHANCES)
+                    if not 0 <= chance <= 1:
+                        raise UserError(f"augmentation: chances.{effect} is in [0, 1], got {chance}")
             elif value is not None:
                 try:
                     low, high = (float(v) for v in value)
                 except (TypeError, ValueError):
                     low, high = 1.0, 0.0
-                if not low <= high:
+                if not (low <= high and np.isfinite([low, high]).all()):
                     raise UserError(f"augmentation: {name} is a range (low, high), got {value!r}")
+                if name in ABOVE_0 and low <= 0:
+                    raise UserError(f"augmentation: {name} is a range above 0, got {value!r}")
                 object.__setattr__(self, name, (low, high))
 
     @classmethod

@@ -172,7 +172,7 @@ class Recipe(BaseModel, extra="forbid", frozen=True, allow_inf_nan=False):
     epochs: int = Field(200, ge=1)
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "fp32"  # auto: bf16 where the machine is fast at it
     validation: float = Field(0.1, ge=0, lt=1)  # share of the pictures kept apart, unless a set is given
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, lt=2**63)
 
     workers: int = Field(1, ge=0)  # processes that prepare samples
     cache_mb: int = Field(4096, ge=0)  # pictures are decoded once and kept, if all of them fit
@@ -316,7 +316,7 @@ def _parsed(path: Path) -> dict[str, Any]:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise UserError(f"there is no recipe at {path}; there are also: {', '.join(shipped())}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise DataError(f"{path.name}: not YAML: {' '.join(str(error).split())[:200]}") from error
     if not isinstance(raw, dict):
         raise DataError(f"{path.name}: a recipe is fields and values, got {type(raw).__name__}")
