@@ -117,7 +117,7 @@ def test_a_range_the_wrong_way_round_and_unknown_names_are_named():
 @pytest.mark.parametrize("name", ["scale", "stretch", "gamma"])
 def test_what_is_drawn_in_its_logarithm_or_is_an_exponent_is_above_0(name):
     with pytest.raises(UserError, match=f"{name} is a range above 0, got .0, 1."):
-        Augmentation(**{name: (0, 1)})
+        Augmentation(**{name: (0, 1)})  # type: ignore[arg-type]
 
 
 def test_a_coarse_picture_has_fewer_pixels_in_the_same_size(rng):
