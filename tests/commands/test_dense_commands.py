@@ -144,6 +144,15 @@ def test_candidates_that_do_not_compete_are_said(model, pictures):
     assert found.limits(few.card.decoding, threshold=float(found.boxes.scores.min()) + 1e-6) == []
 
 
+def test_of_many_looks_the_number_is_said_that_one_of_them_keeps():
+    """300 boxes of every tile make more than 300."""
+    boxes = np.array([[0.0, y, 20, y + 10] for y in range(5, 50, 12)])
+    answer = {"boxes": boxes, "scores": np.full(4, 0.9), "candidates": np.array(4)}
+    shelf = DensePredictor(lambda _: answer, card_of(decoding={"method": "boxes", "kept": 4}))
+    found = shelf.look(np.zeros((64, 300, 3), np.uint8), tiles=True)
+    assert len(found.boxes) > 4 and "a look gave 4 boxes, as many" in found.limits(shelf.card.decoding)[0]
+
+
 def test_the_number_kept_is_a_setting_and_hitting_it_is_said(exported, pictures, capsys):
     shelves: Any = load(exported)
     found = shelves.look(pictures / "images" / "0.png")
@@ -191,6 +200,12 @@ def test_crowds_of_a_dataset_blame_nobody_and_are_said(pictures):
     plain, kind = evaluate(predictor, dataset), evaluate(predictor, crowded)
     assert plain.metrics["AP50"] == pytest.approx(2 / 3) and kind.metrics["AP50"] == pytest.approx(1.0)
     assert kind.notes == ("2 crowds: what is found in them is neither right nor wrong",)
+
+
+def test_a_report_that_cannot_be_written_is_said_before_all_the_work(pictures, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(FileExistsError):
+        evaluate(DensePredictor(lambda _: pytest.fail(), card_of()), pictures, out=tmp_path / "file")
 
 
 def test_the_page_shows_curves_counts_and_what_was_missed(exported, pictures, tmp_path):

@@ -105,6 +105,8 @@ def evaluated(
         DataError: a picture cannot be read. UserError: nothing to score, or faster-coco-eval is missing.
     """
     require("faster_coco_eval", to="score boxes")
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)  # now, not after all the work
     records, truth, found, crowds = [], [], [], []
     notes = list(dataset.info.get("left_out", ()))
     peaks, milliseconds, full, beyond = [], 0.0, 0, 0

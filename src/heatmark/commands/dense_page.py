@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 WORST, BEST = 9, 3  # pictures shown on the page
 SIDE = 900  # px; longer side of an embedded picture
-W, H, LEFT, RIGHT, TOP, BOTTOM = 560, 320, 48, 104, 12, 34  # px, of a drawing and its margins
+W, H, LEFT, RIGHT, TOP, BOTTOM = 560, 320, 48, 116, 12, 34  # px, of a drawing and its margins
 SERIES = ("#2a7de1", "#e8622c", "#17a673", "#d99a00")
 STYLE = """<style>
 .shelf svg{aspect-ratio:auto;border-radius:8px;background:var(--card)}

@@ -40,7 +40,7 @@ class Found:
         """Which of the card's limits may have cost boxes of at least this score, a line each."""
         if not len(self.boxes) or self.boxes.scores.min() < threshold:
             return []  # what was left out is less sure than the least sure box
-        kept = f"{len(self.boxes)} boxes, as many as the model keeps: there may be more"
+        kept = f"a look gave {decoding.kept} boxes, as many as the model keeps: there may be more"
         few = f"only the {decoding.candidates} surest candidates competed, {self.beyond} did not"
         return [line for line, hit in ((kept, self.full), (few, self.beyond > 0)) if hit]
 
