@@ -48,7 +48,7 @@ class Score:
         return float((self.fractions * self.sides[:, None])[right].mean()) if right.any() else np.nan
 
     def to_json(self) -> dict[str, Any]:
-        rows = [[None if np.isnan(v) else round(float(v), 4) for v in row] for row in self.fractions]
+        rows = [[None if np.isnan(v) else round(float(v), 6) for v in row] for row in self.fractions]
         return {"names": self.names, "sides": [round(float(s), 2) for s in self.sides], "fractions": rows}
 
     @classmethod

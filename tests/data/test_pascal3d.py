@@ -151,3 +151,16 @@ def test_every_faulty_anchor_and_file_is_named(root):
     faults = [str(fault) for fault in check(root).faults]
     wanted = ["object 1: left_front_light: wanted a location", "not a MATLAB file", "the picture is missing"]
     assert len(faults) == 3 and all(part in line for part, line in zip(wanted, faults)), faults
+
+
+def test_a_damaged_file_ends_nobody_who_reads_it(root):
+    file = root / "Annotations" / "car_pascal" / "2008_000001.mat"
+    whole, ends = file.read_bytes(), 0
+    for at in (n for n in range(132, len(whole)) if whole[n : n + 4] == b"\x09\0\0\0"):  # a list of doubles
+        file.write_bytes(whole[:at] + b"\x26" + whole[at + 1 :])  # is one of a kind that does not exist
+        with pytest.raises(DataError, match="2008_000001.mat") as caught:
+            open_dataset(root)
+        ends += "comes to an end" in str(caught.value)
+    assert ends > 0  # scipy's reader in a process of its own
+    file.write_bytes(whole)
+    assert len(open_dataset(root)) == 2

@@ -11,7 +11,7 @@ The oddities of the format end here:
 - the JSON does not tell hidden landmarks from seen ones, and the .mat not for all: then they are seen.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ import numpy as np
 from ..errors import DataError, UserError
 from ..skeletons import MPII16
 from ..types import ABSENT, HIDDEN, SEEN, Poses
+from . import matlab
 from .faults import Faults, faultless
 from .pictures import apart, beside, size_of
 from .records import Dataset, Record, read_json
@@ -99,7 +100,7 @@ def _heads(path: Path, count: int) -> list[list[float]] | None:
     """Head boxes x1 y1 x2 y2 of valid.json's people, where their file lies beside it."""
     if not path.is_file():
         return None
-    boxes = np.asarray(_mat(path)["headboxes_src"], np.float64)  # (2, 2, N): corners, x y, people
+    boxes = np.asarray(matlab.loaded(path)["headboxes_src"], np.float64)  # (2, 2, N): corners, x y, people
     if boxes.shape != (2, 2, count):
         raise DataError(f"{path}: headboxes_src: wanted (2, 2, {count}) for valid.json, got {boxes.shape}")
     return (boxes.transpose(2, 0, 1).reshape(count, 4) - 0.5).tolist()
@@ -107,7 +108,7 @@ def _heads(path: Path, count: int) -> list[list[float]] | None:
 
 def _of_mat(file: Path) -> Iterable[tuple[str, dict[str, Any]]]:
     """The same out of MPII's own file, people without landmarks left out."""
-    raw = _mat(file)
+    raw = matlab.loaded(file)
     if "RELEASE" not in raw:
         raise DataError(f"{file}: has no RELEASE, so it is not MPII's annotation file")
     for n, picture in enumerate(np.atleast_1d(raw["RELEASE"].annolist)):
@@ -128,15 +129,6 @@ def _of_mat(file: Path) -> Iterable[tuple[str, dict[str, Any]]]:
             row |= {"scale": person.scale, "joints": joints.tolist(), "states": states}
             head = [getattr(person, side, np.nan) for side in ("x1", "y1", "x2", "y2")]
             yield f"picture {n + 1}, person {m + 1}", row | {"head_box": [float(v) - 0.5 for v in head]}
-
-
-def _mat(file: Path) -> Mapping[str, Any]:
-    from scipy.io import loadmat
-
-    try:
-        return loadmat(str(file), struct_as_record=False, squeeze_me=True)
-    except Exception as error:  # scipy's errors for a damaged file have no common parent
-        raise DataError(f"{file}: not a MATLAB file, or a damaged one ({error})") from error
 
 
 def _person(row: dict[str, Any]) -> dict[str, Any]:

@@ -27,6 +27,7 @@ import numpy as np
 
 from ..errors import DataError, UserError, unknown
 from ..types import HIDDEN, SEEN, Skeleton
+from . import matlab
 from .faults import Faults, faultless
 from .pictures import poses_of, size_of
 from .records import Dataset, Record, read_text
@@ -218,12 +219,7 @@ def _point(anchor: Any) -> tuple[float, float, int]:
 
 def _loaded(file: Path) -> Any:
     """The file's `record`, structs as attributes."""
-    from scipy.io import loadmat
-
-    try:
-        raw = loadmat(file, struct_as_record=False, squeeze_me=True)
-    except Exception as error:  # whatever a damaged file makes scipy raise, of a dozen kinds
-        raise DataError(f"{file}: not a MATLAB file, or a damaged one ({error})") from error
+    raw = matlab.loaded(file)
     if "record" not in raw:
         raise DataError(f"{file}: holds no variable `record`")
     return raw["record"]
