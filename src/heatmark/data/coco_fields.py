@@ -1,5 +1,5 @@
-"""COCO's JSON judged as it stands in the file, before any reader has changed it: a fault says the field and the
-numbers that its author wrote (COCO pixels, counted from 0).
+"""COCO's JSON judged as it stands in the file, before any reader has changed it: a fault says the field and
+the numbers that its author wrote (COCO pixels, counted from 0).
 """
 
 from collections import Counter
