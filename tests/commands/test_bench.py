@@ -89,6 +89,8 @@ def test_a_file_of_openvino_is_measured_in_openvino_alone(tmp_path, spots_onnx):
 
 
 def test_what_cannot_be_measured_is_named():
+    with pytest.raises(UserError, match="called 'hammr' .did you mean 'hammer'"):
+        bench("hammr")
     with pytest.raises(UserError, match="called 'ihm5' .did you mean"):
         bench(["ihm5"], frames=1)
     with pytest.raises(UserError, match="at least 1, got 0 and 2"):

@@ -257,6 +257,8 @@ def test_two_processes_do_not_make_the_same_part(tmp_path):
 def test_wrong_arguments_are_named(tmp_path):
     for bad, says in (
         ({"count": 0}, "count"),
+        ({"samples": 0}, "samples >= 1, got .24, 32. and 0"),
+        ({"size": (0, 10)}, "a size and samples >= 1"),
         ({"shard": "2/2"}, "k = 0 .. n - 1"),
         ({"method": "cut"}, "did you mean 'cut-and-paste'|there are: cut-and-paste, render"),
         ({"format": "gif"}, "there are: jpg, png"),

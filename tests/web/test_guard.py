@@ -113,6 +113,8 @@ def test_a_busy_port_gives_another():
 def test_an_address_that_is_not_ours_is_a_users_mistake():
     with pytest.raises(UserError, match="nothing can be served on 192.0.2.1 port 0"):
         guard.listening("192.0.2.1", 0)
+    with pytest.raises(UserError, match="a port is 0 to 65535, got 99999"):
+        guard.listening("127.0.0.1", 99_999)
 
 
 def test_without_a_screen_no_browser_takes_over_the_terminal(monkeypatch):

@@ -156,6 +156,11 @@ def test_a_model_is_asked_for_by_the_name_on_its_card_and_no_name_stands_twice(m
         serve.loaded(["a.onnx", "b.onnx"], "auto", 1)
 
 
+def test_one_model_may_be_said_by_its_name_alone():
+    with pytest.raises(UserError, match="is called 'hammr' .did you mean 'hammer'"):
+        serve.serve("hammr")
+
+
 def test_without_any_detector_it_says_so(monkeypatch, tmp_path):
     from heatmark import zoo
 

@@ -107,7 +107,7 @@ class Way:
 
 
 def bench(
-    models: Sequence[str | Path] | None = None,
+    models: str | Path | Sequence[str | Path] | None = None,
     *,
     frames: int = 200,
     threads: int = 2,
@@ -131,7 +131,8 @@ def bench(
     if frames < 1 or threads < 1:
         raise UserError(f"frames and threads must be at least 1, got {frames} and {threads}")
     shipped = [name for name in zoo.DETECTORS if (zoo.folder() / zoo.DETECTORS[name]).is_file()]
-    names = shipped if models is None else [str(m) for m in models]
+    named = [models] if isinstance(models, (str, Path)) else models
+    names = shipped if named is None else [str(m) for m in named]
     if not names:
         raise UserError("no detector is in this installation; name a model file")
     rows: list[Row] = []

@@ -94,6 +94,8 @@ def render(
     start, out = time.monotonic(), Path(out)
     if not isinstance(size, (tuple, list)) or len(size) != 2:
         raise UserError(f"size is (H, W) in pixels, got {size!r}")
+    if min(size) < 1 or (samples is not None and samples < 1):
+        raise UserError(f"wanted a size and samples >= 1, got {tuple(size)} and {samples}")
     part, parts = shard_of(shard)
     if count < 1 or workers < 1 or (copies is not None and copies < 0) or seed < 0:
         raise UserError(

@@ -119,14 +119,15 @@ def resume(folder: Path, net: nn.Module, optimiser: torch.optim.Optimizer, progr
         try:
             tensors, header = read(path)
         except DataError as error:
-            faults.append(f"{error}; ")
+            faults.append(str(error))
             continue
         found = Progress(**json.loads(header["progress"]))
         if found.data != progress.data:
             raise UserError(f"{folder} was trained on {found.data}, now there are {progress.data}")
         vars(progress).update(vars(found))
         _restore(tensors, net, optimiser)
-        return f"{''.join(faults)}resuming at epoch {progress.epoch + 1} after {progress.batches} batches"
+        where = f"resuming at epoch {progress.epoch + 1} after {progress.batches} batches"
+        return "; ".join([*faults, where])
     raise DataError("; ".join(faults) or f"{folder}: there is no saved state to resume from")
 
 

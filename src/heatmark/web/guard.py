@@ -153,6 +153,8 @@ async def _refuse(send: Send, status: int, fault: str) -> None:
 
 def listening(host: str, port: int) -> socket.socket:
     """A socket on `port`, or on any free one if that is taken. Raises a UserError if there is none."""
+    if not 0 <= port <= 65535:
+        raise UserError(f"a port is 0 to 65535, got {port}")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     for choice in (port, 0):
         try:

@@ -25,7 +25,7 @@ PIXEL_LIMIT = 50_000_000  # read from its header, before it is unpacked
 
 
 def serve(
-    model: Sequence[str] | None = None,
+    model: str | Sequence[str] | None = None,
     *,
     host: str = "127.0.0.1",
     port: int = 8000,
@@ -36,7 +36,7 @@ def serve(
     """Serve until Ctrl-C.
 
     Args:
-        model: shipped detectors or model files; every shipped one that is installed if None.
+        model: shipped detectors or model files, one or several; every shipped one that is installed if None.
         host: 127.0.0.1 serves this machine only; anything else whoever can reach it, without a password.
         port: another is taken if this one is busy.
 
@@ -44,7 +44,7 @@ def serve(
         UserError, DataError: a model that cannot be loaded; an address that cannot be served on.
     """
     require("fastapi", "uvicorn", to="serve")
-    detectors = loaded(model, engine, threads)
+    detectors = loaded([model] if isinstance(model, str) else model, engine, threads)
     listener = guard.listening(host, port)
     url = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}/"
     print(f"{', '.join(detectors)} at {url} (Ctrl-C ends)", flush=True)
