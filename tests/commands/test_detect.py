@@ -52,6 +52,11 @@ def test_a_picture_gives_one_line_in_the_stable_form(folder, spots_onnx):
     assert set(line["latency_ms"]) == {"decode", "network", "points"} and line["latency_ms"]["decode"] > 0
 
 
+def test_a_model_of_points_says_that_it_takes_no_tiles(folder, spots_onnx):
+    with pytest.raises(UserError, match="tiles are for models of boxes; this one finds points"):
+        detect(folder / "images" / "12.png", spots_onnx, tiles=True)
+
+
 def test_points_below_the_threshold_are_null_in_json_and_not_found_in_words(folder, spots_onnx):
     (found,) = detect(folder / "images" / "12.png", spots_onnx, threshold=1.0)
     assert np.isnan(found.poses.points).all()

@@ -60,6 +60,10 @@ def test_a_recipe_from_a_file_and_settings_over_it(tmp_path):
         (f"model: ihm56\nseed: {2**64}", "seed: input should be less than"),
         ("model: ihm56\nlr: fast", "lr: input should be a valid number.* got 'fast'"),
         ("model: ihm56\nschedule: steps", "steps needs milestones: the epochs"),
+        (
+            "model: ihm56\nlevel_weights: [1, -1, 1]",
+            "level_weights.1: input should be greater than or equal to 0",
+        ),
         ("model: ihm56\nlr: -1", "lr: input should be greater than 0, got -1"),
         (
             "model: ihm56\naugmentation: {rotat: [0, 1]}",

@@ -112,6 +112,8 @@ def detect(
     if not 0 <= threshold <= 1 or (limit is not None and limit < 1):
         raise UserError(f"wanted a threshold in [0, 1] and a limit >= 1, got {threshold} and {limit}")
     predictor = load(model, engine) if isinstance(model, (str, Path)) else model
+    if tiles and not isinstance(predictor, DensePredictor):
+        raise UserError(f"{predictor.name}: tiles are for models of boxes; this one finds points")
     given = None if boxes is None else _looks(str(boxes), source)
     faults: list[DataError] = []
 

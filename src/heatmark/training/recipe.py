@@ -127,7 +127,8 @@ class Recipe(BaseModel, extra="forbid", frozen=True, allow_inf_nan=False):
     sigma: float | None = Field(None, gt=0)  # of the drawn bumps, network pixels; None: W / 64, msra: 2 cells
     targets: Literal["area", "max", "regenerate"] = "area"  # how the levels are made from the full size
     snap: bool = False  # draw bumps from the middle of the landmark's pixel, as the paper
-    level_weights: tuple[float, ...] | None = None  # of the levels in the loss, coarse to fine; None: 1 each
+    # of the levels in the loss, coarse to fine; None: 1 each
+    level_weights: tuple[Annotated[float, Field(ge=0)], ...] | None = None
     foreground: float = Field(0.0, ge=0)  # an error where the target is y weighs 1 + foreground * y
 
     # tags: how they are learnt
