@@ -172,7 +172,8 @@ The shipped detectors were trained at another budget, which their cards tell (`h
 ## 0.04 seconds
 
 From a photograph's file to its points, one at a time. The paper's time holds the network and its decoding, on
-a GeForce RTX 2080 super.
+a GeForce RTX 2080 super. Ours was measured on two cores that are not ours alone; in
+[latency.md](latency.md) stand the same networks in another, quieter hour, and in int8.
 
 """
 
