@@ -15,7 +15,7 @@ The oddities of the format end here:
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ import numpy as np
 from ..errors import DataError, HeatmarkError, UserError, unknown
 from ..skeletons import PEOPLE
 from ..types import ABSENT, Poses, Skeleton
-from .faults import Fault
+from .faults import Faults, whole
 from .pictures import apart, numbers
 from .records import Dataset, Record, read_json, write_whole
 
@@ -45,38 +45,36 @@ def read(path: str | Path, category: str | None = None, images: str | Path | Non
         UserError: no such category, or several and none chosen.
     """
     dataset, faults = examine(path, category, images)
-    if faults or dataset is None:
-        more = f" (and {len(faults) - 1} more; `heatmark check` lists them)" if len(faults) > 1 else ""
-        raise DataError(f"{replace(faults[0], file=str(annotation_file(Path(path))))}{more}")
-    return dataset
+    file = str(annotation_file(Path(path)))
+    return whole(dataset, [replace(fault, file=file) for fault in faults])
 
 
 def examine(
     path: str | Path, category: str | None = None, images: str | Path | None = None
-) -> tuple[Dataset | None, list[Fault]]:
+) -> tuple[Dataset | None, Faults]:
     """What can be read, and every fault. A record or annotation with a fault is left out of the dataset;
     where the file as a whole cannot be understood there is no dataset. Raises UserError for a category that
     does not exist."""
     file = annotation_file(Path(path))
-    notes = _Notes(file.name)
-    raw = _parsed(file, notes)
+    faults = Faults(file.name)
+    raw = _parsed(file, faults)
     if raw is None:
-        return None, notes.faults
-    chosen = _category(raw["categories"], category, notes)
+        return None, faults
+    chosen = _category(raw["categories"], category, faults)
     if chosen is None:
-        return None, notes.faults
+        return None, faults
     try:
         skeleton = _skeleton(chosen)
     except (HeatmarkError, TypeError, ValueError, ArithmeticError, AttributeError, LookupError) as error:
-        notes.add(f"category {chosen.get('id')}", "", str(error))
-        return None, notes.faults
+        faults.add(f"category {chosen.get('id')}", "", str(error))
+        return None, faults
     folder = Path(images) if images else images_beside(file)
-    pictures = _pictures(raw["images"], folder, notes)
+    pictures = _pictures(raw["images"], folder, faults)
     known = [c.get("id") for c in raw["categories"] if isinstance(c, Mapping)]
-    labels = _labels(raw["annotations"], pictures, skeleton, chosen["id"], known, notes)
+    labels = _labels(raw["annotations"], pictures, skeleton, chosen["id"], known, faults)
     records = tuple(_record(p, labels[i], skeleton, file.parent) for i, p in pictures.items())
     info = raw["info"] if isinstance(raw.get("info"), dict) else {}
-    return Dataset(file.parent, skeleton, records, info), notes.faults
+    return Dataset(file.parent, skeleton, records, info), faults
 
 
 def annotation_file(path: Path) -> Path:
@@ -162,42 +160,31 @@ def _annotation(record: Record, n: int) -> dict[str, Any]:
     return out
 
 
-@dataclass
-class _Notes:
-    """Collects faults while a file is read."""
-
-    file: str
-    faults: list[Fault] = field(default_factory=list)
-
-    def add(self, where: str, field: str, message: str) -> None:
-        self.faults.append(Fault(self.file, where, field, message))
-
-
-def _parsed(file: Path, notes: _Notes) -> dict[str, Any] | None:
+def _parsed(file: Path, faults: Faults) -> dict[str, Any] | None:
     try:
         raw = read_json(file)
     except DataError as error:
-        notes.add("", "", str(error).removeprefix(f"{file}: "))
+        faults.add("", "", str(error).removeprefix(f"{file}: "))
         return None
     if not isinstance(raw, dict):
-        notes.add(
+        faults.add(
             "", "", f"wanted an object with images, annotations and categories, got a {type(raw).__name__}"
         )
         return None
     for key in ("images", "annotations", "categories"):
         if not isinstance(raw.get(key), list):
             what = f"got a {type(raw[key]).__name__}" if key in raw else "it is missing"
-            notes.add("", key, f"wanted a list, {what}")
-    return None if notes.faults else raw
+            faults.add("", key, f"wanted a list, {what}")
+    return None if faults else raw
 
 
-def _category(categories: list, wanted: str | None, notes: _Notes) -> dict[str, Any] | None:
+def _category(categories: list, wanted: str | None, faults: Faults) -> dict[str, Any] | None:
     usable = {}
     for n, category in enumerate(categories):
         if not isinstance(category, dict) or not isinstance(category.get("name"), str):
-            notes.add(f"category number {n}", "name", "wanted an object with a name")
+            faults.add(f"category number {n}", "name", "wanted an object with a name")
         elif not _whole(category.get("id")):
-            notes.add(
+            faults.add(
                 f"category {category['name']!r}", "id", f"wanted a whole number, got {category.get('id')!r}"
             )
         elif category.get("keypoints"):
@@ -208,10 +195,10 @@ def _category(categories: list, wanted: str | None, notes: _Notes) -> dict[str, 
         return usable[wanted]
     if len(usable) > 1:
         raise UserError(
-            f"{notes.file}: several categories have keypoints, choose one: {', '.join(sorted(usable))}"
+            f"{faults.file}: several categories have keypoints, choose one: {', '.join(sorted(usable))}"
         )
     if not usable:
-        notes.add("", "categories", "no category has keypoints")
+        faults.add("", "categories", "no category has keypoints")
         return None
     return next(iter(usable.values()))
 
@@ -255,29 +242,29 @@ def images_beside(file: Path) -> Path:
     return file.parent / "images" if (file.parent / "images").is_dir() else file.parent
 
 
-def _pictures(images: list, folder: Path, notes: _Notes) -> dict[int, tuple[Path, dict[str, Any]]]:
+def _pictures(images: list, folder: Path, faults: Faults) -> dict[int, tuple[Path, dict[str, Any]]]:
     """Picture id -> its path and its entry, in the file's order."""
     found: dict[int, tuple[Path, dict[str, Any]]] = {}
     names: set[str] = set()
     for n, image in enumerate(images):
         if not isinstance(image, dict) or not _whole(image.get("id")):
-            notes.add(f"image number {n}", "id", "wanted an object with a whole number as its id")
+            faults.add(f"image number {n}", "id", "wanted an object with a whole number as its id")
             continue
         where, name = f"image {image['id']}", image.get("file_name")
         if image["id"] in found:
-            notes.add(where, "id", "the id stands twice")
+            faults.add(where, "id", "the id stands twice")
         elif not isinstance(name, str) or not name:
-            notes.add(where, "file_name", f"wanted a name, got {name!r}")
+            faults.add(where, "file_name", f"wanted a name, got {name!r}")
         elif Path(name).is_absolute() or ".." in Path(name).parts:
-            notes.add(where, "file_name", f"{name!r} leaves the dataset's folder")
+            faults.add(where, "file_name", f"{name!r} leaves the dataset's folder")
         elif name in names:
-            notes.add(where, "file_name", f"{name!r} stands twice")
+            faults.add(where, "file_name", f"{name!r} stands twice")
         elif bad := [
             k for k in ("width", "height") if not _whole(image.get(k)) or not 0 < image[k] < 1 << 31
         ]:
-            notes.add(where, bad[0], f"wanted a positive whole number, got {image.get(bad[0])!r}")
+            faults.add(where, bad[0], f"wanted a positive whole number, got {image.get(bad[0])!r}")
         elif not (folder / name).is_file():
-            notes.add(where, "file_name", f"the picture {folder / name} is missing")
+            faults.add(where, "file_name", f"the picture {folder / name} is missing")
         else:
             found[image["id"]] = (folder / name, image)
             names.add(name)
@@ -285,29 +272,29 @@ def _pictures(images: list, folder: Path, notes: _Notes) -> dict[int, tuple[Path
 
 
 def _labels(
-    annotations: list, pictures, skeleton: Skeleton, category: int, known: list, notes: _Notes
+    annotations: list, pictures, skeleton: Skeleton, category: int, known: list, faults: Faults
 ) -> dict[int, list]:
     """Picture id -> its annotations that are of the category and without fault."""
     labels: dict[int, list] = {i: [] for i in pictures}
-    broken = {f.where for f in notes.faults}
+    broken = {f.where for f in faults}
     ids: set[int] = set()
     for n, annotation in enumerate(annotations):
         if not isinstance(annotation, dict) or not _whole(annotation.get("id")):
-            notes.add(f"annotation number {n}", "id", "wanted an object with a whole number as its id")
+            faults.add(f"annotation number {n}", "id", "wanted an object with a whole number as its id")
             continue
         where, image = f"annotation {annotation['id']}", annotation.get("image_id")
         if annotation["id"] in ids:
-            notes.add(where, "id", "the id stands twice")
+            faults.add(where, "id", "the id stands twice")
             continue
         ids.add(annotation["id"])
         if image is None or not _whole(image) or image not in pictures:
             if f"image {image}" not in broken:
-                notes.add(where, "image_id", f"there is no image {image!r}")
+                faults.add(where, "image_id", f"there is no image {image!r}")
         elif annotation.get("category_id") != category:
             if annotation.get("category_id") not in known:
-                notes.add(where, "category_id", f"there is no category {annotation.get('category_id')!r}")
+                faults.add(where, "category_id", f"there is no category {annotation.get('category_id')!r}")
         elif fault := _fault(annotation, pictures[image][1], len(skeleton)):
-            notes.add(where, *fault)
+            faults.add(where, *fault)
         else:
             labels[image].append(annotation)
     return labels

@@ -4,7 +4,7 @@ A reader of a format is `examine(path, category, faults)`, which notes what it c
 it; `faultless` makes the strict reader of it that everything but `heatmark check` wants.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,10 +28,18 @@ class Fault:
 
 
 class Faults(list[Fault]):
-    """Those of a dataset, in the order in which its reader met them."""
+    """Those of a dataset, in the order in which its reader met them.
 
-    def note(self, file: Path | str, where: str, message: str, field: str = "") -> None:
-        self.append(Fault(str(file), where, field, message))
+    Args:
+        file: in which they are, where nothing else is said.
+    """
+
+    def __init__(self, file: Path | str = ""):
+        super().__init__()
+        self.file = str(file)
+
+    def add(self, where: str, field: str, message: str, file: Path | str | None = None) -> None:
+        self.append(Fault(self.file if file is None else str(file), where, field, message))
 
     @contextmanager
     def noted(self, file: Path | str, where: str = "", form: str = "") -> Iterator[None]:
@@ -44,7 +52,8 @@ class Faults(list[Fault]):
             with shaped("", form):
                 yield
         except DataError as error:
-            self.note(file, where, str(error).removeprefix(f"{file}: ").removeprefix(f"{where}: "))
+            said = str(error).removeprefix(f"{file}: ").removeprefix(f"{where}: ")
+            self.add(where, "", said, file)
 
 
 def pages(path: Path, mine: Callable[[Any], bool], faults: Faults) -> dict[Path, Any]:
@@ -90,13 +99,17 @@ def examined(
         return examine(path, category, faults), faults
     except DataError as error:
         if not faults:  # or it is what they led to
-            faults.note("", "", str(error))
+            faults.add("", "", str(error))
         return None, faults
 
 
 def faultless(examine: Examine, path: str | Path, category: str | None = None) -> Dataset:
-    """A dataset in which nothing is wrong. Raises a DataError: the first fault, and how many more."""
-    dataset, faults = examined(examine, path, category)
+    """A dataset in which nothing is wrong. Raises a DataError."""
+    return whole(*examined(examine, path, category))
+
+
+def whole(dataset: Dataset | None, faults: Sequence[Fault]) -> Dataset:
+    """The dataset, if nothing is wrong with it. Raises a DataError: the first fault, and how many more."""
     if faults or dataset is None:
         more = f" (and {len(faults) - 1} more; `heatmark check` lists them)" if len(faults) > 1 else ""
         raise DataError(f"{faults[0]}{more}")

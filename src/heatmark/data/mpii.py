@@ -58,7 +58,7 @@ def examine(path: str | Path, category: str | None, faults: Faults) -> Dataset:
             record = _record(file, name, [person for _, person in people], n)
             for k, box in enumerate(record.poses.boxes):
                 if apart(box, record.size):
-                    faults.note(file, people[k][0], _far(record, k), "center")
+                    faults.add(people[k][0], "center", _far(record, k), file)
             records.append(record)
     return Dataset(file.parent, MPII16, tuple(records))
 
