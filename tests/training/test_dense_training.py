@@ -1,5 +1,6 @@
 """Whole pictures with all their boxes: what anchors and cells are asked, and a tiny network that learns."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -51,10 +52,11 @@ def shelf(folder, count=4, size=(64, 96)) -> Dataset:
     return Dataset(folder, PRODUCT, tuple(records))
 
 
-def batch_of(boxes, quads=None, size=(64, 96)) -> DenseBatch:
+def batch_of(boxes, quads=None, size=(64, 96), crowds=()) -> DenseBatch:
     boxes = torch.tensor(boxes, dtype=torch.float32)[None]
+    crowds = torch.tensor(crowds, dtype=torch.float32).reshape(1, -1, 4)
     quads = torch.full((1, boxes.shape[1], 4, 2), torch.nan) if quads is None else quads
-    return DenseBatch(torch.zeros(1, 3, *size, dtype=torch.uint8), boxes, quads, ("one",))
+    return DenseBatch(torch.zeros(1, 3, *size, dtype=torch.uint8), boxes, quads, crowds, ("one",))
 
 
 def test_a_box_across_two_neighbours_has_its_middle_on_neither():
@@ -94,6 +96,43 @@ def test_every_anchor_is_asked_for_the_box_it_overlaps_and_the_map_shows_them():
 def test_a_picture_without_things_asks_every_anchor_for_nothing():
     wanted = ask(batch_of(np.empty((0, 4))), (8,), PRODUCT, recipe(), Anchors())
     assert (wanted.classes == BACKGROUND).all() and wanted.maps.sum() == 0
+
+
+def test_in_a_crowd_nothing_is_learnt_but_the_things_that_are_labelled_there():
+    anchors, recipes = Anchors((8,), side=2, ratios=(1.0,), scales=(1.0,)), recipe()
+    boxes, crowd = [[12.0, 12, 28, 28]], [[0.0, 0, 64, 64], [np.nan] * 4]
+    alone = ask(batch_of(boxes), (8,), PRODUCT, recipes, anchors)
+    crowded = ask(batch_of(boxes, crowds=crowd), (8,), PRODUCT, recipes, anchors)
+    assert torch.equal(crowded.classes == 0, alone.classes == 0)
+    x = anchors.boxes((64, 96), torch.zeros(1))[:, 0]
+    assert (crowded.classes[0][x < 48] != BACKGROUND).all()  # more than half of each lies in the crowd
+    assert torch.equal(crowded.classes[0][x > 56], alone.classes[0][x > 56])
+    assert crowded.maps[0, :, :32].isnan().sum() > 800 and not crowded.maps[0, :, 32:].isnan().any()
+    there = ~crowded.maps.isnan()
+    assert torch.equal(crowded.maps[there], alone.maps[there])
+
+
+def test_whatever_is_said_in_a_crowd_costs_nothing():
+    anchors = Anchors((8,), side=2, ratios=(1.0,), scales=(1.0,))
+    wanted = ask(batch_of(np.empty((0, 4)), crowds=[[0.0, 0, 96, 64]]), (8,), PRODUCT, recipe(), anchors)
+    count = len(anchors.boxes((64, 96), torch.zeros(1)))
+    outputs = [torch.randn(1, count, 1), torch.randn(1, count, 4), torch.randn(1, 1, 32, 48)]
+    for output in outputs:
+        output.requires_grad_()
+    loss = compare(outputs, wanted, recipe())
+    loss.backward()
+    inner = (anchors.boxes((64, 96), torch.zeros(1)).clamp_min(0) > 0).all(1)
+    assert (outputs[0].grad[0][inner] == 0).all() and (outputs[2].grad == 0).all()
+
+
+def test_a_crowd_of_the_file_is_seen_where_the_picture_shows_it(tmp_path):
+    first = next(iter(shelf(tmp_path)))
+    region = {"iscrowd": 1, "bbox": [8.0, 0.0, 40.0, 64.0]}
+    (there,) = shelves([replace(first, crowd=(region,))], PRODUCT)
+    aside = recipe(augmentation={"others": "none", "translate": [0.5, 0.5]})
+    samples = Wholes([there], PRODUCT, aside)
+    assert samples[None, 0].crowds.tolist() == [[8, 0, 48, 64]]  # a picture as large as the network's
+    assert samples[0, 0].crowds.tolist() == [[56, 32, 96, 64]]
 
 
 def test_oriented_labels_draw_their_own_corners_and_upright_ones_their_box():
@@ -173,7 +212,7 @@ def test_batches_are_padded_and_the_same_whenever_they_are_drawn(tmp_path):
     )
     assert torch.equal(samples[3, 1].boxes, samples[3, 1].boxes)
     one = samples[None, 0]
-    fewer = DenseBatch(one.pictures, one.boxes[:2], one.quads[:2], ("two",))
+    fewer = DenseBatch(one.pictures, one.boxes[:2], one.quads[:2], one.crowds, ("two",))
     both = Wholes.collate([one, fewer])
     assert both.boxes.shape == (2, len(GRID), 4) and both.boxes[1, 2:].isnan().all()
 

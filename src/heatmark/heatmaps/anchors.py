@@ -67,6 +67,16 @@ def iou(a: Tensor, b: Tensor) -> Tensor:
     return both / either.clamp_min(1e-12)
 
 
+def share_in(boxes: Tensor, region: Tensor) -> Tensor:
+    """How much of each box (N, 4) lies in a region (4,): (N,) in [0, 1].
+
+    >>> share_in(torch.tensor([[0.0, 0, 4, 4]]), torch.tensor([3.0, 0, 9, 9]))
+    tensor([0.2500])
+    """
+    inner = torch.minimum(boxes[:, 2:], region[2:]) - torch.maximum(boxes[:, :2], region[:2])
+    return inner.clamp_min(0).prod(1) / (boxes[:, 2:] - boxes[:, :2]).prod(1).clamp_min(1e-12)
+
+
 def matched(
     anchors: Tensor, boxes: Tensor, positive: float = 0.5, negative: float = 0.4, rescue: bool = False
 ) -> Tensor:

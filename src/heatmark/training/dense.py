@@ -1,7 +1,7 @@
 """Many things side by side: whole pictures with all their boxes, learnt by anchors and by a Gaussian map.
 
 `Wholes` are the samples, `task_for` the Task of a network that has `anchors`. A box of which little is left
-in what the network sees asks for nothing.
+in what the network sees asks for nothing; in a crowd, where not each thing is labelled, nothing is learnt.
 """
 
 from collections.abc import Sequence
@@ -17,13 +17,14 @@ from torch.utils.data import Dataset
 
 from .. import data, heatmaps
 from ..card import Decoding
-from ..geometry import Frame, scaling
+from ..data.boxed import corners_of
+from ..geometry import Frame, boxes_around, scaling
 from ..heatmaps import anchors as boxed
-from ..heatmaps.anchors import Anchors
+from ..heatmaps.anchors import BACKGROUND, IGNORED, Anchors
 from ..imaging.augment import framed, recoloured, varied
 from ..imaging.persons import glowing
 from ..metrics.boxes import centred, nms, separated, soft_nms
-from ..metrics.dense import dense_scores
+from ..metrics.dense import dense_scores, with_area
 from ..types import Boxes, Poses, Sample, Skeleton
 from .dense_losses import Dense, bump_error, focal, smooth_l1
 from .fit import Fitting, forward
@@ -33,6 +34,7 @@ from .task import SideBySide, Task
 
 LEFT = 0.3  # of a box's area that must be seen
 SMALLEST = 2.0  # network pixels, of its sides
+CROWDED = 0.5  # of an anchor's area: with more of it in a crowd it may well see a thing that is not labelled
 SHOWN = 4  # pictures on a sheet
 CANDIDATES = Decoding().candidates  # boxes of a picture that compete, as in a model's file
 
@@ -43,6 +45,7 @@ class Shelf:
 
     record: data.Record
     poses: Poses
+    crowds: np.ndarray  # (M, 4) boxes in which things are not labelled one by one
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,7 @@ class DenseBatch(SideBySide):
     pictures: Tensor  # (B, 3, H, W) uint8 RGB
     boxes: Tensor  # (B, N, 4) float32 x1 y1 x2 y2, network pixels; NaN for nothing
     quads: Tensor  # (B, N, 4, 2) float32 corners, network pixels; NaN where only the box is labelled
+    crowds: Tensor  # (B, M, 4) float32, as boxes
     names: tuple[str, ...]
 
 
@@ -61,7 +65,7 @@ class Wanted:
 
     classes: Tensor  # (B, A) int64: 0 a thing, BACKGROUND, IGNORED
     shifts: Tensor  # (B, A, 4) of the anchors that are to find a thing; 0 elsewhere
-    maps: Tensor  # (B, h, w)
+    maps: Tensor  # (B, h, w); NaN where anything may be said
 
 
 def shelves(dataset: data.Dataset, skeleton: Skeleton) -> list[Shelf]:
@@ -70,9 +74,8 @@ def shelves(dataset: data.Dataset, skeleton: Skeleton) -> list[Shelf]:
     """
     found = []
     for record in dataset:
-        poses = record.poses
-        whole = np.isfinite(poses.boxes).all(-1) & (poses.boxes[:, 2:] > poses.boxes[:, :2]).all(-1)
-        found.append(Shelf(record, poses[whole]))
+        crowds = np.array([corners_of(region) for region in record.crowd]).reshape(-1, 4)
+        found.append(Shelf(record, record.poses[with_area(record.poses.boxes)], crowds[with_area(crowds)]))
     return found
 
 
@@ -104,10 +107,12 @@ class Wholes(Dataset):
         there = left_over(shelf.poses.boxes, seen.poses.boxes, frame)
         corners = seen.poses.points[there]
         corners = corners if corners.shape[1] == 4 else np.full((int(there.sum()), 4, 2), np.nan)
+        crowds = np.clip(carried(shelf.crowds, frame), 0, np.tile(frame.size[::-1], 2))
         return DenseBatch(
             torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1))),
             torch.from_numpy(seen.poses.boxes[there].astype(np.float32)),
             torch.from_numpy(corners.astype(np.float32)),
+            torch.from_numpy(crowds[with_area(crowds)].astype(np.float32)),
             (shelf.record.name,),
         )
 
@@ -115,18 +120,18 @@ class Wholes(Dataset):
     def collate(samples: Sequence[DenseBatch]) -> DenseBatch:
         """Batches of one side by side: pictures padded with black, things with NaN."""
         h, w = (max(s.pictures.shape[axis] for s in samples) for axis in (1, 2))
-        most = max(len(s.boxes) for s in samples)
 
-        def padded(one: Tensor) -> Tensor:
-            return torch.cat([one, one.new_full((most - len(one), *one.shape[1:]), torch.nan)])
+        def padded(each: list[Tensor]) -> Tensor:
+            return nn.utils.rnn.pad_sequence(each, batch_first=True, padding_value=torch.nan)
 
         def enlarged(one: Tensor) -> Tensor:
             return nn.functional.pad(one, (0, w - one.shape[2], 0, h - one.shape[1]))
 
         return DenseBatch(
             torch.stack([enlarged(s.pictures) for s in samples]),
-            torch.stack([padded(s.boxes) for s in samples]),
-            torch.stack([padded(s.quads) for s in samples]),
+            padded([s.boxes for s in samples]),
+            padded([s.quads for s in samples]),
+            padded([s.crowds for s in samples]),
             tuple(name for s in samples for name in s.names),
         )
 
@@ -143,12 +148,15 @@ def fitted(size: tuple[int, int], recipe: Recipe) -> Frame:
     return Frame(scaling(scale, scale), (h, w))
 
 
+def carried(boxes: np.ndarray, frame: Frame) -> np.ndarray:
+    """Boxes (N, 4) of the picture, in the frame's pixels."""
+    return boxes_around(frame.into(boxes[:, [[0, 1], [2, 1], [2, 3], [0, 3]]]))
+
+
 def left_over(boxes: np.ndarray, seen: np.ndarray, frame: Frame) -> np.ndarray:
     """(N,) which boxes (N, 4) of the picture are still things where they are `seen`, clipped to the frame."""
-    if not len(boxes):
-        return np.zeros(0, bool)
-    carried = frame.into(boxes[:, [[0, 1], [2, 1], [2, 3], [0, 3]]])  # (N, 4, 2)
-    whole = np.prod(carried.max(1) - carried.min(1), 1)
+    there = carried(boxes, frame)
+    whole = np.prod(there[:, 2:] - there[:, :2], 1)
     sides = seen[:, 2:] - seen[:, :2]
     return (sides >= SMALLEST).all(1) & (sides.prod(1) >= LEFT * whole)
 
@@ -172,18 +180,24 @@ def ask(
     (h, w), how = batch.pictures.shape[-2:], recipe.dense
     places = anchors.boxes((h, w), batch.boxes)
     classes, shifts = [], []
-    for boxes in batch.boxes:
+    for boxes, crowds in zip(batch.boxes, batch.crowds):
         mine = boxes[torch.isfinite(boxes).all(-1)]
         found = boxed.matched(places, mine, how.positive, how.negative, how.rescue)
+        for crowd in crowds[torch.isfinite(crowds).all(-1)]:
+            found[(found == BACKGROUND) & (boxed.share_in(places, crowd) > CROWDED)] = IGNORED
         classes.append(found.clamp(max=0))
         goal = torch.zeros_like(places)
         goal[found >= 0] = boxed.encoded(mine[found[found >= 0]], places[found >= 0])
         shifts.append(goal)
     size = (h // 2, w // 2)
     if how.oriented:
-        maps = [bumps(b, q, size, how) for b, q in zip(batch.boxes, batch.quads)]
-        return Wanted(torch.stack(classes), torch.stack(shifts), torch.stack(maps))
-    drawn = heatmaps.box_maps(batch.boxes, size, 2, how.sigma, how.reading)
+        drawn = torch.stack([bumps(b, q, size, how) for b, q in zip(batch.boxes, batch.quads)])
+    else:
+        drawn = heatmaps.box_maps(batch.boxes, size, 2, how.sigma, how.reading)
+    for wanted, crowds in zip(drawn, batch.crowds):
+        for x1, y1, x2, y2 in (crowds[torch.isfinite(crowds).all(-1)] / 2).round().int().tolist():
+            part = wanted[y1:y2, x1:x2]
+            part[part <= how.empty] = torch.nan
     return Wanted(torch.stack(classes), torch.stack(shifts), drawn)
 
 
@@ -271,6 +285,7 @@ def check(
     total, count, picture = 0.0, 0, None
     answers: list[Boxes] = []
     truth: list[Boxes] = []
+    crowds: list[np.ndarray] = []
     batches: Any = validation_batches(samples, rank, ranks)  # type: ignore[arg-type]
     for batch in batches:
         loss, outputs, batch = cast(tuple[Tensor, Sequence[Tensor], DenseBatch], forward(f, batch))
@@ -279,9 +294,10 @@ def check(
         total, count = total + float(loss) * len(batch), count + len(batch)
         answers += found
         truth += [labelled(boxes) for boxes in batch.boxes]
+        crowds += [labelled(boxes).boxes for boxes in batch.crowds]
         if picture is None:
             picture = sheet(batch, outputs, found)
-    scored = dense_scores(answers, truth)
+    scored = dense_scores(answers, truth, crowds)
     ap, ap50 = (float(np.nan_to_num(n)) * count for n in (scored.ap, scored.ap50))
     sums = torch.tensor([total, count, ap, ap50], dtype=torch.float64, device=f.accelerator.device)
     summed: Any = f.accelerator.reduce(sums, reduction="sum")

@@ -106,7 +106,7 @@ def bump_error(
     """Equation 3 for one map: the mean squared error over the cells of bumps, and over the hardest others.
 
     Args:
-        drawn, wanted: (h, w).
+        drawn, wanted: (h, w); where `wanted` is NaN nothing counts.
         positive, negative: a cell above `positive` is a bump's, one not above `negative` is a negative; what
             lies between counts nowhere.
         hard: how many negatives count, for each cell of a bump: those with the largest error. Of a map
@@ -116,8 +116,9 @@ def bump_error(
     >>> bump_error(drawn, wanted, hard=2)  # 0.25 + (0.16 + 0.09) / 2
     tensor(0.3750)
     """
-    error = (drawn - wanted).square().flatten()
-    target = wanted.flatten()
+    counted = torch.isfinite(wanted)
+    target = wanted[counted]
+    error = (drawn[counted] - target).square()
     bumps, others = error[target > positive], error[(target <= negative) & ~(target > positive)]
     count = min(int(hard * len(bumps)) if len(bumps) else FEWEST, len(others))
     mined = others.topk(count, sorted=False).values
