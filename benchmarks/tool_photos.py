@@ -46,6 +46,8 @@ def main() -> None:
     given = parser.parse_args()
     rows = [Row(tool, "PCK@0.1", paper, measured(tool, given), within=10.0) for tool, paper in PAPER.items()]
     looks = " --live" if given.live else " --second-look" if given.second_look else ""
+    if all(row.ours is None for row in rows):
+        raise UserError(f"{given.data}: no tool was measured")
     table = markdown(rows, f"python -m benchmarks.tool_photos DATA --boxes {given.boxes}{looks}")
     print(table)
     if given.out:

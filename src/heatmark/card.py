@@ -14,9 +14,7 @@ from .types import Skeleton
 
 KEY = "heatmark"  # of the card among a file's metadata
 VERSION = 1  # of the card; raised when a reader of the old one would misunderstand the new one
-INPUT = (
-    "pictures (B, 3, H, W) float32 RGB in [0, 1], letterboxed; the network scales and normalises them itself"
-)
+INPUT = "pictures (B, 3, H, W) float32 RGB in [0, 1]; the network scales and normalises them itself"
 REFINEMENTS = Literal["none", "quarter", "parabola", "dark"]
 RECTIFICATIONS = Literal["softmax", "thresholded_softmax", "abs", "relu", "sigmoid"]
 

@@ -76,6 +76,14 @@ def test_one_file_that_needs_nothing_beside_it_and_answers_alike(ihm56, exported
     np.testing.assert_allclose(fast(picture).points, slow(picture).points, atol=0.05)
 
 
+def test_a_weight_changed_in_the_file_is_found_on_opening(exported, tmp_path):
+    data = bytearray(exported.out.read_bytes())
+    data[len(data) // 2] ^= 64
+    (tmp_path / "wrench.onnx").write_bytes(data)
+    with pytest.raises(DataError, match="wrench.onnx: damaged"):
+        load(tmp_path / "wrench.onnx")
+
+
 def test_a_file_says_nothing_of_the_machine_it_was_made_on(exported):
     written = exported.out.read_bytes()
     for place in (exporting.__file__, __file__, models.__file__):

@@ -108,6 +108,19 @@ def test_suppression_keeps_the_surest_of_a_heap_and_every_lone_box():
     assert nms(np.empty((0, 4)), np.empty(0)).tolist() == []
 
 
+def test_suppression_is_what_one_gets_box_by_box():
+    """The surest goes out, and with it every other that overlaps it by more; and so on; ties in order."""
+    rng = np.random.default_rng(4)
+    for n in (1, 7, 150):
+        low = rng.uniform(0, 60, (n, 2)).round()
+        boxes, scores = np.concatenate([low, low + rng.integers(0, 25, (n, 2))], 1), rng.random(n).round(1)
+        left, wanted = sorted(range(n), key=lambda i: -scores[i]), []
+        while left:
+            wanted.append(left.pop(0))
+            left = [i for i in left if iou(boxes[wanted[-1:]], boxes[[i]])[0, 0] <= 0.4]
+        assert nms(boxes, scores, 0.4).tolist() == wanted
+
+
 def test_soft_suppression_lowers_scores_by_the_papers_formula():
     pair = np.array([[0.0, 0, 10, 10], [0, 0, 10, 5]])  # IoU 0.5
     order, scores = soft_nms(pair, np.array([0.9, 0.8]))

@@ -3,14 +3,18 @@
 import json
 import subprocess
 import sys
+import zlib
 
 import numpy as np
+import onnx
 import pytest
 from toys import SPOTS, Spots, spots, spots_card, write_safetensors
 
+from heatmark import zoo
 from heatmark.errors import DataError, UserError
 from heatmark.geometry import Frame
 from heatmark.runtime.engines import ENGINES, opened
+from heatmark.runtime.seal import MARK, broken, sealed
 from heatmark.runtime.windows import network_input
 from heatmark.training import state
 from heatmark.types import Skeleton
@@ -122,6 +126,31 @@ def test_a_safetensors_file_with_one_wrong_bit_is_refused(tmp_path, spots_safete
     path.write_bytes(data)
     with pytest.raises(DataError, match="damaged: its contents do not have the checksum"):
         opened(path)
+
+
+@pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
+def test_an_onnx_file_with_one_wrong_bit_is_refused(tmp_path, spots_onnx, engine):
+    pytest.importorskip(engine)
+    path, data = tmp_path / "model.onnx", sealed(spots_onnx.read_bytes())
+    path.write_bytes(data)
+    opened(path, engine)
+    for place in (40, len(data) // 2, len(data) - 30, len(data) - 1):
+        path.write_bytes(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :])
+        with pytest.raises(DataError, match="model.onnx: damaged, or changed since it was exported"):
+            opened(path, engine)
+
+
+def test_a_sealed_file_is_an_onnx_file_whose_metadata_hold_its_checksum(tmp_path, spots_onnx):
+    path, data = tmp_path / "model.onnx", spots_onnx.read_bytes()
+    path.write_bytes(sealed(data))
+    props = {p.key: p.value for p in onnx.load(path).metadata_props}
+    assert props["checksum"] == f"{zlib.crc32(data):08x}" and "heatmark" in props
+
+
+def test_every_shipped_detector_has_a_checksum():
+    for name in zoo.DETECTORS:
+        data = zoo.detector(name).read_bytes()
+        assert data[-len(MARK) - 8 : -8] == MARK and not broken(zoo.detector(name)), name
 
 
 def test_weights_that_are_not_the_cards_network_are_refused(tmp_path, spots_safetensors):

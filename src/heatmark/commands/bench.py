@@ -128,8 +128,8 @@ def bench(
     Raises:
         UserError: an unknown model, or no detector is shipped.
     """
-    if frames < 1 or threads < 1:
-        raise UserError(f"frames and threads must be at least 1, got {frames} and {threads}")
+    if frames < 1:
+        raise UserError(f"frames must be at least 1, got {frames}")
     shipped = [name for name in zoo.DETECTORS if (zoo.folder() / zoo.DETECTORS[name]).is_file()]
     named = [models] if isinstance(models, (str, Path)) else models
     names = shipped if named is None else [str(m) for m in named]

@@ -16,6 +16,7 @@ import numpy as np
 from ..card import KEY, Card
 from ..errors import GateError
 from ..runtime.engines import INPUT, outputs_of
+from ..runtime.seal import sealed
 from .gate import View
 from .progress import track
 
@@ -168,7 +169,7 @@ def write(graph: "onnx.ModelProto", card: Card, path: Path, to: str = "onnx") ->
     graph.producer_name = "heatmark"
     graph.doc_string = f"{card.name}: {', '.join(card.skeleton_of().landmarks)}"
     if to == "onnx":
-        path.write_bytes(graph.SerializeToString())
+        path.write_bytes(sealed(graph.SerializeToString()))
         return [path]
     import openvino
 

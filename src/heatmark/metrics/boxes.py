@@ -31,12 +31,22 @@ def nms(boxes: np.ndarray, scores: np.ndarray, threshold: float = 0.5) -> np.nda
     >>> nms(three, np.array([0.8, 0.9, 0.1])).tolist()
     [1, 2]
     """
-    left, chosen = np.argsort(-scores, kind="stable"), []
-    while len(left):
-        best, left = left[0], left[1:]
-        chosen.append(best)
-        left = left[iou(boxes[best : best + 1], boxes[left])[0] <= threshold]
+    column = np.argsort(boxes[:, 0], kind="stable")  # from left to right: what a box can meet lies together
+    row = boxes[column]
+    first, last = _meeting(row)
+    alive, chosen = np.ones(len(boxes), bool), []
+    for place in np.argsort(column)[np.argsort(-scores, kind="stable")]:
+        if alive[place]:
+            chosen.append(column[place])
+            near = first[place] + np.flatnonzero(alive[first[place] : last[place]])
+            alive[near] = iou(row[place : place + 1], row[near])[0] <= threshold
     return np.array(chosen, np.int64)
+
+
+def _meeting(row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """For each of some boxes (N, 4), in the order of their left sides, a slice of them: no other meets it."""
+    widest = np.max(row[:, 2] - row[:, 0], initial=0)
+    return np.searchsorted(row[:, 0], row[:, 0] - widest), np.searchsorted(row[:, 0], row[:, 2])
 
 
 def soft_nms(

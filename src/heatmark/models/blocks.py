@@ -37,7 +37,7 @@ class Normalise(nn.Module):
 def seen_by(net: nn.Module) -> str:
     """What a network takes and what it makes of it before its first layer, in words for its card."""
     first = next((m for m in net.modules() if isinstance(m, Normalise)), None)
-    takes = "pictures (B, 3, H, W) float32 RGB in [0, 1], letterboxed"
+    takes = "pictures (B, 3, H, W) float32 RGB in [0, 1]"
     if first is None:
         return f"{takes}; the network takes them as they are"
     mean, std = (", ".join(f"{v:g}" for v in part.flatten().tolist()) for part in (first.mean, first.std))

@@ -14,6 +14,7 @@ import numpy as np
 
 from ..card import KEY, Card
 from ..errors import DataError, UserError, require, unknown
+from .seal import broken
 
 if TYPE_CHECKING:
     from torch import nn
@@ -22,6 +23,7 @@ READS = {"onnxruntime": ".onnx", "openvino": ".onnx or .xml", "torch": ".safeten
 INPUT, OUTPUTS = "pictures", ("points", "scores")  # what an ONNX file calls them
 BOXES = ("boxes", "scores", "candidates")  # what a dense file answers of one picture; and "map" if it has it
 CANDIDATES = ("values", "places", "tags")  # what a crowd's file answers: peaks, which `grouping` reads
+MOST_THREADS = 1024  # more would take a machine down before they began
 Shapes = Mapping[str, Sequence[Any]]  # of inputs or outputs, by name; an axis of any length is no number
 
 
@@ -170,8 +172,8 @@ def opened(
             extra.
         DataError: the file is empty, truncated, something else, or has no card.
     """
-    if threads is not None and threads < 1:
-        raise UserError(f"an engine uses 1 thread or more, got {threads}")
+    if threads is not None and not 1 <= threads <= MOST_THREADS:
+        raise UserError(f"an engine uses from 1 to {MOST_THREADS} threads, got {threads}")
     if engine != "auto" and engine not in ENGINES:
         raise unknown("engine", engine, ("auto", *ENGINES))
     if not path.is_file():
@@ -254,6 +256,10 @@ def _check_start(path: Path, suffix: str) -> None:
         raise DataError(f"{path}: the file is empty")
     if start.lstrip().lower().startswith((b"<!doctype", b"<html", b"<?xml", b"version https://git-lfs")):
         raise DataError(f"{path}: not a {suffix} file; it begins with {start[:16]!r}")
+    if suffix == ".onnx" and broken(path):
+        raise DataError(
+            f"{path}: damaged, or changed since it was exported: it has not the checksum at its end"
+        )
 
 
 def _card(path: Path, text: str | None) -> Card:
