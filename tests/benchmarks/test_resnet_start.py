@@ -17,10 +17,10 @@ from heatmark.models.blocks import caffe, imagenet_bgr  # noqa: E402
 
 def test_a_start_shows_the_first_layer_what_keras_showed_it():
     conv, norm = nn.Conv2d(3, 4, 3, bias=False), nn.BatchNorm2d(4).eval()
-    norm.running_mean.normal_()
+    mean = norm.running_mean = torch.randn(4)
     picture = torch.rand(1, 3, 8, 8)
     wanted = norm(conv(caffe()(picture)))
-    moved = started({"conv1.weight": conv.weight.detach(), "bn1.running_mean": norm.running_mean})
+    moved = started({"conv1.weight": conv.weight.detach(), "bn1.running_mean": mean})
     conv.load_state_dict({"weight": moved["conv1.weight"]})
     norm.running_mean = moved["bn1.running_mean"]
     got = norm(conv(imagenet_bgr()(picture)))

@@ -116,7 +116,7 @@ def test_whatever_is_said_in_a_crowd_costs_nothing():
     anchors = Anchors((8,), side=2, ratios=(1.0,), scales=(1.0,))
     wanted = ask(batch_of(np.empty((0, 4)), crowds=[[0.0, 0, 96, 64]]), (8,), PRODUCT, recipe(), anchors)
     count = len(anchors.boxes((64, 96), torch.zeros(1)))
-    outputs = [torch.randn(1, count, 1), torch.randn(1, count, 4), torch.randn(1, 1, 32, 48)]
+    outputs: Any = [torch.randn(1, count, 1), torch.randn(1, count, 4), torch.randn(1, 1, 32, 48)]
     for output in outputs:
         output.requires_grad_()
     loss = compare(outputs, wanted, recipe())
@@ -126,9 +126,10 @@ def test_whatever_is_said_in_a_crowd_costs_nothing():
 
 
 def test_a_crowd_of_the_file_is_seen_where_the_picture_shows_it(tmp_path):
-    first = next(iter(shelf(tmp_path)))
+    dataset = shelf(tmp_path, count=1)
     region = {"iscrowd": 1, "bbox": [8.0, 0.0, 40.0, 64.0]}
-    (there,) = shelves([replace(first, crowd=(region,))], PRODUCT)
+    (record,) = dataset
+    (there,) = shelves(replace(dataset, records=(replace(record, crowd=(region,)),)), PRODUCT)
     aside = recipe(augmentation={"others": "none", "translate": [0.5, 0.5]})
     samples = Wholes([there], PRODUCT, aside)
     assert samples[None, 0].crowds.tolist() == [[8, 0, 48, 64]]  # a picture as large as the network's
