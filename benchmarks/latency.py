@@ -24,8 +24,8 @@ out, the network, and maps to points, which is part of the model file); points (
 Milliseconds; the ratio is to a model's first row, for networks torch eager. Their weights are random, which
 costs as much. The engines take turns within one run, so the ratios hold on a busy machine. A second look of a
 shipped detector is measured on all shipped photographs, of which most do not show its tool: it searches.
-What int8 costs on photographs stands in [int8_photos.md](int8_photos.md), how fast such cores could be at most in
-[ceiling.md](ceiling.md).
+What int8 costs on photographs stands in [int8_photos.md](int8_photos.md), how fast such cores could be
+at most in [ceiling.md](ceiling.md).
 
     python -m benchmarks.latency --frames {frames} --out docs/latency.md
 
