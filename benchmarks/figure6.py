@@ -18,7 +18,7 @@ from heatmark.data.records import write_whole
 from . import runs
 from .rows import Row, markdown
 from .scores import Results, Score
-from .table1 import PAPER, SHIPPED, WITHIN, arguments, command, intro, measure, opened, over_tools
+from .table1 import PAPER, SHIPPED, WITHIN, arguments, command, intro, measure, opened, over, over_tools
 
 ALPHAS = tuple(round(0.01 * i, 2) for i in range(1, 21))
 SHOWN = (0.02, 0.05, 0.1, 0.15, 0.2)  # in the table
@@ -47,7 +47,7 @@ def rows(results: Results) -> list[Row]:
         for alpha in SHOWN:
             ours = over_tools(results, row, partial(_pck, alpha=alpha))
             known = paper if alpha == 0.1 else None
-            out.append(Row(row, f"PCK@{alpha:g}", known, ours[0] if ours else None, WITHIN))
+            out.append(Row(over(results, row), f"PCK@{alpha:g}", known, ours[0] if ours else None, WITHIN))
     return out
 
 
@@ -65,7 +65,7 @@ def drawn(curves: Mapping[str, Sequence[float]], title: str, path: Path) -> Path
     for name, values in measured.items():
         axes.plot((0, *ALPHAS), (0, *values), label=name)
     axes.axvline(0.1, color="0.7", linewidth=0.8, linestyle=":")
-    axes.legend(loc="upper left", fontsize="small")
+    axes.legend(loc="best", fontsize="small")
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path)
     return path
@@ -75,7 +75,7 @@ def main(arguments_given: Sequence[str] | None = None) -> None:
     given = arguments(__doc__, "docs/figure6.md").parse_args(arguments_given)
     results, budget = opened(given)
     measure(given, results, budget)
-    curves = {row: curve(results, row) for row in (*PAPER, SHIPPED)}
+    curves = {over(results, row): curve(results, row) for row in (*PAPER, SHIPPED)}
     picture = drawn(curves, "PCK over alpha, mean over the tools measured", given.out.with_suffix(".png"))
     text = intro(
         "Figure 6 of the IHM paper", "PCK in per cent for several alphas, mean over the tools.", budget

@@ -15,7 +15,7 @@ from heatmark.data.records import write_whole
 from . import runs
 from .rows import Row, markdown
 from .scores import Results, Score
-from .table1 import SHIPPED, arguments, command, intro, measure, opened, over_tools
+from .table1 import SHIPPED, arguments, command, intro, measure, opened, over, over_tools
 
 ERRORS = {
     "IHM224": 8.4,
@@ -33,8 +33,9 @@ def rows(results: Results) -> list[Row]:
     out = []
     for row, paper in ERRORS.items():
         pixels, share = over_tools(results, row, Score.error_px), over_tools(results, row, Score.error)
-        out.append(Row(row, "error of the correct, px of 224", paper, pixels[0] if pixels else None, WITHIN))
-        out.append(Row(row, "the same, % of the box", None, share[0] if share else None, WITHIN))
+        name = over(results, row)
+        out.append(Row(name, "error of the correct, px of 224", paper, pixels[0] if pixels else None, WITHIN))
+        out.append(Row(name, "the same, % of the box", None, share[0] if share else None, WITHIN))
     return out
 
 

@@ -142,6 +142,12 @@ def over_tools(results: Results, row: str, number: Callable[[Score], float]) -> 
     return (float(np.mean(each)), len(each)) if each else None
 
 
+def over(results: Results, row: str) -> str:
+    """A network's name, with the tools of its mean where they are not all."""
+    there = [tool for tool in runs.TOOLS if results.seeds(row, tool)]
+    return row if len(there) in (0, len(runs.TOOLS)) else f"{row} ({', '.join(there)})".replace("_", " ")
+
+
 def latency(results: Results) -> str:
     """The paper's 0.04 s beside ours, in milliseconds."""
     noted: Mapping[str, Any] | None = results.kept.notes.get(LATENCY)
@@ -167,7 +173,10 @@ def command(module: str, given: argparse.Namespace, budget: Budget) -> str:
 
 
 NOTE = """
-The shipped detectors were trained at another budget, which their cards tell (`heatmark models`).
+SHN begins with random weights, as in the paper, for which so few steps are little; SB with those of Keras's
+ResNet50, scaled as SimpleBaseline's input wants them (`python -m benchmarks.resnet_start`); the others stand
+over the same, frozen. The shipped detectors were trained at another budget, which their cards tell
+(`heatmark models`).
 
 ## 0.04 seconds
 

@@ -84,8 +84,8 @@ def test_a_curve_rises_with_alpha_and_an_error_is_of_the_correct_only(tmp_path):
     curve = figure6.curve(results, "IHM56")
     assert curve[0] == 0 and curve[1] == 25 and curve[5] == 50 and curve[-1] == 75
     rows = {(r.recipe, r.metric): r.ours for r in figure7.rows(results)}
-    assert rows["IHM56", "error of the correct, px of 224"] == pytest.approx(3.5)  # (1.5 + 5.5) / 2
-    assert rows["IHM56", "the same, % of the box"] == pytest.approx(3.5)
+    assert rows["IHM56 (hammer)", "error of the correct, px of 224"] == pytest.approx(3.5)  # (1.5 + 5.5) / 2
+    assert rows["IHM56 (hammer)", "the same, % of the box"] == pytest.approx(3.5)
     assert rows["SB", "the same, % of the box"] is None
     assert figure6.drawn({"IHM56": curve, "SB": []}, "x", tmp_path / "x.png").stat().st_size > 1000  # type: ignore[union-attr]
     assert figure6.drawn({"SB": []}, "x", tmp_path / "y.png") is None
