@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from conftest import write_sticks
 
 from heatmark.data import open_dataset
 from heatmark.data.records import Dataset, Record
@@ -26,7 +27,7 @@ def epoch(found, workers, number=1, start=0):
     order = loader.Order(len(found), found.recipe.model_copy(update={"workers": workers}))
     order.epoch, order.start = number, start
     found.recipe = order.recipe
-    return list(loader.training_loader(found, order))
+    return list(loader.sound(loader.training_loader(found, order)))
 
 
 def same(one, other):
@@ -154,6 +155,16 @@ def test_a_search_is_for_an_object_that_is_alone(sticks, tiny):
 def test_a_small_cache_decodes_each_time_and_gives_the_same(sticks, tiny):
     kept, opened = samples(sticks, tiny), samples(sticks, tiny, cache_mb=0)
     assert len(kept.pictures) == 12 and not opened.pictures and same(kept[0, 3], opened[0, 3])
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_picture_that_is_broken_is_named_in_one_line_wherever_it_is_opened(tmp_path, tiny, workers):
+    found = samples(write_sticks(tmp_path / "data", 1), tiny, cache_mb=0)
+    picture = found.entries[0].record.path
+    picture.write_bytes(picture.read_bytes()[:900])
+    with pytest.raises(DataError) as fault:
+        epoch(found, workers)
+    assert str(fault.value) == f"{picture}: the picture is truncated"
 
 
 def test_of_several_objects_in_a_whole_picture_the_middle_one_is_meant(tmp_path, sticks, tiny):

@@ -27,7 +27,7 @@ from ..metrics.calibration import logistic
 from ..models.blocks import in_float32
 from ..types import Skeleton
 from . import state
-from .loader import Order, Samples, training_loader, validation_batches
+from .loader import Order, Samples, sound, training_loader, validation_batches
 from .log import Log
 from .preview import sheet
 from .recipe import Recipe
@@ -106,7 +106,9 @@ def fit(
             order.epoch, order.start = progress.epoch, progress.batches
             label, total = f"epoch {progress.epoch + 1}/{recipe.epochs}", len(order)
             net.train()
-            for batch in track(loader, total=total, label=label, unit="batches", done=progress.batches):
+            for batch in track(
+                sound(loader), total=total, label=label, unit="batches", done=progress.batches
+            ):
                 log.step(step(f, batch, len(order)))
                 if interrupted():
                     save()
