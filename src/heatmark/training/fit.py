@@ -177,6 +177,9 @@ def step(f: Fitting, batch: Batch, batches: int) -> dict[str, Any]:
         f.optimiser.step()
         progress.total, progress.counted, progress.in_a_row = progress.total + value, progress.counted + 1, 0
         return line
+    if f.accelerator.scaler is not None:  # fp16's, which tries a smaller scale after a step, if of nothing
+        f.optimiser.zero_grad()
+        f.optimiser.step()
     progress.nonfinite, progress.in_a_row = progress.nonfinite + 1, progress.in_a_row + 1
     if progress.in_a_row >= MOST_NONFINITE:
         raise DataError(
