@@ -88,6 +88,8 @@ def test_a_fault_is_told_in_one_line(tmp_path, text, word):
         "- a\n- b",
         "!!python/object/apply:os.system ['true']",
         "name: 2024-13-01",
+        "model: ihm56\nrows: [a]",
+        "model: ihm56\nrows: {a: 5}",
         "x: " + "[" * 3000,
     ],
 )
@@ -103,6 +105,12 @@ def test_a_recipe_that_does_not_exist_names_the_nearest():
         recipe.read("ihm65")
     with pytest.raises(UserError, match="there is no recipe at nowhere.yaml"):
         recipe.read("nowhere.yaml")
+
+
+def test_a_row_may_be_called_by_a_number_and_change_nothing(tmp_path):
+    (tmp_path / "sheet.yaml").write_text("model: ihm56\nrows: {2: {seed: 4}, 8: }")
+    assert recipe.read(tmp_path / "sheet.yaml" / "2").seed == 4
+    assert recipe.read(tmp_path / "sheet.yaml" / "8").name == "sheet-8"
 
 
 def test_the_skeleton_follows_the_recipe(tiny):

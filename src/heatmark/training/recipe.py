@@ -325,9 +325,20 @@ def _parsed(path: Path) -> dict[str, Any]:
         raise DataError(f"{path.name}: not YAML: {' '.join(str(error).split())[:200]}") from error
     if not isinstance(raw, dict):
         raise DataError(f"{path.name}: a recipe is fields and values, got {type(raw).__name__}")
-    if ROWS in raw and not isinstance(raw[ROWS], dict):
-        raise DataError(f"{path.name}: {ROWS}: wanted recipes by name, got {type(raw[ROWS]).__name__}")
+    if ROWS in raw:
+        raw[ROWS] = _rows(raw[ROWS], path.name)
     return raw
+
+
+def _rows(given: Any, source: str) -> dict[str, dict[str, Any]]:
+    """The rows of a sheet by name (YAML takes 2 for a number), what each changes."""
+    if not isinstance(given, dict):
+        raise DataError(f"{source}: {ROWS}: wanted recipes by name, got {type(given).__name__}")
+    rows = {str(name): {} if row is None else row for name, row in given.items()}
+    for name, row in rows.items():
+        if not isinstance(row, dict):
+            raise DataError(f"{source}: {ROWS}.{name}: wanted fields and values, got {type(row).__name__}")
+    return rows
 
 
 def _row(sheet: dict[str, Any], row: str | None, path: Path) -> dict[str, Any]:
@@ -339,7 +350,7 @@ def _row(sheet: dict[str, Any], row: str | None, path: Path) -> dict[str, Any]:
     if row not in rows:
         raise unknown(f"row of {path.name}", row, rows)
     common = {field: value for field, value in sheet.items() if field != ROWS}
-    return _over({"name": f"{path.stem}-{row}"} | common, rows[row] or {})
+    return _over({"name": f"{path.stem}-{row}"} | common, rows[row])
 
 
 def validated(raw: Mapping[str, Any], source: str) -> Recipe:
