@@ -113,6 +113,14 @@ def test_a_row_may_be_called_by_a_number_and_change_nothing(tmp_path):
     assert recipe.read(tmp_path / "sheet.yaml" / "8").name == "sheet-8"
 
 
+def test_landmarks_that_are_not_learnt_need_no_map_each(tiny):
+    settings = {"model": "coordinate_lite0", "options": {"weights": None}, "head": "dsnt"}
+    some = recipe.validated(tiny | settings | {"landmarks": ["middle", "jaw_b"]}, "tiny")
+    assert recipe.skeleton_for(some, WRENCH).landmarks == ("middle", "jaw_b")
+    with pytest.raises(UserError, match="so jaw_a and jaw_b need a map each: set interchangeable: matched"):
+        recipe.skeleton_for(recipe.validated(tiny | settings, "tiny"), WRENCH)
+
+
 def test_the_skeleton_follows_the_recipe(tiny):
     def learnt(**settings):
         return recipe.skeleton_for(recipe.validated(tiny | settings, "tiny"), WRENCH)
