@@ -54,7 +54,7 @@ def test_every_sample_once_an_epoch_in_an_order_of_its_own(sticks, tiny):
 
 
 def test_processes_share_an_epoch(tiny):
-    settings = recipe.validated(tiny | {"batch": 2}, "tiny")
+    settings = recipe.validated(tiny | {"batch": 3}, "tiny")
     shares = [[i for b in loader.Order(11, settings, rank, 2) for _, i in b] for rank in (0, 1)]
     assert not set(shares[0]) & set(shares[1]) and len(shares[0]) == len(shares[1]) == 5
 
@@ -62,6 +62,9 @@ def test_processes_share_an_epoch(tiny):
 def test_a_last_batch_of_one_is_left_out(tiny):
     order = loader.Order(9, recipe.validated(tiny, "tiny"))
     assert [len(b) for b in order] == [4, 4] and len(order) == 2
+    for rank in (0, 1):  # of 11, eight and then three for two processes: one for each
+        order = loader.Order(11, recipe.validated(tiny, "tiny"), rank, 2)
+        assert [len(b) for b in order] == [4] and len(order) == 1
 
 
 def test_epochs_and_seeds_vary_a_sample_and_validation_does_not(sticks, tiny):

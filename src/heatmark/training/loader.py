@@ -298,7 +298,7 @@ class Order(Sampler):
     def __len__(self) -> int:
         """Batches in a whole epoch, for each process. One of a single sample is left out (batch norm)."""
         rounds, rest = divmod(self.length, self.recipe.batch * self.ranks)
-        return max(rounds + (rest > self.ranks), 1)
+        return max(rounds + (rest >= 2 * self.ranks), 1)
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
         order = np.random.default_rng([self.recipe.seed, ORDER, self.epoch]).permutation(self.length)
