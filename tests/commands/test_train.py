@@ -57,11 +57,13 @@ def wrenches(tmp_path_factory):
 
 
 def test_a_recipes_name_and_data_become_a_model_file(tmp_path, wrenches):
-    run = train("ihm56", data=wrenches, out=tmp_path / "run", settings=TINY)
+    options = TINY["options"] | {"weights": None}
+    run = train("ihm56", data=wrenches, out=tmp_path / "run", settings=TINY | {"options": options})
     tensors, header = state.read(run.model)
     card = Card.from_json(header["heatmark"])
     assert (card.name, card.model, card.size, card.strides) == ("ihm56", "ihm56", (64, 64), (16, 8, 4))
     assert card.skeleton_of() == ENDS and card.recipe["batch"] == 4 and card.data["objects"] == 7
+    assert card.recipe["options"]["weights"] is None
     assert str(tmp_path) not in header["heatmark"]  # nothing of this machine
     net = create(card.model, len(ENDS.channels), **card.options)
     net.load_state_dict({k: v for k, v in tensors.items()})

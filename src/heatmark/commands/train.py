@@ -198,8 +198,8 @@ def _card(
 
     name, comes_from, licence = origin(recipe.model, recipe.options)
     plain = recipe.model_dump(mode="json")
-    if "weights" in plain["options"]:
-        plain["options"]["weights"] = Path(str(plain["options"]["weights"])).name
+    if plain["options"].get("weights"):
+        plain["options"]["weights"] = Path(plain["options"]["weights"]).name
     if recipe.start:
         plain["start"] = Path(recipe.start).name
     plain["negatives"] = [Path(source).name for source in recipe.negatives]
