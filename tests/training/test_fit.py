@@ -133,6 +133,18 @@ def test_low_precision_trains_too(tmp_path, sticks, tiny):
     assert all(v.dtype != torch.bfloat16 for v in weights(ended.model).values())
 
 
+def test_checking_waits_for_no_process_that_has_nothing_to_check(sticks, tiny):
+    class Waits(torch.nn.Module):
+        def forward(self, pictures):
+            raise AssertionError("the other processes are waited for")
+
+    resolved, dataset = recipe.validated(tiny, "tiny"), open_dataset(sticks)
+    samples = loader.Samples(loader.entries(dataset, dataset.skeleton)[:2], dataset.skeleton, resolved)
+    net = create(resolved.model, 2, **resolved.options)
+    f = replace(fit.prepared(resolved, SINGLE, net, samples), net=Waits())
+    assert fit.validate(f, net, samples)[0]["validation loss"] > 0
+
+
 def test_in_fp16_a_gradient_that_overflows_is_left_out_and_a_smaller_scale_tried(sticks, tiny, monkeypatch):
     resolved, dataset = recipe.validated(tiny, "tiny"), open_dataset(sticks)
     samples = loader.Samples(loader.entries(dataset, dataset.skeleton), dataset.skeleton, resolved)
