@@ -162,15 +162,19 @@ def test_datasets_of_other_landmarks_do_not_mix(tmp_path, wrenches):
         train("ihm56", data=[wrenches, other], out=tmp_path / "run", settings=TINY)
 
 
-def test_a_picture_that_is_broken_is_named_and_once_mended_the_same_command_trains(tmp_path):
-    data = write(tmp_path / "data", 6)
+@pytest.mark.parametrize("cache_mb", [4096, 0])  # all are opened before the first step, or each as it comes
+def test_a_picture_that_is_broken_is_named_and_once_mended_the_same_command_trains(
+    tmp_path, wrenches, cache_mb
+):
+    data, settings = write(tmp_path / "data", 6), TINY | {"batch": 6, "cache_mb": cache_mb, "epochs": 1}
+    given = {"data": data, "validation": wrenches, "out": tmp_path / "run", "settings": settings}
     picture = data / "images" / "3.jpg"
     whole = picture.read_bytes()
     picture.write_bytes(whole[:200])
     with pytest.raises(DataError, match="3.jpg"):
-        train("ihm56", data=data, out=tmp_path / "run", settings=TINY)
+        train("ihm56", **given)
     picture.write_bytes(whole)
-    assert train("ihm56", data=data, out=tmp_path / "run", settings=TINY | {"epochs": 1}).epochs == 1
+    assert train("ihm56", **given).epochs == 1
 
 
 KILLED = """

@@ -176,8 +176,8 @@ def _begin(folder: Path, recipe: "Recipe", resume: bool) -> None:
     from ..data.records import write_whole
     from ..training import recipe as recipes
 
-    written = folder / "recipe.yaml"
-    if written.exists() and (folder / "log.jsonl").exists():
+    written, log = folder / "recipe.yaml", folder / "log.jsonl"
+    if written.exists() and log.exists() and log.stat().st_size:
         if not resume:
             raise UserError(f"{folder} already holds a run: resume it, or give another folder")
         if other := recipes.differences(recipes.read(written), recipe):
