@@ -173,7 +173,7 @@ def _given(poses: Poses) -> list[dict]:
         {
             "keypoints": rows[n].reshape(-1).tolist(),
             "bbox": [*boxes[n, :2].tolist(), *sides[n].tolist()],
-            "area": float(sides[n].prod()),
+            "area": min(float(sides[n].prod()), AREAS["all"][1]),  # a larger one would be excused, too
             "score": float(scores[n]),
         }
         for n in range(len(poses))
