@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from typing import Any
 
 import cv2
 import numpy as np
@@ -167,7 +168,7 @@ def test_a_picture_that_is_broken_is_named_and_once_mended_the_same_command_trai
     tmp_path, wrenches, cache_mb
 ):
     data, settings = write(tmp_path / "data", 6), TINY | {"batch": 6, "cache_mb": cache_mb, "epochs": 1}
-    given = {"data": data, "validation": wrenches, "out": tmp_path / "run", "settings": settings}
+    given: Any = {"data": data, "validation": wrenches, "out": tmp_path / "run", "settings": settings}
     picture = data / "images" / "3.jpg"
     whole = picture.read_bytes()
     picture.write_bytes(whole[:200])

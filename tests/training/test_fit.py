@@ -150,10 +150,11 @@ def test_in_fp16_a_gradient_that_overflows_is_left_out_and_a_smaller_scale_tried
     samples = loader.Samples(loader.entries(dataset, dataset.skeleton), dataset.skeleton, resolved)
     steep = fit.Task(SINGLE.targets, lambda *a: 1e3 * SINGLE.loss(*a), SINGLE.decode, SINGLE.metric)
     f = fit.prepared(resolved, steep, create(resolved.model, 2, **resolved.options), samples)
-    f.accelerator.scaler = torch.amp.GradScaler(f.accelerator.device.type, init_scale=2e38)
+    scaler = torch.amp.GradScaler(f.accelerator.device.type, init_scale=2e38)
+    f.accelerator.scaler = scaler  # type: ignore[assignment]
     f.accelerator.native_amp = True
     monkeypatch.setattr(f.accelerator.state, "_mixed_precision", "fp16")  # which only GPUs have of themselves
-    f = replace(f, optimiser=AcceleratedOptimizer(f.optimiser.optimizer, scaler=f.accelerator.scaler))
+    f = replace(f, optimiser=AcceleratedOptimizer(f.optimiser.optimizer, scaler=scaler))
     before, batch = [p.clone() for p in f.net.parameters()], samples.collate([samples[0, 0], samples[0, 1]])
 
     def learnt():
@@ -163,7 +164,7 @@ def test_in_fp16_a_gradient_that_overflows_is_left_out_and_a_smaller_scale_tried
     assert line["left_out"] == list(batch.names) and not learnt()
     while "left_out" in fit.step(f, batch, 4):
         pass
-    assert f.accelerator.scaler.get_scale() < 1e38 and f.progress.in_a_row == 0 and learnt()
+    assert scaler.get_scale() < 1e38 and f.progress.in_a_row == 0 and learnt()
 
 
 def test_level_weights_must_fit_the_network(tmp_path, sticks, tiny):
