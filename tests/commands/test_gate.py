@@ -6,10 +6,14 @@ from toys import spots_card
 
 from heatmark.commands import gate
 from heatmark.commands.progress import quiet
-from heatmark.errors import GateError
+from heatmark.data import coco
+from heatmark.data.records import Record
+from heatmark.errors import DataError, GateError
 from heatmark.geometry import Frame
-from heatmark.types import Skeleton
+from heatmark.imaging.decode import encode_jpeg
+from heatmark.types import Poses, Skeleton
 
+BOX = np.array([[5.0, 5, 40, 40]])
 VIEWS = [gate.View("photo.png", np.zeros((3, 48, 64), np.float32), Frame.whole((48, 64), (48, 64)))]
 
 
@@ -20,6 +24,35 @@ def test_swapped_interchangeable_landmarks_have_not_moved():
     with quiet():
         compared = gate.compared(engines[0], engines[1], VIEWS, card)
     assert compared.shift == 0 and compared.change is None
+
+
+@pytest.mark.parametrize("task", ["single", "dense"])
+def test_labels_that_ask_for_nothing_judge_nothing(tmp_path, task):
+    stick = Skeleton("stick", ("red", "blue"))
+    picture = tmp_path / "images" / "a.jpg"
+    picture.parent.mkdir()
+    picture.write_bytes(encode_jpeg(np.full((64, 64, 3), 90, np.uint8)))
+    nobody = Poses.empty(stick) if task == "dense" else Poses(stick, np.full((1, 2, 2), np.nan), boxes=BOX)
+    coco.write(tmp_path, stick, [Record(picture, (64, 64), nobody, 1)])
+    how = {"task": task, "decoding": {"method": "boxes"}} if task == "dense" else {}
+    card = spots_card(skeleton=stick, size=(64, 64), **how)
+
+    def engine(pictures):
+        answer = {"boxes": BOX, "scores": np.ones(1)} if task == "dense" else {}
+        return {"points": np.full((len(pictures), 2, 2), 9.0)} | answer
+
+    with quiet():
+        compared = gate.compared(engine, engine, gate.shown(tmp_path, card), card)
+    gate.check("m.onnx", compared, gate_px=0.5, gate_pck=0.2)
+    assert compared.shift == 0 and compared.change is None
+
+
+@pytest.mark.parametrize("task, method", [("crowd", "tags"), ("dense", "boxes")])
+def test_a_dataset_without_pictures_passes_no_gate(tmp_path, task, method):
+    card = spots_card(task=task, decoding={"method": method})
+    coco.write(tmp_path, card.skeleton_of(), [])
+    with pytest.raises(DataError, match="no picture in this dataset"):
+        gate.shown(tmp_path, card)
 
 
 def test_a_landmark_found_by_one_only_has_moved_and_one_found_by_none_has_not():

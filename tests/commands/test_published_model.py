@@ -7,11 +7,13 @@ import torch
 
 from heatmark.cli import main
 from heatmark.commands.published_model import convert_model
+from heatmark.data import coco
 from heatmark.errors import DataError, UserError
 from heatmark.imaging import encode_png
 from heatmark.models import create, unfetched
 from heatmark.runtime import load
 from heatmark.skeletons import COCO17, MPII16
+from heatmark.types import Skeleton
 
 
 def official(path, name, points):
@@ -90,6 +92,15 @@ def test_the_card_says_what_the_file_does_not(pair):
     assert card.options == {"weights": None} and ("Xiao" if coco else "Sun") in card.data["weights"]
 
 
+def test_landmarks_that_nobody_can_tell_apart_have_a_map_each(tmp_path):
+    ends = Skeleton("wrench", ("jaw_a", "jaw_b", "mark"), interchangeable=(("jaw_a", "jaw_b"),))
+    coco.write(tmp_path / "like", ends, [])
+    torch.save(create("simple_baseline_50", 3, weights=None).state_dict(), tmp_path / "a.pth")
+    convert_model(tmp_path / "a.pth", tmp_path / "a.safetensors", size=(64, 64), like=tmp_path / "like")
+    card = load(tmp_path / "a.safetensors").card
+    assert card.channels == ((0,), (1,), (2,)) and card.skeleton_of().landmarks == ends.landmarks
+
+
 def test_what_does_not_fit_is_said(tmp_path, capsys):
     torch.save(create("hourglass_2", 5).state_dict(), tmp_path / "a.pth")
     with pytest.raises(UserError, match="draws 5 maps, neither COCO's 17 nor MPII's 16"):
@@ -100,6 +111,8 @@ def test_what_does_not_fit_is_said(tmp_path, capsys):
         convert_model(tmp_path / "a.pth", tmp_path / "a.onnx")
     with pytest.raises(UserError, match="size: a network's input is multiples of 32 pixels, got 100x96"):
         convert_model(tmp_path / "a.pth", tmp_path / "a.safetensors", size=(100, 96))
+    with pytest.raises(UserError, match="size: a network's input is multiples of 32 pixels, got 0x0"):
+        convert_model(tmp_path / "a.pth", tmp_path / "a.safetensors", size=(0, 0))
     (tmp_path / "b.pth").write_bytes(b"import os")
     with pytest.raises(DataError, match="b.pth: not a file of weights"):
         convert_model(tmp_path / "b.pth", tmp_path / "b.safetensors")

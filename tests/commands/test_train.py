@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from typing import Any
 
 import cv2
 import numpy as np
@@ -57,11 +58,13 @@ def wrenches(tmp_path_factory):
 
 
 def test_a_recipes_name_and_data_become_a_model_file(tmp_path, wrenches):
-    run = train("ihm56", data=wrenches, out=tmp_path / "run", settings=TINY)
+    options = TINY["options"] | {"weights": None}
+    run = train("ihm56", data=wrenches, out=tmp_path / "run", settings=TINY | {"options": options})
     tensors, header = state.read(run.model)
     card = Card.from_json(header["heatmark"])
     assert (card.name, card.model, card.size, card.strides) == ("ihm56", "ihm56", (64, 64), (16, 8, 4))
     assert card.skeleton_of() == ENDS and card.recipe["batch"] == 4 and card.data["objects"] == 7
+    assert card.recipe["options"]["weights"] is None
     assert str(tmp_path) not in header["heatmark"]  # nothing of this machine
     net = create(card.model, len(ENDS.channels), **card.options)
     net.load_state_dict({k: v for k, v in tensors.items()})
@@ -160,15 +163,19 @@ def test_datasets_of_other_landmarks_do_not_mix(tmp_path, wrenches):
         train("ihm56", data=[wrenches, other], out=tmp_path / "run", settings=TINY)
 
 
-def test_a_picture_that_is_broken_is_named_and_once_mended_the_same_command_trains(tmp_path):
-    data = write(tmp_path / "data", 6)
+@pytest.mark.parametrize("cache_mb", [4096, 0])  # all are opened before the first step, or each as it comes
+def test_a_picture_that_is_broken_is_named_and_once_mended_the_same_command_trains(
+    tmp_path, wrenches, cache_mb
+):
+    data, settings = write(tmp_path / "data", 6), TINY | {"batch": 6, "cache_mb": cache_mb, "epochs": 1}
+    given: Any = {"data": data, "validation": wrenches, "out": tmp_path / "run", "settings": settings}
     picture = data / "images" / "3.jpg"
     whole = picture.read_bytes()
     picture.write_bytes(whole[:200])
     with pytest.raises(DataError, match="3.jpg"):
-        train("ihm56", data=data, out=tmp_path / "run", settings=TINY)
+        train("ihm56", **given)
     picture.write_bytes(whole)
-    assert train("ihm56", data=data, out=tmp_path / "run", settings=TINY | {"epochs": 1}).epochs == 1
+    assert train("ihm56", **given).epochs == 1
 
 
 KILLED = """

@@ -37,6 +37,8 @@ def test_a_wrong_box_that_is_surer_than_a_right_one_halves_the_precision():
     found = [Boxes(np.array([[50.0, 50, 60, 60], [0, 0, 10, 10]]), np.array([0.9, 0.5]))]
     assert dense_scores(found, truth).ap50 == pytest.approx(0.5)
     assert dense_scores([found[0][[1, 0]]], truth).ap50 == pytest.approx(0.5)
+    huge = [Boxes(np.array([[-1e6, -1e6, 1e6, 1e6], [0, 0, 10, 10]]), np.array([0.9, 0.5]))]
+    assert dense_scores(huge, truth).ap50 == pytest.approx(0.5)
 
 
 def test_three_hundred_boxes_count_and_not_one_hundred():

@@ -64,6 +64,11 @@ def test_a_wrong_answer_before_the_right_one_halves_precision_and_after_it_costs
     assert average_precision([both], [TRUE]).ap == pytest.approx(1.0)
 
 
+def test_a_wrong_answer_is_wrong_however_large_it_is():
+    far = poses([[[-1e6, -1e6], [1e6, 1e6]]], score=[0.95])
+    assert average_precision([Poses.join(PAIR, [moved(0, 0), far])], [TRUE]).ap == pytest.approx(0.5)
+
+
 def test_an_object_that_was_not_found_costs_recall():
     two = poses([[[20, 20], [80, 80]], [[320, 320], [380, 380]]], boxes=[*BOX, [300.0, 300, 400, 400]])
     result = average_precision([moved(0, 0)], [two])
@@ -196,5 +201,5 @@ def test_lists_that_do_not_line_up_are_told():
         average_precision([], [TRUE])
     with pytest.raises(ValueError, match="picture 0: 2 areas for 1 instances"):
         average_precision([TRUE], [TRUE], areas=[np.ones(2)])
-    with pytest.raises(ValueError, match="the same everywhere, wanted 2, got 1"):
+    with pytest.raises(ValueError, match="the same everywhere, wanted a, b, got a$"):
         average_precision([Poses.empty(Skeleton("one", ("a",)))], [TRUE])

@@ -13,6 +13,7 @@ from torch import nn
 from heatmark.errors import DataError, UserError
 from heatmark.models import backbones, weights
 from heatmark.models.backbones import backbone
+from heatmark.training.state import write
 
 PICTURES = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
 
@@ -114,6 +115,7 @@ class Evil:
         ("shape", "must be"),
         ("nan", "not finite"),
         ("truncated", "not a file of weights"),
+        ("bit", "w.safetensors: damaged: its contents do not have the checksum in its header"),
         ("code", "not a file of weights"),
         ("list", "holds no weights"),
     ],
@@ -131,6 +133,9 @@ def test_a_bad_file_of_weights_is_named(tmp_path, fault, word, capsys):
         path.write_bytes(pickle.dumps(Evil()))
     elif fault == "list":
         torch.save([1, 2], path)
+    elif fault == "bit":
+        write(path, state, {})
+        path.write_bytes(path.read_bytes()[:-1] + b"\x7f")
     else:
         save_file(state, path)
     if fault == "truncated":

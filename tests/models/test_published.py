@@ -32,6 +32,13 @@ def test_a_file_fills_the_network(tmp_path, prefix):
     assert all(torch.equal(value, made.state_dict()[key]) for key, value in net.state_dict().items())
 
 
+def test_a_file_of_several_gpus_is_a_model_to_go_on_from(tmp_path):
+    made = create("pose_ae", 3, stacks=1, width=4)
+    torch.save({f"model.module.{k}": v for k, v in made.state_dict().items()}, tmp_path / "a.pth")
+    again = create("pose_ae", 3, stacks=1, width=4, weights=str(tmp_path / "a.pth"))
+    assert all(torch.equal(value, again.state_dict()[key]) for key, value in made.state_dict().items())
+
+
 def test_other_files_are_told(tmp_path):
     path = tmp_path / "b.pth"
     with pytest.raises(UserError, match="no file of weights at"):

@@ -2,9 +2,11 @@
 
 import json
 import signal
+from dataclasses import replace
 
 import pytest
 import torch
+from accelerate.optimizer import AcceleratedOptimizer
 from conftest import write_sticks
 
 from heatmark.card import Card
@@ -129,6 +131,40 @@ def test_it_stops_when_nothing_is_gained(tmp_path, sticks, tiny):
 def test_low_precision_trains_too(tmp_path, sticks, tiny):
     ended = run(tmp_path / "run", sticks, tiny | {"epochs": 1, "precision": "bf16"})
     assert all(v.dtype != torch.bfloat16 for v in weights(ended.model).values())
+
+
+def test_checking_waits_for_no_process_that_has_nothing_to_check(sticks, tiny):
+    class Waits(torch.nn.Module):
+        def forward(self, pictures):
+            raise AssertionError("the other processes are waited for")
+
+    resolved, dataset = recipe.validated(tiny, "tiny"), open_dataset(sticks)
+    samples = loader.Samples(loader.entries(dataset, dataset.skeleton)[:2], dataset.skeleton, resolved)
+    net = create(resolved.model, 2, **resolved.options)
+    f = replace(fit.prepared(resolved, SINGLE, net, samples), net=Waits())
+    assert fit.validate(f, net, samples)[0]["validation loss"] > 0
+
+
+def test_in_fp16_a_gradient_that_overflows_is_left_out_and_a_smaller_scale_tried(sticks, tiny, monkeypatch):
+    resolved, dataset = recipe.validated(tiny, "tiny"), open_dataset(sticks)
+    samples = loader.Samples(loader.entries(dataset, dataset.skeleton), dataset.skeleton, resolved)
+    steep = fit.Task(SINGLE.targets, lambda *a: 1e3 * SINGLE.loss(*a), SINGLE.decode, SINGLE.metric)
+    f = fit.prepared(resolved, steep, create(resolved.model, 2, **resolved.options), samples)
+    scaler = torch.amp.GradScaler(f.accelerator.device.type, init_scale=2e38)
+    f.accelerator.scaler = scaler  # type: ignore[assignment]
+    f.accelerator.native_amp = True
+    monkeypatch.setattr(f.accelerator.state, "_mixed_precision", "fp16")  # which only GPUs have of themselves
+    f = replace(f, optimiser=AcceleratedOptimizer(f.optimiser.optimizer, scaler=scaler))
+    before, batch = [p.clone() for p in f.net.parameters()], samples.collate([samples[0, 0], samples[0, 1]])
+
+    def learnt():
+        return any(not torch.equal(a, b) for a, b in zip(before, f.net.parameters()))
+
+    line = fit.step(f, batch, 4)
+    assert line["left_out"] == list(batch.names) and not learnt()
+    while "left_out" in fit.step(f, batch, 4):
+        pass
+    assert scaler.get_scale() < 1e38 and f.progress.in_a_row == 0 and learnt()
 
 
 def test_level_weights_must_fit_the_network(tmp_path, sticks, tiny):

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from conftest import write_sticks
 
 from heatmark.data import open_dataset
 from heatmark.data.records import Dataset, Record
@@ -26,7 +27,7 @@ def epoch(found, workers, number=1, start=0):
     order = loader.Order(len(found), found.recipe.model_copy(update={"workers": workers}))
     order.epoch, order.start = number, start
     found.recipe = order.recipe
-    return list(loader.training_loader(found, order))
+    return list(loader.sound(loader.training_loader(found, order)))
 
 
 def same(one, other):
@@ -53,7 +54,7 @@ def test_every_sample_once_an_epoch_in_an_order_of_its_own(sticks, tiny):
 
 
 def test_processes_share_an_epoch(tiny):
-    settings = recipe.validated(tiny | {"batch": 2}, "tiny")
+    settings = recipe.validated(tiny | {"batch": 3}, "tiny")
     shares = [[i for b in loader.Order(11, settings, rank, 2) for _, i in b] for rank in (0, 1)]
     assert not set(shares[0]) & set(shares[1]) and len(shares[0]) == len(shares[1]) == 5
 
@@ -61,6 +62,9 @@ def test_processes_share_an_epoch(tiny):
 def test_a_last_batch_of_one_is_left_out(tiny):
     order = loader.Order(9, recipe.validated(tiny, "tiny"))
     assert [len(b) for b in order] == [4, 4] and len(order) == 2
+    for rank in (0, 1):  # of 11, eight and then three for two processes: one for each
+        order = loader.Order(11, recipe.validated(tiny, "tiny"), rank, 2)
+        assert [len(b) for b in order] == [4] and len(order) == 1
 
 
 def test_epochs_and_seeds_vary_a_sample_and_validation_does_not(sticks, tiny):
@@ -154,6 +158,16 @@ def test_a_search_is_for_an_object_that_is_alone(sticks, tiny):
 def test_a_small_cache_decodes_each_time_and_gives_the_same(sticks, tiny):
     kept, opened = samples(sticks, tiny), samples(sticks, tiny, cache_mb=0)
     assert len(kept.pictures) == 12 and not opened.pictures and same(kept[0, 3], opened[0, 3])
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_picture_that_is_broken_is_named_in_one_line_wherever_it_is_opened(tmp_path, tiny, workers):
+    found = samples(write_sticks(tmp_path / "data", 1), tiny, cache_mb=0)
+    picture = found.entries[0].record.path
+    picture.write_bytes(picture.read_bytes()[:900])
+    with pytest.raises(DataError) as fault:
+        epoch(found, workers)
+    assert str(fault.value) == f"{picture}: the picture is truncated"
 
 
 def test_of_several_objects_in_a_whole_picture_the_middle_one_is_meant(tmp_path, sticks, tiny):

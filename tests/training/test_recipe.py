@@ -88,6 +88,8 @@ def test_a_fault_is_told_in_one_line(tmp_path, text, word):
         "- a\n- b",
         "!!python/object/apply:os.system ['true']",
         "name: 2024-13-01",
+        "model: ihm56\nrows: [a]",
+        "model: ihm56\nrows: {a: 5}",
         "x: " + "[" * 3000,
     ],
 )
@@ -103,6 +105,20 @@ def test_a_recipe_that_does_not_exist_names_the_nearest():
         recipe.read("ihm65")
     with pytest.raises(UserError, match="there is no recipe at nowhere.yaml"):
         recipe.read("nowhere.yaml")
+
+
+def test_a_row_may_be_called_by_a_number_and_change_nothing(tmp_path):
+    (tmp_path / "sheet.yaml").write_text("model: ihm56\nrows: {2: {seed: 4}, 8: }")
+    assert recipe.read(tmp_path / "sheet.yaml" / "2").seed == 4
+    assert recipe.read(tmp_path / "sheet.yaml" / "8").name == "sheet-8"
+
+
+def test_landmarks_that_are_not_learnt_need_no_map_each(tiny):
+    settings = {"model": "coordinate_lite0", "options": {"weights": None}, "head": "dsnt"}
+    some = recipe.validated(tiny | settings | {"landmarks": ["middle", "jaw_b"]}, "tiny")
+    assert recipe.skeleton_for(some, WRENCH).landmarks == ("middle", "jaw_b")
+    with pytest.raises(UserError, match="so jaw_a and jaw_b need a map each: set interchangeable: matched"):
+        recipe.skeleton_for(recipe.validated(tiny | settings, "tiny"), WRENCH)
 
 
 def test_the_skeleton_follows_the_recipe(tiny):

@@ -90,12 +90,12 @@ def shown(pictures: str | Path | None, card: Card) -> list[View]:
         return [_whole(path, card) for path in zoo.photographs(kind if kind in zoo.DETECTORS else None)]
     path = Path(pictures)
     if path.suffix == ".json" or (path / "annotations.json").is_file():
-        if card.task in ("crowd", "dense"):
-            return [
-                replace(_whole(record.path, card), truth=record.poses)
-                for record in _spread(list(open_dataset(path)))
-            ]
-        return _labelled(path, card)
+        if card.task not in ("crowd", "dense"):
+            return _labelled(path, card)
+        records = _spread(list(open_dataset(path)))
+        if not records:
+            raise DataError(f"{path}: no picture in this dataset")
+        return [replace(_whole(record.path, card), truth=record.poses) for record in records]
     if path.is_file():
         return [_whole(path, card)]
     if not path.is_dir():
@@ -161,8 +161,8 @@ def _boxes(reference: Engine, candidate: Engine, views: list[View], card: Card) 
     worst = f"a box in {names[int(away.argmax())]}" if len(away) else "no box in any picture"
     labelled = [(v.frame, v.truth.boxes.reshape(-1, 2, 2)) for v in views if v.truth is not None]
     truth = [frame.into(corners).reshape(-1, 4) for frame, corners in labelled]
-    change = dense.change_of(answers, truth) if len(truth) == len(views) else None
-    return Compared(away, worst, change, "AP50", "boxes")
+    change = dense.change_of(answers, truth) if len(truth) == len(views) else np.nan
+    return Compared(away, worst, _known(change), "AP50", "boxes")
 
 
 def _landmarks(reference: Engine, candidate: Engine, views: list[View], card: Card) -> Compared:
@@ -183,7 +183,12 @@ def _landmarks(reference: Engine, candidate: Engine, views: list[View], card: Ca
         pck([Poses(skeleton, v.frame.back(points[i])[None]) for i, v, _ in labelled], truth).at(0.1)
         for points in (before, after)
     ]
-    return Compared(shifts, worst, 100 * (at[1] - at[0]))
+    return Compared(shifts, worst, _known(100 * (at[1] - at[0])))
+
+
+def _known(change: float) -> float | None:
+    """A score's change; None where the labels ask for nothing."""
+    return None if np.isnan(change) else change
 
 
 def _points(engine: Engine, views: list[View], label: str) -> np.ndarray:

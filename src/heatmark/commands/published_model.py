@@ -6,7 +6,7 @@ so that it finds the points it was published with. Networks of everybody at once
 read by our own grouping.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +82,7 @@ def convert_model(
     source, target = Path(source), Path(target)
     if target.suffix != ".safetensors":
         raise UserError(f"{target}: the model to write ends in .safetensors")
-    if size and any(side % MULTIPLE for side in size):
+    if size and any(side < MULTIPLE or side % MULTIPLE for side in size):
         h, w = size
         raise UserError(f"size: a network's input is multiples of {MULTIPLE} pixels, got {h}x{w}")
     name, net = opened(source)
@@ -90,6 +90,8 @@ def convert_model(
         raise UserError(f"{source.name}: holds the weights of {name}, not of {model}")
     points = recognised(net.state_dict())[1]
     skeleton, usual = _landmarks(points, like, source.name)
+    if name not in CROWDS:  # which draws a map for each, also of those that nobody can tell apart
+        skeleton = replace(skeleton, interchangeable=())
     authors, licence = next(v for k, v in AUTHORS.items() if name.startswith(k))
     card = Card.model_validate(
         {

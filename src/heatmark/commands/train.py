@@ -176,8 +176,8 @@ def _begin(folder: Path, recipe: "Recipe", resume: bool) -> None:
     from ..data.records import write_whole
     from ..training import recipe as recipes
 
-    written = folder / "recipe.yaml"
-    if written.exists() and (folder / "log.jsonl").exists():
+    written, log = folder / "recipe.yaml", folder / "log.jsonl"
+    if written.exists() and log.exists() and log.stat().st_size:
         if not resume:
             raise UserError(f"{folder} already holds a run: resume it, or give another folder")
         if other := recipes.differences(recipes.read(written), recipe):
@@ -198,8 +198,8 @@ def _card(
 
     name, comes_from, licence = origin(recipe.model, recipe.options)
     plain = recipe.model_dump(mode="json")
-    if "weights" in plain["options"]:
-        plain["options"]["weights"] = Path(str(plain["options"]["weights"])).name
+    if plain["options"].get("weights"):
+        plain["options"]["weights"] = Path(plain["options"]["weights"]).name
     if recipe.start:
         plain["start"] = Path(recipe.start).name
     plain["negatives"] = [Path(source).name for source in recipe.negatives]

@@ -21,6 +21,7 @@ from .boxes import iou
 MOST = 300  # boxes a picture that count
 NOWHERE = (-1e6, -1e6, 1.0, 1.0)  # x y w h of a box that overlaps none
 OVERLAPS = tuple(round(0.5 + 0.05 * i, 2) for i in range(10))
+LARGEST = 1e10  # square pixels, up to which boxes count
 RECALLS = 101  # 0, 0.01 ... 1: where precision is read
 
 
@@ -111,8 +112,8 @@ def _rows(boxes: np.ndarray, scores: np.ndarray) -> list[dict]:
     """COCO's annotations or results, without ids."""
     sides = np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], 1)
     sides = np.where(np.isfinite(sides), sides, NOWHERE)
-    return [
-        {"bbox": box, "area": box[2] * box[3], "score": score, "iscrowd": 0, "category_id": 1}
+    return [  # what is larger than all that counts would be excused
+        {"bbox": box, "area": min(box[2] * box[3], LARGEST), "score": score, "iscrowd": 0, "category_id": 1}
         for box, score in zip(sides.tolist(), scores.tolist())
     ]
 
@@ -132,7 +133,7 @@ def _scored(asked: list[list[dict]], given: list[list[dict]]) -> tuple[np.ndarra
 
     run = COCOeval_faster(indexed(asked), indexed(given), "bbox")
     run.params.maxDets = [MOST]
-    run.params.areaRng, run.params.areaRngLbl = [[0.0, 1e10]], ["all"]
+    run.params.areaRng, run.params.areaRngLbl = [[0.0, LARGEST]], ["all"]
     run.evaluate()
     run.accumulate()
     precision, recall = _only(run.eval["precision"], 5), _only(run.eval["recall"], 4)

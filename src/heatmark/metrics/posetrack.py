@@ -49,8 +49,8 @@ class PoseTrackAP:
     def metrics(self) -> dict[str, float | None]:
         """The columns of the published table, "mAP" being its Total; None where there is none."""
         columns = {name: _mean(self.ap[joint] for joint in joints) for name, joints in GROUPS.items()}
-        columns |= {f"{n}": _mean(v.values()) for n, v in (("mAP", self.ap), ("precision", self.precision))}
-        columns["recall"] = _mean(self.recall.values())
+        totals = {"mAP": self.ap, "precision": self.precision, "recall": self.recall}
+        columns |= {name: _mean(each.values()) for name, each in totals.items()}
         return {name: value if np.isfinite(value) else None for name, value in columns.items()}
 
 

@@ -13,9 +13,7 @@ from torch import Tensor, nn
 from ..errors import DataError
 from . import CROWDS, MODELS, create, unfetched
 from .simple_baseline import DEPTHS
-from .weights import fill, read
-
-PREFIXES = ("model.", "module.")  # what wrappers put before every name
+from .weights import bare, fill, read
 
 
 def opened(path: str | Path) -> tuple[str, nn.Module]:
@@ -25,7 +23,7 @@ def opened(path: str | Path) -> tuple[str, nn.Module]:
         UserError: no such file. DataError: not a file of weights, or of no network that is known here.
     """
     path = Path(path)
-    state = {_bare(key): value for key, value in read(path).items()}
+    state = bare(read(path))
     name, points = recognised(state, path.name)
     net = create(name, points, **unfetched(name, {}))
     fill(net, {key: state.get(key) for key in net.state_dict()}, path.name)
@@ -60,12 +58,6 @@ def recognised(state: Mapping[str, Tensor], source: str = "the file") -> tuple[s
         )
         raise DataError(f"{source}: these are not the weights of {known}")
     return name, head[0] // share
-
-
-def _bare(key: str) -> str:
-    while key.startswith(PREFIXES):
-        key = key.partition(".")[2]
-    return key
 
 
 def _count(shapes: Mapping[str, tuple[int, ...]], prefix: str) -> int:

@@ -11,6 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import DataError, UserError, require
+from .checksum import checksum
+
+PREFIXES = ("model.", "module.")  # what wrappers put before every name
 
 
 def fetched(
@@ -42,11 +45,9 @@ def read(path: Path) -> Mapping[str, Tensor]:
     """A state dict from .safetensors, or from a torch file, weights-only."""
     if not path.is_file():
         raise UserError(f"there is no file of weights at {path}")
+    if path.suffix == ".safetensors":
+        return _read_safetensors(path)
     try:
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            return load_file(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of another pickle than torch writes
             state = torch.load(path, map_location="cpu", weights_only=True)
@@ -60,6 +61,32 @@ def read(path: Path) -> Mapping[str, Tensor]:
     return state
 
 
+def _read_safetensors(path: Path) -> Mapping[str, Tensor]:
+    from safetensors import safe_open
+    from safetensors.torch import load_file
+
+    try:
+        state = load_file(path)
+        with safe_open(path, "pt") as file:
+            said = (file.metadata() or {}).get("checksum")
+    except Exception as error:  # truncated, or something else
+        raise DataError(
+            f"{path}: not a file of weights alone ({type(error).__name__}: {error!s:.200})"
+        ) from error
+    if said not in (None, checksum(state)):  # only our own files have one
+        raise DataError(f"{path}: damaged: its contents do not have the checksum in its header")
+    return state
+
+
+def bare(state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    """Weights without what wrappers, as that of several GPUs, put before every name."""
+
+    def stripped(key: str) -> str:
+        return stripped(key.partition(".")[2]) if key.startswith(PREFIXES) else key
+
+    return {stripped(key): value for key, value in state.items()}
+
+
 def load(features: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
     """Load by name. timm joins some names with _ instead of a dot, so the two are held to be the same."""
     flat = {key.replace(".", "_"): value for key, value in state.items()}
@@ -68,10 +95,9 @@ def load(features: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
 
 def load_but(net: nn.Module, state: Mapping[str, Tensor], source: str, fresh: Sequence[str]) -> None:
     """Load by name all but the layers called in `fresh`, which keep their own start; more in the file is
-    passed over. A file saved from several GPUs has `module.` before each name.
+    passed over.
     """
-    theirs = {key.removeprefix("module."): value for key, value in state.items()}
-    ours = net.state_dict()
+    theirs, ours = bare(state), net.state_dict()
     kept = {key: ours[key] for key in ours if key.split(".")[0] in fresh}
     fill(net, {key: theirs.get(key) for key in ours} | kept, source)
 
@@ -82,7 +108,7 @@ def load_all(net: nn.Module, weights: str | None) -> None:
     Raises a DataError unless all is there.
     """
     if weights is not None:
-        state = read(Path(weights))
+        state = bare(read(Path(weights)))
         fill(net, {key: state.get(key) for key in net.state_dict()}, weights)
 
 

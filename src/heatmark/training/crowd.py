@@ -252,7 +252,7 @@ def check(
     picture = None
     batches: Any = validation_batches(samples, rank, ranks)  # type: ignore[arg-type]
     for batch in batches:
-        loss, maps, batch = cast(tuple[Tensor, Sequence[Tensor], CrowdBatch], forward(f, batch))
+        loss, maps, batch = cast(tuple[Tensor, Sequence[Tensor], CrowdBatch], forward(f, batch, net))
         people = found(maps, layout, f.skeleton, stride, rules)
         total, count = total + float(loss) * len(batch), count + len(batch)
         answers += people

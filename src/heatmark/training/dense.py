@@ -288,7 +288,7 @@ def check(
     crowds: list[np.ndarray] = []
     batches: Any = validation_batches(samples, rank, ranks)  # type: ignore[arg-type]
     for batch in batches:
-        loss, outputs, batch = cast(tuple[Tensor, Sequence[Tensor], DenseBatch], forward(f, batch))
+        loss, outputs, batch = cast(tuple[Tensor, Sequence[Tensor], DenseBatch], forward(f, batch, net))
         size = (batch.pictures.shape[-2], batch.pictures.shape[-1])
         found = read(outputs, anchors, size, f.recipe.dense)
         total, count = total + float(loss) * len(batch), count + len(batch)

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
+from accelerate.utils import broadcast
 from torch import Tensor, nn
 
 from ..card import Card
@@ -27,7 +28,7 @@ from ..metrics.calibration import logistic
 from ..models.blocks import in_float32
 from ..types import Skeleton
 from . import state
-from .loader import Order, Samples, training_loader, validation_batches
+from .loader import Order, Samples, sound, training_loader, validation_batches
 from .log import Log
 from .preview import sheet
 from .recipe import Recipe
@@ -106,7 +107,9 @@ def fit(
             order.epoch, order.start = progress.epoch, progress.batches
             label, total = f"epoch {progress.epoch + 1}/{recipe.epochs}", len(order)
             net.train()
-            for batch in track(loader, total=total, label=label, unit="batches", done=progress.batches):
+            for batch in track(
+                sound(loader), total=total, label=label, unit="batches", done=progress.batches
+            ):
                 log.step(step(f, batch, len(order)))
                 if interrupted():
                     save()
@@ -114,6 +117,7 @@ def fit(
                 if time.monotonic() - saved_at > recipe.save_minutes * 60:
                     save()
                     saved_at = time.monotonic()
+            broadcast(list(net.buffers()))  # batch norm's, as best.safetensors will have them
             results, picture, calibration = (task.check or validate)(f, net, validation)
             better = results["validation loss"] < progress.best
             if better and leads:
@@ -162,7 +166,7 @@ def step(f: Fitting, batch: Batch, batches: int) -> dict[str, Any]:
     progress, rate = f.progress, learning_rate(f.recipe, f.progress, batches)
     for group in f.optimiser.param_groups:
         group["lr"] = rate * group["share"]
-    loss, _, _ = forward(f, batch)
+    loss, _, _ = forward(f, batch, f.net)
     f.optimiser.zero_grad()
     f.accelerator.backward(loss)
     learnt = [p for group in f.optimiser.param_groups for p in group["params"]]
@@ -175,6 +179,9 @@ def step(f: Fitting, batch: Batch, batches: int) -> dict[str, Any]:
         f.optimiser.step()
         progress.total, progress.counted, progress.in_a_row = progress.total + value, progress.counted + 1, 0
         return line
+    if f.accelerator.scaler is not None:  # fp16's, which tries a smaller scale after a step, if of nothing
+        f.optimiser.zero_grad()
+        f.optimiser.step()
     progress.nonfinite, progress.in_a_row = progress.nonfinite + 1, progress.in_a_row + 1
     if progress.in_a_row >= MOST_NONFINITE:
         raise DataError(
@@ -183,12 +190,17 @@ def step(f: Fitting, batch: Batch, batches: int) -> dict[str, Any]:
     return line | {"left_out": list(batch.names)}
 
 
-def forward(f: Fitting, batch: Batch) -> tuple[Tensor, Sequence[Tensor], Batch]:
-    """The loss of a batch, its maps, and the batch where the network is."""
+def forward(f: Fitting, batch: Batch, net: nn.Module) -> tuple[Tensor, Sequence[Tensor], Batch]:
+    """The loss of a batch, its maps, and the batch where the network is.
+
+    Args:
+        net: what learns, `f.net`, waits for the other processes, which step alike; what is checked is the
+            network itself, since there may be nothing for one of them to check.
+    """
     batch = batch.to(f.accelerator.device)
     targets = f.task.targets(batch, f.strides, f.skeleton, f.recipe)
     pictures = batch.pictures.to(memory_format=torch.channels_last).float() / 255
-    maps = f.net(pictures)  # in the precision that Accelerate was asked for
+    maps = net(pictures)  # in the precision that Accelerate was asked for
     return f.task.loss(maps, targets, f.recipe), maps, batch
 
 
@@ -205,7 +217,7 @@ def validate(
     sums = torch.zeros(2 + len(ALPHAS) + 1, dtype=torch.float64)
     picture, scored = None, [(np.empty(0), np.empty(0))]
     for batch in validation_batches(samples, rank, ranks):
-        loss, maps, batch = forward(f, batch)
+        loss, maps, batch = forward(f, batch, net)
         points, scores = f.task.decode(maps, f.strides, f.skeleton)
         off = f.task.metric(points, batch, f.skeleton)
         hits = [float((off < alpha).sum()) for alpha in ALPHAS]  # NaN, not counted, is not below

@@ -4,7 +4,7 @@ So they are the same on 1 or 8 workers, in one go or resumed. Pictures are decod
 all of them fit into `cache_mb`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from .. import data
 from ..data import boxes as box_files
-from ..errors import DataError
+from ..errors import DataError, HeatmarkError
 from ..geometry import Frame, about, boxes_around, enlarged, rotation, scaling, translation
 from ..imaging import msra
 from ..imaging.augment import framed, recoloured, varied
@@ -298,7 +298,7 @@ class Order(Sampler):
     def __len__(self) -> int:
         """Batches in a whole epoch, for each process. One of a single sample is left out (batch norm)."""
         rounds, rest = divmod(self.length, self.recipe.batch * self.ranks)
-        return max(rounds + (rest > self.ranks), 1)
+        return max(rounds + (rest >= 2 * self.ranks), 1)
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
         order = np.random.default_rng([self.recipe.seed, ORDER, self.epoch]).permutation(self.length)
@@ -316,18 +316,41 @@ def collate(samples: Sequence[Batch]) -> Batch:
     return Batch(**stacked, names=tuple(name for s in samples for name in s.names))
 
 
+class Batches(Dataset):
+    """Whole batches by their keys. What is wrong with a sample is handed over as a value: raised in a worker
+    it would come out as the text of a traceback.
+    """
+
+    def __init__(self, samples: Samples):
+        self.samples = samples
+
+    def __getitem__(self, keys: Sequence[tuple[int, int]]) -> Batch | HeatmarkError:
+        try:
+            return self.samples.collate([self.samples[key] for key in keys])
+        except HeatmarkError as error:
+            return error
+
+
 def training_loader(samples: Samples, order: Order) -> DataLoader:
-    """Batches in `order`, which is asked anew each time the loader is iterated."""
+    """Batches in `order`, which is asked anew each time the loader is iterated; see `sound`."""
     workers = min(samples.recipe.workers, len(order))
     return DataLoader(
-        samples,
-        batch_sampler=order,
-        collate_fn=samples.collate,
+        Batches(samples),
+        sampler=order,
+        batch_size=None,  # what the order lists are whole batches
         num_workers=workers,
         persistent_workers=workers > 0,
         worker_init_fn=_one_thread if workers else None,
         generator=torch.Generator(),  # its own, or the loader would draw from the one that drops values out
     )
+
+
+def sound(batches: Iterable[Batch | HeatmarkError]) -> Iterator[Batch]:
+    """The batches of a `training_loader`. Raises the HeatmarkError that stands in the place of one."""
+    for batch in batches:
+        if isinstance(batch, HeatmarkError):
+            raise batch
+        yield batch
 
 
 def _one_thread(worker: int) -> None:

@@ -5,7 +5,7 @@ recipe is executed. The resolved recipe is written beside every run.
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_type_hints
@@ -243,30 +243,26 @@ def skeleton_for(recipe: Recipe, skeleton: Skeleton) -> Skeleton:
     for name in wanted:
         skeleton.index(name)
 
-    if (
-        recipe.head not in ("heatmap", "boxes")
-        and recipe.interchangeable == "merged"
-        and skeleton.interchangeable
-    ):
-        names = " and ".join(skeleton.interchangeable[0])
+    def among(names: Sequence[str]) -> tuple[str, ...]:
+        return tuple(n for n in names if n in wanted)
+
+    def kept(groups: Sequence[Sequence[str]]) -> Any:
+        return tuple(found for found in map(among, groups) if len(found) > 1)
+
+    alike = kept(skeleton.interchangeable)
+    if recipe.head not in ("heatmap", "boxes") and recipe.interchangeable == "merged" and alike:
         raise UserError(
-            f"head: {recipe.head} reads one point from a map, so {names} need a map each: "
+            f"head: {recipe.head} reads one point from a map, so {' and '.join(alike[0])} need a map each: "
             f"set interchangeable: {'apart' if recipe.head in ('msra', 'tags') else 'matched'}"
         )
-
-    def kept(groups, least: int) -> Any:
-        found = (tuple(n for n in group if n in wanted) for group in groups)
-        return tuple(group for group in found if len(group) >= least)
 
     return Skeleton(
         skeleton.name,
         tuple(wanted),
-        bones=kept(skeleton.bones, 2),
-        mirror=kept(skeleton.mirror, 2),
-        interchangeable=kept(skeleton.interchangeable, 2) if recipe.interchangeable != "apart" else (),
-        parts={
-            part: names for part, (names,) in ((p, kept([n], 1) or ((),)) for p, n in skeleton.parts.items())
-        },
+        bones=kept(skeleton.bones),
+        mirror=kept(skeleton.mirror),
+        interchangeable=alike if recipe.interchangeable != "apart" else (),
+        parts={part: among(names) for part, names in skeleton.parts.items()},
         sigmas={n: s for n, s in skeleton.sigmas.items() if n in wanted},
     )
 
@@ -325,9 +321,20 @@ def _parsed(path: Path) -> dict[str, Any]:
         raise DataError(f"{path.name}: not YAML: {' '.join(str(error).split())[:200]}") from error
     if not isinstance(raw, dict):
         raise DataError(f"{path.name}: a recipe is fields and values, got {type(raw).__name__}")
-    if ROWS in raw and not isinstance(raw[ROWS], dict):
-        raise DataError(f"{path.name}: {ROWS}: wanted recipes by name, got {type(raw[ROWS]).__name__}")
+    if ROWS in raw:
+        raw[ROWS] = _rows(raw[ROWS], path.name)
     return raw
+
+
+def _rows(given: Any, source: str) -> dict[str, dict[str, Any]]:
+    """The rows of a sheet by name (YAML takes 2 for a number), what each changes."""
+    if not isinstance(given, dict):
+        raise DataError(f"{source}: {ROWS}: wanted recipes by name, got {type(given).__name__}")
+    rows = {str(name): {} if row is None else row for name, row in given.items()}
+    for name, row in rows.items():
+        if not isinstance(row, dict):
+            raise DataError(f"{source}: {ROWS}.{name}: wanted fields and values, got {type(row).__name__}")
+    return rows
 
 
 def _row(sheet: dict[str, Any], row: str | None, path: Path) -> dict[str, Any]:
@@ -339,7 +346,7 @@ def _row(sheet: dict[str, Any], row: str | None, path: Path) -> dict[str, Any]:
     if row not in rows:
         raise unknown(f"row of {path.name}", row, rows)
     common = {field: value for field, value in sheet.items() if field != ROWS}
-    return _over({"name": f"{path.stem}-{row}"} | common, rows[row] or {})
+    return _over({"name": f"{path.stem}-{row}"} | common, rows[row])
 
 
 def validated(raw: Mapping[str, Any], source: str) -> Recipe:
