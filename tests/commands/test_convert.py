@@ -7,7 +7,7 @@ from PIL import Image
 from heatmark import data
 from heatmark.commands.check import check
 from heatmark.commands.convert import convert
-from heatmark.data import yolo
+from heatmark.data import posetrack, yolo
 from heatmark.data.records import held
 from heatmark.errors import DataError, UserError
 
@@ -50,6 +50,21 @@ def test_coco_to_yolo_and_back_moves_no_point(source, tmp_path):
     for a, b in zip(first, last):
         np.testing.assert_allclose(a.poses.points, b.poses.points, atol=2e-3)
         np.testing.assert_allclose(a.poses.boxes, b.poses.boxes, atol=2e-3)
+
+
+def test_regions_to_be_ignored_come_along(tmp_path):
+    keypoints = np.zeros((17, 3))
+    keypoints[0] = 10, 12, 1
+    person = {"id": 1, "image_id": 5, "bbox": [5, 5, 20, 10], "keypoints": keypoints.ravel().tolist()}
+    frame = {"id": 5, "file_name": "0.png", "ignore_regions_x": [[1, 9, 9]], "ignore_regions_y": [[1, 1, 9]]}
+    category = {"id": 1, "name": "person", "keypoints": list(posetrack.LANDMARKS)}
+    page = {"images": [frame], "annotations": [person], "categories": [category]}
+    (tmp_path / "video").mkdir()
+    Image.fromarray(np.zeros((20, 40, 3), np.uint8)).save(tmp_path / "video" / "0.png")
+    (tmp_path / "video" / "0.json").write_text(json.dumps(page))
+    assert convert(tmp_path / "video", tmp_path / "coco").read_as == "posetrack"
+    (record,) = data.open_dataset(tmp_path / "coco")
+    assert record.crowd[0]["segmentation"] == [[1, 1, 9, 1, 9, 9]] and check(tmp_path / "coco").ok
 
 
 def test_a_target_in_use_is_left_alone(source, tmp_path):

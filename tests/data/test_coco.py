@@ -95,6 +95,16 @@ def test_crowds_are_no_instances_but_are_kept(folder):
     assert open_dataset(folder)[0].crowd == record.crowd
 
 
+def test_whatever_has_no_id_gets_one_that_is_nobody_elses(folder):
+    path, crowd = folder / "images" / "0.jpg", {"iscrowd": 1, "bbox": [0, 0, 9, 9]}
+    named = Record(path, (30, 40), poses(), 1, instances=({"id": 2}, {"id": 2}), crowd=(crowd,))
+    nameless = Record(folder / "images" / "1.jpg", (30, 40), poses(), 2, crowd=(crowd | {"id": 1},))
+    coco.write(folder, WRENCH, iter([named, nameless]))
+    written = json.loads((folder / "annotations.json").read_text())["annotations"]
+    assert [one["id"] for one in written] == [2, 3, 4, 5, 6, 1]
+    assert [len(record.crowd) for record in open_dataset(folder)] == [1, 1]
+
+
 def first(raw):
     return raw["annotations"][0]
 
