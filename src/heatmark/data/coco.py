@@ -29,6 +29,7 @@ from .faults import Faults, whole
 from .pictures import apart, numbers
 from .records import Dataset, Record, read_json, write_whole
 
+PLANES = {"mask": "masks", "depth": "depth"}  # of a Record -> the folder they are in
 SLACK = 1.0  # pixels a labelled point may lie outside its picture: clicks on the very border
 
 
@@ -360,10 +361,7 @@ def _record(
     boxes = np.array([a.get("bbox") or [np.nan] * 4 for a in mine], np.float64).reshape(-1, 4)
     boxes[:, 2:] += boxes[:, :2]
     used = {"keypoints", "num_keypoints", "bbox", "image_id", "category_id", "iscrowd"}
-    planes = {}
-    for plane, where in (("mask", "masks"), ("depth", "depth")):
-        beside = folder / where / f"{path.stem}.png"
-        planes[plane] = beside if beside.is_file() else None
+    planes = {plane: beside for plane, beside in planes_of(image["file_name"], folder) if beside.is_file()}
     return Record(
         path,
         (image["height"], image["width"]),
@@ -374,6 +372,11 @@ def _record(
         tuple(crowd),
         **planes,
     )
+
+
+def planes_of(name: str, folder: Path) -> list[tuple[str, Path]]:
+    """Where a picture's mask and depth lie, if it has them: in the dataset's folder, called as it is."""
+    return [(plane, folder / where / Path(name).with_suffix(".png")) for plane, where in PLANES.items()]
 
 
 def _whole(value: Any) -> bool:
