@@ -52,6 +52,17 @@ def test_coco_to_yolo_and_back_moves_no_point(source, tmp_path):
         np.testing.assert_allclose(a.poses.boxes, b.poses.boxes, atol=2e-3)
 
 
+def test_masks_and_depths_come_along(source, tmp_path):
+    convert(source, tmp_path / "coco")
+    for folder, shade in (("masks", 1), ("depth", 7)):
+        (tmp_path / "coco" / folder).mkdir()
+        Image.fromarray(np.full((20, 40), shade, np.uint8)).save(tmp_path / "coco" / folder / "right_a.png")
+    convert(tmp_path / "coco", tmp_path / "again")
+    sample = data.sample(data.open_dataset(tmp_path / "again")[1], planes=True)
+    assert sample.mask is not None and sample.mask.max() == 1
+    assert sample.depth is not None and np.isclose(sample.depth, 0.007).all()
+
+
 def test_regions_to_be_ignored_come_along(tmp_path):
     keypoints = np.zeros((17, 3))
     keypoints[0] = 10, 12, 1

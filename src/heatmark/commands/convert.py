@@ -61,7 +61,7 @@ def convert(
     dataset = formats.read(source, read_as, category)
     with aside(target) as part:
         try:
-            records = _copied(dataset, part / "images")
+            records = _copied(dataset, part, planes=to == "coco")
             WRITERS[to](part, dataset.skeleton, records)
         except DataError as error:  # of a record that cannot be written, by the name it would have had
             raise DataError(str(error).replace(str(part), str(target))) from error
@@ -73,19 +73,23 @@ def convert(
     return Converted(str(source), str(target), read_as, to, len(records), instances, landmarks)
 
 
-def _copied(dataset: Dataset, folder: Path) -> list[Record]:
-    """The records with their pictures copied into one folder, under names that are theirs alone."""
-    folder.mkdir(parents=True)
+def _copied(dataset: Dataset, folder: Path, planes: bool) -> list[Record]:
+    """The records with their pictures copied into the folder's `images`, under names that are theirs alone;
+    and with `planes` their masks and depths beside them."""
+    (folder / "images").mkdir(parents=True)
     taken: set[str] = set()
     records = []
     for record in progress.track(dataset.records, label="copying"):
-        decode(
-            data := read_bytes(record.path), str(record.path)
-        )  # a broken one is named here, not in training
+        data = read_bytes(record.path)
+        decode(data, str(record.path))  # a broken one is named here, not in training
         name = _free(record.path, taken)
         taken.add(Path(name).stem.lower())
-        (folder / name).write_bytes(data)
-        records.append(replace(record, path=folder / name))
+        (folder / "images" / name).write_bytes(data)
+        for plane, copy in coco.planes_of(name, folder):
+            if planes and (file := getattr(record, plane)) is not None:
+                copy.parent.mkdir(exist_ok=True)
+                copy.write_bytes(read_bytes(file))
+        records.append(replace(record, path=folder / "images" / name))
     return records
 
 
