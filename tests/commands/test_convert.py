@@ -86,6 +86,22 @@ def test_a_target_in_use_is_left_alone(source, tmp_path):
     assert [f.name for f in (tmp_path / "there").iterdir()] == ["mine.txt"]
 
 
+def test_a_link_to_an_empty_folder_is_one_and_the_folder_one_is_in_is_refused(source, tmp_path, monkeypatch):
+    (tmp_path / "far").mkdir()
+    (tmp_path / "near").symlink_to(tmp_path / "far")
+    monkeypatch.chdir(tmp_path / "far")
+    for there in (".", "../near"):
+        with pytest.raises(UserError, match=f"^{there}: is the folder you are in"):
+            convert(source, there)
+    monkeypatch.chdir(tmp_path)
+    assert convert(source, "near").out == "near"
+    assert check(tmp_path / "far").ok and sorted(f.name for f in tmp_path.iterdir()) == [
+        "far",
+        "hammer",
+        "near",
+    ]
+
+
 def test_a_source_that_fails_leaves_nothing_behind(source, tmp_path):
     (source / "right" / "a.png").unlink()
     with pytest.raises(DataError, match="a.png"):

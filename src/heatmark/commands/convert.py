@@ -57,17 +57,20 @@ def convert(
     target = Path(target)
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise UserError(f"{target}: is there already, and not empty; choose another folder")
+    place = target.resolve()
+    if place == Path.cwd():
+        raise UserError(f"{target}: is the folder you are in, which is replaced; name one inside it")
     read_as = form or formats.guess(source)
     dataset = formats.read(source, read_as, category)
-    with aside(target) as part:
+    with aside(place) as part:
         try:
             records = _copied(dataset, part, planes=to == "coco")
             WRITERS[to](part, dataset.skeleton, records)
         except DataError as error:  # of a record that cannot be written, by the name it would have had
             raise DataError(str(error).replace(str(part), str(target))) from error
-        if target.exists():
-            target.rmdir()
-        part.rename(target)
+        if place.exists():
+            place.rmdir()
+        part.rename(place)
     instances = sum(len(r.poses) for r in records)
     landmarks = dataset.skeleton.landmarks
     return Converted(str(source), str(target), read_as, to, len(records), instances, landmarks)
