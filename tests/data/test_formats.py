@@ -163,6 +163,15 @@ def test_a_faulty_yolo_line_is_named(tmp_path, line, what):
         yolo.read(tmp_path)
 
 
+@pytest.mark.parametrize("line", ["flip_idx: 3", "flip_idx: {0: 1}", "names: []", "names: {}", "names: 7"])
+def test_a_setting_of_yolo_that_is_none_is_named(tmp_path, line):
+    as_yolo(tmp_path)
+    with open(tmp_path / "data.yaml", "a") as settings:
+        settings.write(f"\n{line}\n")
+    with pytest.raises(DataError, match=f"data.yaml: {line.split(':')[0]}: wanted a list"):
+        yolo.read(tmp_path)
+
+
 def test_of_several_yolo_classes_one_must_be_chosen(tmp_path):
     as_yolo(tmp_path)
     file = tmp_path / "labels" / "train" / "a.txt"
