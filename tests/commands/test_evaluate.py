@@ -231,6 +231,15 @@ def test_the_report_stands_alone_and_the_predictions_are_coco(tmp_path):
     assert json.loads((tmp_path / "r" / "metrics.json").read_text())["metrics"]["PCK@0.1"] == 1.0
 
 
+def test_answers_are_of_the_category_that_the_labels_are(tmp_path):
+    def renumbered(raw):
+        raw["categories"][0]["id"] = 7
+        raw["annotations"] = [one | {"category_id": 7} for one in raw["annotations"][:2]]  # the last has none
+
+    result = evaluate(predictor(), edited(dataset(tmp_path / "d"), renumbered))
+    assert [row["category_id"] for row in result.predictions()] == [7, 7]
+
+
 def test_an_onnx_file_is_scored_without_more_ado(tmp_path, spots_onnx):
     result = evaluate(
         spots_onnx, dataset(tmp_path / "d"), boxes="whole", engine="onnxruntime", out=tmp_path / "r"

@@ -360,7 +360,7 @@ def _record(
     points[v == ABSENT] = np.nan
     boxes = np.array([a.get("bbox") or [np.nan] * 4 for a in mine], np.float64).reshape(-1, 4)
     boxes[:, 2:] += boxes[:, :2]
-    used = {"keypoints", "num_keypoints", "bbox", "image_id", "category_id", "iscrowd"}
+    used = {"keypoints", "num_keypoints", "bbox", "image_id", "iscrowd"}
     planes = {plane: beside for plane, beside in planes_of(image["file_name"], folder) if beside.is_file()}
     return Record(
         path,
