@@ -10,6 +10,7 @@ from heatmark.commands.check import check
 from heatmark.data import formats, yolo
 from heatmark.data.pictures import beside, boxes_from, size_of
 from heatmark.errors import DataError, UserError
+from heatmark.imaging import decode
 
 FACE, CLAW = [10.0, 8.0], [30.0, 8.0]
 
@@ -348,11 +349,17 @@ def test_a_picture_is_found_by_its_last_part_and_never_outside(tmp_path):
         beside(file, "../secret.png")
 
 
-def test_sizes_are_those_of_the_upright_picture(tmp_path):
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    Image.new("RGB", (40, 20)).save(tmp_path / "a.jpg", exif=exif)
-    assert size_of(tmp_path / "a.jpg") == (40, 20)
+@pytest.mark.parametrize("ending", ["jpg", "png", "tif", "webp"])
+@pytest.mark.parametrize("turn", [1, 3, 6, 8])
+def test_sizes_are_those_of_the_upright_picture(tmp_path, turn, ending):
+    exif, file = Image.Exif(), tmp_path / f"a.{ending}"
+    exif[0x0112] = turn
+    Image.new("RGB", (40, 20)).save(file, exif=exif)
+    assert size_of(file) == decode(file.read_bytes(), file.name).shape[:2]
+    assert size_of(file) == ((20, 40) if turn < 5 else (40, 20))
+
+
+def test_a_picture_that_is_none_has_no_size(tmp_path):
     (tmp_path / "b.jpg").write_bytes(b"<html>")
     with pytest.raises(DataError, match="b.jpg: not a picture"):
         size_of(tmp_path / "b.jpg")

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
+from PIL.TiffImagePlugin import TiffImageFile
 
 from ..errors import DataError
 from ..geometry import boxes_around
@@ -35,12 +36,13 @@ def size_of(path: Path) -> tuple[int, int]:
     """(H, W) of a picture as it is shown, EXIF applied, read from its header. Raises DataError."""
     try:
         with Image.open(path) as picture:
-            w, h = picture.size
-            told = picture.format == "TIFF" or "exif" in picture.info  # getexif() unpacks a PNG that has none
+            tiff = isinstance(picture, TiffImageFile)  # whose size newer Pillows say as it is shown
+            w, h = (picture.tag_v2[256], picture.tag_v2[257]) if tiff else picture.size
+            told = tiff or "exif" in picture.info  # getexif() unpacks a PNG that has none
             return (w, h) if told and picture.getexif().get(0x0112) in TURNED else (h, w)
     except FileNotFoundError as error:
         raise DataError(f"{path}: the picture is missing") from error
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError, SyntaxError, ValueError) as error:
+    except (OSError, Image.DecompressionBombError, SyntaxError, ValueError, KeyError) as error:
         raise DataError(f"{path}: not a picture, or a damaged one") from error
 
 
