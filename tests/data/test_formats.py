@@ -211,6 +211,28 @@ def test_loose_cvat_points_are_instances_by_group(tmp_path):
         formats.read(tmp_path)
 
 
+def test_a_second_box_of_the_same_points_is_refused_and_boxes_of_no_points_are_not(tmp_path):
+    picture(tmp_path / "a.png")
+    box = '<box xtl="1" ytl="1" xbr="{}" ybr="9" {}/>'
+    cvat = '<annotations><image name="a.png"><points label="face" points="5,5" {}/>{}</image></annotations>'
+    two = box.format(20, "") + box.format(30, "")
+    (tmp_path / "a.xml").write_text(cvat.format("", two))
+    with pytest.raises(DataError, match="a.png: several boxes are of one instance; group each"):
+        formats.read(tmp_path / "a.xml")
+    (tmp_path / "a.xml").write_text(cvat.format('group_id="3"', two + box.format(40, 'group_id="3"')))
+    assert formats.read(tmp_path / "a.xml")[0].poses.boxes.tolist() == [[1, 1, 40, 9]]
+
+    point = {"label": "face", "shape_type": "point", "points": [[5, 5]]}
+    squares = [{"label": "x", "shape_type": "rectangle", "points": [[1, 1], [x, 9]]} for x in (20, 30)]
+    page = {"imagePath": "a.png", "shapes": [point, *squares]}
+    (tmp_path / "a.json").write_text(json.dumps(page))
+    with pytest.raises(DataError, match="a.json: several rectangles are of one instance; tell them"):
+        formats.read(tmp_path / "a.json")
+    page["shapes"] = [point | {"group_id": 3}, *squares, squares[1] | {"group_id": 3}]
+    (tmp_path / "a.json").write_text(json.dumps(page))
+    assert formats.read(tmp_path / "a.json")[0].poses.boxes.tolist() == [[1, 1, 30, 9]]
+
+
 def test_cvat_for_video_is_told_from_cvat_for_images(tmp_path):
     (tmp_path / "annotations.xml").write_text("<annotations><track/></annotations>")
     with pytest.raises(DataError, match="export it as 'CVAT for images'"):
