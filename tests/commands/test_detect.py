@@ -73,6 +73,13 @@ def test_given_boxes_are_one_instance_each_in_the_files_order(folder, spots_onnx
     assert second.to_dict()["instances"] == []
 
 
+def test_a_crowd_is_no_box_to_look_into(tmp_path):
+    rows = [{"image_id": 1, "bbox": [n, n, 9, 9], "iscrowd": n} for n in (0, 1)]
+    page = {"images": [{"id": 1, "file_name": "1.jpg"}], "annotations": rows}
+    (tmp_path / "boxes.json").write_text(json.dumps(page))
+    assert Boxfile(tmp_path / "boxes.json", "1.jpg").of("1.jpg").tolist() == [[0, 0, 9, 9]]
+
+
 def test_pictures_of_one_name_in_several_folders_have_boxes_of_their_own(tmp_path, monkeypatch):
     images = [{"id": n, "file_name": f"{home}/1.jpg"} for n, home in enumerate("ab")]
     rows = [{"image_id": n, "bbox": [n, n, 9, 9]} for n in (0, 1)]

@@ -31,7 +31,8 @@ class Boxfile:
         with shaped(str(path), "COCO"):
             for i, row in enumerate(rows):
                 name, box = _row(path, i, row, names)
-                self.boxes.setdefault(name, []).append(box)
+                if not row.get("iscrowd"):  # of annotations: a region of many is no instance
+                    self.boxes.setdefault(name, []).append(box)
         self.names = by_last(self.boxes)
         many = _many(source)
         self.only = names is None and len(self.boxes) == 1 and not many  # results for the one picture given
