@@ -7,12 +7,14 @@ import pytest
 from PIL import Image
 
 from heatmark.card import Card
+from heatmark.commands import person_detector
 from heatmark.commands.convert import convert
 from heatmark.commands.evaluate import Evaluation, in_common
 from heatmark.commands.evaluate import evaluate as evaluated
+from heatmark.commands.seen import TOGETHER
 from heatmark.errors import DataError, UserError
 from heatmark.runtime.predictor import Predictor
-from heatmark.types import Skeleton
+from heatmark.types import Boxes, Skeleton
 
 TOOL = Skeleton("tool", ("red", "green", "blue"), bones=(("red", "green"),))
 
@@ -185,6 +187,19 @@ def test_every_unreadable_picture_is_named_or_counted(tmp_path):
     result = evaluate(predictor(), folder, skip_bad=True)
     assert result.counts["unreadable"] == 2 and result.counts["pictures"] == 10
     assert result.metrics["PCK@0.02"] == 1.0
+
+
+def test_where_no_picture_of_some_can_be_read_nobody_is_asked_for_boxes(tmp_path, monkeypatch):
+    def asked(pictures):
+        assert pictures  # torchvision's takes no empty list
+        return [Boxes(np.array([[2.0, 2, 78, 78]])) for _ in pictures]
+
+    monkeypatch.setattr(person_detector, "opened", lambda boxes: asked)
+    folder = dataset(tmp_path / "d", instances=(1,) * (TOGETHER + 1))
+    for i in range(TOGETHER):
+        (folder / "images" / f"{i + 1}.png").write_bytes(b"<html>")
+    result = evaluate(predictor(), folder, boxes="detector", skip_bad=True)
+    assert result.counts["pictures"] == 1 and result.metrics["PCK@0.02"] == 1.0
 
 
 def test_answers_that_are_not_finite_are_misses(tmp_path):
