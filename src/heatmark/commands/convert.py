@@ -43,7 +43,7 @@ def convert(
     """Copy a dataset into another format, pictures and all.
 
     Args:
-        source: a folder or file: COCO, YOLO-pose, CVAT, Label Studio, labelme or DeepLabCut.
+        source: a folder or file in any format we read (data.formats.READERS).
         target: a folder that is not there yet, or is empty. It is there whole in the end, or not at all.
         to: "coco" (our own) or "yolo".
         form: the source's format, a key of data.formats.READERS; found out when None.
