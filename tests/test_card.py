@@ -53,7 +53,9 @@ def test_a_newer_card_is_refused_with_the_way_to_mend_it():
             {"skeleton": {"name": "x", "landmarks": ["a"], "bones": [["a", "b"]]}},
             "no landmark of 'x' is called 'b'",
         ),
-        ({"skeleton": "hammer"}, "skeleton"),
+        ({"skeleton": "hammer"}, "skeleton: a skeleton is an object .*, got 'hammer'"),
+        ({"skeleton": None}, "skeleton: a skeleton is an object .*, got None"),
+        ({"skeleton": 5}, "skeleton: a skeleton is an object .*, got 5"),
         ({"skeleton": {"name": "x", "landmarks": 5}}, "skeleton's fields are names and lists of names"),
         ({"version": "one"}, "no version number"),
         ({"name": None}, "name: "),
@@ -74,6 +76,14 @@ def test_other_values_of_the_decoding_are_judged_as_a_cards_are():
     for wrong, text in (({"thresold": 0.3}, "did you mean 'threshold'"), ({"refine": "psychic"}, "'dark'")):
         with pytest.raises(UserError, match=f"decoding.*{text}"):
             card().with_decoding(**wrong)
+
+
+def test_a_group_without_a_mirror_image_has_no_flip_test():
+    pliers = Skeleton("pliers", ("left", "right", "tip"), (), (("left", "right"),), (("left", "tip"),))
+    with pytest.raises(UserError, match="flip test needs groups that mirror into groups, and left, tip does"):
+        card(skeleton=pliers).with_decoding(flip=True)
+    wrench = Skeleton("wrench", ("left", "right", "tip"), (), (("left", "right"),), (("left", "right"),))
+    assert card(skeleton=wrench).with_decoding(flip=True).decoding.flip
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])

@@ -115,6 +115,8 @@ class Card(BaseModel):
             )
         if self.decoding.flip and self.decoding.method not in ("peak", "msra", "tags"):
             raise ValueError("the flip test averages maps whose peaks are read, and here there are none")
+        if self.decoding.flip and (lone := self._unmirrored()):
+            raise ValueError(f"the flip test needs groups that mirror into groups, and {lone} does not")
         if self.recipe.get("head") == "dsnt" and self.decoding.method != "expectation":
             raise ValueError(
                 "what head dsnt learnt to draw are no heatmaps: decoding.method is to be 'expectation', "
@@ -125,6 +127,12 @@ class Card(BaseModel):
         if self.decoding.method == "msra" and self.skeleton_of().interchangeable:
             raise ValueError("msra reads one point a map, so interchangeable landmarks need a map each")
         return self
+
+    def _unmirrored(self) -> str:
+        """The landmarks of a map that none of the maps shows in the mirror image; "" if there are none."""
+        skeleton, groups = self.skeleton_of(), set(map(frozenset, self.channels))
+        lone = (g for g in self.channels if frozenset(skeleton.mirrored[list(g)].tolist()) not in groups)
+        return ", ".join(skeleton.landmarks[k] for k in next(lone, ()))
 
     def with_decoding(self, **changes: Any) -> "Card":
         """The card with other values of its decoding. Raises a UserError for one that cannot be."""

@@ -139,6 +139,8 @@ class Skeleton:
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> "Skeleton":
         """The inverse of to_dict. Raises a UserError that names an unknown or missing field."""
+        if not isinstance(raw, Mapping):
+            raise UserError(f"a skeleton is an object with 'name' and 'landmarks', got {raw!r:.80}")
         fields = ("name", "landmarks", "bones", "mirror", "interchangeable", "parts", "sigmas")
         for key in raw:
             if key not in fields:

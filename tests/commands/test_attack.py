@@ -229,6 +229,28 @@ def test_other_weights_under_the_same_name_are_another_attack(tmp_path):
         attacked(predictor(name=str(file)), data, out=tmp_path / "out", targets=["red"])
 
 
+CHANGES = {
+    "a box": lambda label: label.update(bbox=[0, 0, 80, 80]),
+    "a state": lambda label: label["keypoints"].__setitem__(2, 1),
+    "an area": lambda label: label.update(area=99),
+    "a picture": None,
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_other_boxes_labels_or_pictures_are_another_attack(tmp_path, what):
+    data = pictures(tmp_path / "data")
+    attacked(predictor(), data, out=tmp_path / "out", targets=["red"])
+    raw = json.loads((data / "annotations.json").read_text())
+    if (change := CHANGES[what]) is not None:
+        change(raw["annotations"][0])
+        (data / "annotations.json").write_text(json.dumps(raw))
+    else:
+        Image.fromarray(np.zeros((80, 80, 3), np.uint8)).save(data / "images" / "1.png")
+    with pytest.raises(UserError, match="holds another attack .other objects.; choose another folder"):
+        attacked(predictor(), data, out=tmp_path / "out", targets=["red"])
+
+
 @pytest.mark.parametrize(
     ("settings", "said"),
     [

@@ -8,7 +8,7 @@ import pytest
 
 from heatmark import zoo
 from heatmark.commands import bench as benching
-from heatmark.commands.bench import Way, bench, measured
+from heatmark.commands.bench import Way, _ways, bench, measured
 from heatmark.commands.export import export
 from heatmark.errors import UserError
 from heatmark.runtime import Latency, load
@@ -88,7 +88,15 @@ def test_a_file_of_openvino_is_measured_in_openvino_alone(tmp_path, spots_onnx):
     assert [row.engine for row in rows] == ["openvino", "openvino second look, live", "openvino second look"]
 
 
+def test_a_finished_file_says_that_it_is_not_measured_in_whole_numbers(tmp_path, capsys):
+    (tmp_path / "spots.onnx").touch()
+    assert {way.precision for way in _ways(str(tmp_path / "spots.onnx"), tmp_path, int8=True)} == {""}
+    assert "spots.onnx: has no rows in int8, which are made of networks" in capsys.readouterr().err
+
+
 def test_what_cannot_be_measured_is_named():
+    with pytest.raises(UserError, match="^hrnet_w32@ takes HEIGHTxWIDTH in pixels, .* got 'abc'"):
+        bench("hrnet_w32@abc")
     with pytest.raises(UserError, match="called 'hammr' .did you mean 'hammer'"):
         bench("hammr")
     with pytest.raises(UserError, match="called 'ihm5' .did you mean"):

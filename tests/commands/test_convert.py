@@ -7,7 +7,7 @@ from PIL import Image
 from heatmark import data
 from heatmark.commands.check import check
 from heatmark.commands.convert import convert
-from heatmark.data import yolo
+from heatmark.data import posetrack, yolo
 from heatmark.data.records import held
 from heatmark.errors import DataError, UserError
 
@@ -52,12 +52,54 @@ def test_coco_to_yolo_and_back_moves_no_point(source, tmp_path):
         np.testing.assert_allclose(a.poses.boxes, b.poses.boxes, atol=2e-3)
 
 
+def test_masks_and_depths_come_along(source, tmp_path):
+    convert(source, tmp_path / "coco")
+    for folder, shade in (("masks", 1), ("depth", 7)):
+        (tmp_path / "coco" / folder).mkdir()
+        Image.fromarray(np.full((20, 40), shade, np.uint8)).save(tmp_path / "coco" / folder / "right_a.png")
+    convert(tmp_path / "coco", tmp_path / "again")
+    sample = data.sample(data.open_dataset(tmp_path / "again")[1], planes=True)
+    assert sample.mask is not None and sample.mask.max() == 1
+    assert sample.depth is not None and np.isclose(sample.depth, 0.007).all()
+
+
+def test_regions_to_be_ignored_come_along(tmp_path):
+    keypoints = np.zeros((17, 3))
+    keypoints[0] = 10, 12, 1
+    person = {"id": 1, "image_id": 5, "bbox": [5, 5, 20, 10], "keypoints": keypoints.ravel().tolist()}
+    frame = {"id": 5, "file_name": "0.png", "ignore_regions_x": [[1, 9, 9]], "ignore_regions_y": [[1, 1, 9]]}
+    category = {"id": 1, "name": "person", "keypoints": list(posetrack.LANDMARKS)}
+    page = {"images": [frame], "annotations": [person], "categories": [category]}
+    (tmp_path / "video").mkdir()
+    Image.fromarray(np.zeros((20, 40, 3), np.uint8)).save(tmp_path / "video" / "0.png")
+    (tmp_path / "video" / "0.json").write_text(json.dumps(page))
+    assert convert(tmp_path / "video", tmp_path / "coco").read_as == "posetrack"
+    (record,) = data.open_dataset(tmp_path / "coco")
+    assert record.crowd[0]["segmentation"] == [[1, 1, 9, 1, 9, 9]] and check(tmp_path / "coco").ok
+
+
 def test_a_target_in_use_is_left_alone(source, tmp_path):
     (tmp_path / "there").mkdir()
     (tmp_path / "there" / "mine.txt").write_text("precious")
     with pytest.raises(UserError, match="not empty"):
         convert(source, tmp_path / "there")
     assert [f.name for f in (tmp_path / "there").iterdir()] == ["mine.txt"]
+
+
+def test_a_link_to_an_empty_folder_is_one_and_the_folder_one_is_in_is_refused(source, tmp_path, monkeypatch):
+    (tmp_path / "far").mkdir()
+    (tmp_path / "near").symlink_to(tmp_path / "far")
+    monkeypatch.chdir(tmp_path / "far")
+    for there in (".", "../near"):
+        with pytest.raises(UserError, match=f"^{there}: is the folder you are in"):
+            convert(source, there)
+    monkeypatch.chdir(tmp_path)
+    assert convert(source, "near").out == "near"
+    assert check(tmp_path / "far").ok and sorted(f.name for f in tmp_path.iterdir()) == [
+        "far",
+        "hammer",
+        "near",
+    ]
 
 
 def test_a_source_that_fails_leaves_nothing_behind(source, tmp_path):

@@ -11,6 +11,7 @@ from toys import SPOTS, spots
 
 from heatmark.commands import detect as detecting
 from heatmark.commands import progress
+from heatmark.commands.boxfile import Boxfile
 from heatmark.commands.detect import Detection, detect
 from heatmark.commands.overlays import Overlays
 from heatmark.errors import DataError, UserError
@@ -70,6 +71,25 @@ def test_given_boxes_are_one_instance_each_in_the_files_order(folder, spots_onnx
     np.testing.assert_allclose(first.poses.points, [RIGHT, LEFT], atol=0.6)
     assert [i["box"] for i in first.to_dict()["instances"]] == [[225, 20, 295, 90], [20, 10, 80, 90]]
     assert second.to_dict()["instances"] == []
+
+
+def test_a_crowd_is_no_box_to_look_into(tmp_path):
+    rows = [{"image_id": 1, "bbox": [n, n, 9, 9], "iscrowd": n} for n in (0, 1)]
+    page = {"images": [{"id": 1, "file_name": "1.jpg"}], "annotations": rows}
+    (tmp_path / "boxes.json").write_text(json.dumps(page))
+    assert Boxfile(tmp_path / "boxes.json", "1.jpg").of("1.jpg").tolist() == [[0, 0, 9, 9]]
+
+
+def test_pictures_of_one_name_in_several_folders_have_boxes_of_their_own(tmp_path, monkeypatch):
+    images = [{"id": n, "file_name": f"{home}/1.jpg"} for n, home in enumerate("ab")]
+    rows = [{"image_id": n, "bbox": [n, n, 9, 9]} for n in (0, 1)]
+    (tmp_path / "boxes.json").write_text(json.dumps({"images": images, "annotations": rows}))
+    file = Boxfile(tmp_path / "boxes.json", str(tmp_path / "b"))
+    assert file.of(str(tmp_path / "b" / "1.jpg")).tolist() == [[1, 1, 10, 10]]
+    monkeypatch.chdir(tmp_path)
+    assert file.of("a/1.jpg").tolist() == [[0, 0, 9, 9]]
+    with pytest.raises(UserError, match="says nothing of .*1.jpg; it speaks of a/1.jpg, b/1.jpg"):
+        file.of("1.jpg")  # either
 
 
 @pytest.mark.parametrize(

@@ -85,6 +85,16 @@ def test_a_detector_without_its_file_is_not_there(monkeypatch, tmp_path):
     assert not found["wrench"].works
 
 
+def test_a_damaged_detector_is_a_finding(monkeypatch, tmp_path):
+    from heatmark import zoo
+    from heatmark.runtime.seal import sealed
+
+    (tmp_path / "hammer.onnx").write_bytes(sealed(b"weights").replace(b"weights", b"wights!"))
+    monkeypatch.setattr(zoo, "folder", lambda: tmp_path)
+    hammer = next(f for f in doctor.detectors() if f.name == "hammer")
+    assert not hammer.works and hammer.what.startswith("hammer.onnx is damaged")
+
+
 def test_the_report_is_a_table_and_plain_json(monkeypatch):
     one = (doctor.Finding("a", True, "fine"), doctor.Finding("b", False, "missing", "pip install b"))
     report = doctor.Doctor(doctor.machine(), one, one, one, one)

@@ -7,12 +7,14 @@ import pytest
 from PIL import Image
 
 from heatmark.card import Card
+from heatmark.commands import person_detector
 from heatmark.commands.convert import convert
 from heatmark.commands.evaluate import Evaluation, in_common
 from heatmark.commands.evaluate import evaluate as evaluated
+from heatmark.commands.seen import TOGETHER
 from heatmark.errors import DataError, UserError
 from heatmark.runtime.predictor import Predictor
-from heatmark.types import Skeleton
+from heatmark.types import Boxes, Skeleton
 
 TOOL = Skeleton("tool", ("red", "green", "blue"), bones=(("red", "green"),))
 
@@ -187,6 +189,19 @@ def test_every_unreadable_picture_is_named_or_counted(tmp_path):
     assert result.metrics["PCK@0.02"] == 1.0
 
 
+def test_where_no_picture_of_some_can_be_read_nobody_is_asked_for_boxes(tmp_path, monkeypatch):
+    def asked(pictures):
+        assert pictures  # torchvision's takes no empty list
+        return [Boxes(np.array([[2.0, 2, 78, 78]])) for _ in pictures]
+
+    monkeypatch.setattr(person_detector, "opened", lambda boxes: asked)
+    folder = dataset(tmp_path / "d", instances=(1,) * (TOGETHER + 1))
+    for i in range(TOGETHER):
+        (folder / "images" / f"{i + 1}.png").write_bytes(b"<html>")
+    result = evaluate(predictor(), folder, boxes="detector", skip_bad=True)
+    assert result.counts["pictures"] == 1 and result.metrics["PCK@0.02"] == 1.0
+
+
 def test_answers_that_are_not_finite_are_misses(tmp_path):
     def blind(pictures):
         answers = centroids(pictures)
@@ -229,6 +244,15 @@ def test_the_report_stands_alone_and_the_predictions_are_coco(tmp_path):
     truth = json.loads((folder / "annotations.json").read_text())["annotations"][0]
     assert np.abs(np.subtract(first["keypoints"], truth["keypoints"])[[0, 1, 3, 4, 6, 7]]).max() < 0.6
     assert json.loads((tmp_path / "r" / "metrics.json").read_text())["metrics"]["PCK@0.1"] == 1.0
+
+
+def test_answers_are_of_the_category_that_the_labels_are(tmp_path):
+    def renumbered(raw):
+        raw["categories"][0]["id"] = 7
+        raw["annotations"] = [one | {"category_id": 7} for one in raw["annotations"][:2]]  # the last has none
+
+    result = evaluate(predictor(), edited(dataset(tmp_path / "d"), renumbered))
+    assert [row["category_id"] for row in result.predictions()] == [7, 7]
 
 
 def test_an_onnx_file_is_scored_without_more_ado(tmp_path, spots_onnx):

@@ -152,6 +152,14 @@ def test_yolos_faults_name_file_and_line(tmp_path):
         boxed.read_yolo(as_yolo(tmp_path, ("0 0.5 0.5 0.1 0.1", "0 0.1 0.2 0.3")))
 
 
+@pytest.mark.parametrize("number", ["5", "0.7", "nan", "inf"])
+def test_a_box_of_a_class_that_does_not_exist_is_left_out_and_named(number, tmp_path):
+    dataset = data.open_dataset(as_yolo(tmp_path, ("0 0.175 0.525 0.25 0.75", f"{number} .5 .5 .2 .2")))
+    assert len(dataset[0].poses) == 1
+    (line,) = dataset.info["left_out"]
+    assert line.endswith(f"a.txt: line 2: class {number}, names has 0")
+
+
 def test_oriented_boxes_keep_their_corners_through_files_and_flips(tmp_path):
     corners = np.array([[10.0, 2], [20, 6], [18, 14], [8, 10]])
     flat = " ".join(f"{v:.9f}" for v in (corners / [40, 20]).ravel())

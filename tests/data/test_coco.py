@@ -7,6 +7,7 @@ import pytest
 from heatmark import skeletons
 from heatmark.data import coco, open_dataset, sample
 from heatmark.data.boxes import as_published
+from heatmark.data.boxes import read as read_boxes
 from heatmark.data.records import Record, write_whole
 from heatmark.errors import DataError, UserError
 from heatmark.imaging import encode_jpeg, encode_png
@@ -93,6 +94,16 @@ def test_crowds_are_no_instances_but_are_kept(folder):
     assert len(record.poses) == 2 and record.crowd[0]["id"] == 77
     coco.write(folder, WRENCH, [record])
     assert open_dataset(folder)[0].crowd == record.crowd
+
+
+def test_whatever_has_no_id_gets_one_that_is_nobody_elses(folder):
+    path, crowd = folder / "images" / "0.jpg", {"iscrowd": 1, "bbox": [0, 0, 9, 9]}
+    named = Record(path, (30, 40), poses(), 1, instances=({"id": 2}, {"id": 2}), crowd=(crowd,))
+    nameless = Record(folder / "images" / "1.jpg", (30, 40), poses(), 2, crowd=(crowd | {"id": 1},))
+    coco.write(folder, WRENCH, iter([named, nameless]))
+    written = json.loads((folder / "annotations.json").read_text())["annotations"]
+    assert [one["id"] for one in written] == [2, 3, 4, 5, 6, 1]
+    assert [len(record.crowd) for record in open_dataset(folder)] == [1, 1]
 
 
 def first(raw):
@@ -238,3 +249,15 @@ def test_published_networks_see_boxes_clipped_however_far_they_reach_out():
     seen = as_published(poses.boxes, Record(Path("a.png"), (100, 200), poses))
     assert seen[:3].tolist() == [[10, 10, 29, 39], [0, 90, 49, 99], [0, 0, 79, 89]]
     assert seen[3].tolist() == [300, 5, 309, 14]  # nothing is left of it
+
+
+def test_boxes_are_given_to_the_picture_of_their_name_and_folder(folder):
+    for home in "ab":
+        write_whole(folder / "images" / home / "0.jpg", (folder / "images" / "0.jpg").read_bytes())
+    places = [folder / "images" / home / "0.jpg" for home in ("b", ".", "a")]
+    coco.write(folder, WRENCH, [Record(p, (30, 40), poses()[n % 2], n + 1) for n, p in enumerate(places)])
+    records = open_dataset(folder).records
+    given, _ = read_boxes(folder / "annotations.json", records)
+    assert {i: boxes.boxes.tolist() for i, boxes in given.items()} == {
+        record.id: record.poses.boxes.tolist() for record in records
+    }

@@ -185,6 +185,25 @@ def test_masks_must_fit_their_picture_and_its_instances(tmp_path):
                             "masks/2.png: marks instance 2, but the picture has 1"]  # fmt: skip
 
 
+@pytest.mark.parametrize("images", ["images", "."])
+def test_the_mask_that_is_judged_is_the_one_that_is_read(tmp_path, images):
+    raw = whole()
+    raw["images"][0]["file_name"] = "left/1.png"
+    folder = saved(tmp_path, raw)
+    for home in (folder / images / "left", folder / "masks" / "left"):
+        home.mkdir(parents=True)
+    (folder / "images" / "1.png").rename(folder / images / "left" / "1.png")
+    if images == ".":
+        (folder / "images" / "2.png").rename(folder / "2.png")
+        (folder / "images").rmdir()
+    (folder / "masks" / "1.png").write_bytes(b"another picture's")
+    assert data.open_dataset(folder)[0].mask is None and told(folder) == []
+    mask = folder / "masks" / "left" / "1.png"
+    mask.write_bytes(b"none")
+    assert data.open_dataset(folder)[0].mask == mask
+    assert told(folder) == ["masks/left/1.png: wanted a PNG, this begins with b'none'"]
+
+
 @pytest.mark.parametrize(
     "text, what",
     [

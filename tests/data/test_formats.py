@@ -10,6 +10,7 @@ from heatmark.commands.check import check
 from heatmark.data import formats, yolo
 from heatmark.data.pictures import beside, boxes_from, size_of
 from heatmark.errors import DataError, UserError
+from heatmark.imaging import decode
 
 FACE, CLAW = [10.0, 8.0], [30.0, 8.0]
 
@@ -163,6 +164,15 @@ def test_a_faulty_yolo_line_is_named(tmp_path, line, what):
         yolo.read(tmp_path)
 
 
+@pytest.mark.parametrize("line", ["flip_idx: 3", "flip_idx: {0: 1}", "names: []", "names: {}", "names: 7"])
+def test_a_setting_of_yolo_that_is_none_is_named(tmp_path, line):
+    as_yolo(tmp_path)
+    with open(tmp_path / "data.yaml", "a") as settings:
+        settings.write(f"\n{line}\n")
+    with pytest.raises(DataError, match=f"data.yaml: {line.split(':')[0]}: wanted a list"):
+        yolo.read(tmp_path)
+
+
 def test_of_several_yolo_classes_one_must_be_chosen(tmp_path):
     as_yolo(tmp_path)
     file = tmp_path / "labels" / "train" / "a.txt"
@@ -199,6 +209,28 @@ def test_loose_cvat_points_are_instances_by_group(tmp_path):
     file.write_text(file.read_text().replace('group_id="2"', 'group_id="1"'))
     with pytest.raises(DataError, match="a.png: two points are called 'face'"):
         formats.read(tmp_path)
+
+
+def test_a_second_box_of_the_same_points_is_refused_and_boxes_of_no_points_are_not(tmp_path):
+    picture(tmp_path / "a.png")
+    box = '<box xtl="1" ytl="1" xbr="{}" ybr="9" {}/>'
+    cvat = '<annotations><image name="a.png"><points label="face" points="5,5" {}/>{}</image></annotations>'
+    two = box.format(20, "") + box.format(30, "")
+    (tmp_path / "a.xml").write_text(cvat.format("", two))
+    with pytest.raises(DataError, match="a.png: several boxes are of one instance; group each"):
+        formats.read(tmp_path / "a.xml")
+    (tmp_path / "a.xml").write_text(cvat.format('group_id="3"', two + box.format(40, 'group_id="3"')))
+    assert formats.read(tmp_path / "a.xml")[0].poses.boxes.tolist() == [[1, 1, 40, 9]]
+
+    point = {"label": "face", "shape_type": "point", "points": [[5, 5]]}
+    squares = [{"label": "x", "shape_type": "rectangle", "points": [[1, 1], [x, 9]]} for x in (20, 30)]
+    page = {"imagePath": "a.png", "shapes": [point, *squares]}
+    (tmp_path / "a.json").write_text(json.dumps(page))
+    with pytest.raises(DataError, match="a.json: several rectangles are of one instance; tell them"):
+        formats.read(tmp_path / "a.json")
+    page["shapes"] = [point | {"group_id": 3}, *squares, squares[1] | {"group_id": 3}]
+    (tmp_path / "a.json").write_text(json.dumps(page))
+    assert formats.read(tmp_path / "a.json")[0].poses.boxes.tolist() == [[1, 1, 30, 9]]
 
 
 def test_cvat_for_video_is_told_from_cvat_for_images(tmp_path):
@@ -339,11 +371,17 @@ def test_a_picture_is_found_by_its_last_part_and_never_outside(tmp_path):
         beside(file, "../secret.png")
 
 
-def test_sizes_are_those_of_the_upright_picture(tmp_path):
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    Image.new("RGB", (40, 20)).save(tmp_path / "a.jpg", exif=exif)
-    assert size_of(tmp_path / "a.jpg") == (40, 20)
+@pytest.mark.parametrize("ending", ["jpg", "png", "tif", "webp"])
+@pytest.mark.parametrize("turn", [1, 3, 6, 8])
+def test_sizes_are_those_of_the_upright_picture(tmp_path, turn, ending):
+    exif, file = Image.Exif(), tmp_path / f"a.{ending}"
+    exif[0x0112] = turn
+    Image.new("RGB", (40, 20)).save(file, exif=exif)
+    assert size_of(file) == decode(file.read_bytes(), file.name).shape[:2]
+    assert size_of(file) == ((20, 40) if turn < 5 else (40, 20))
+
+
+def test_a_picture_that_is_none_has_no_size(tmp_path):
     (tmp_path / "b.jpg").write_bytes(b"<html>")
     with pytest.raises(DataError, match="b.jpg: not a picture"):
         size_of(tmp_path / "b.jpg")

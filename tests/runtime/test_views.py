@@ -108,6 +108,8 @@ def test_what_cannot_be_looked_at_so_is_told(model, tmp_path):
         load(model, scales=(2, 0.5))
     with pytest.raises(UserError, match="above 0 and at most 4"):
         load(model, scales=(0, 1))
+    with pytest.raises(UserError, match="need the engine torch, got 'openvino'"):
+        load(model, "openvino", scales=(1,))
     (tmp_path / "a.onnx").touch()
     with pytest.raises(UserError, match="use the .safetensors model"):
         load(tmp_path / "a.onnx", scales=(1,))

@@ -272,8 +272,8 @@ def convert(
 ) -> None:
     """From one annotation format to another, pictures and all; or published weights into a model file.
 
-    Reads COCO, YOLO-pose, CVAT, Label Studio, labelme, DeepLabCut, MPII; weights of HRNet, SimpleBaseline and
-    hourglasses (.pth), of which nothing is executed.
+    Reads COCO, YOLO, CVAT, Label Studio, labelme, DeepLabCut, MPII, PoseTrack, PASCAL3D+ and SKU-110K;
+    weights of HRNet, SimpleBaseline and hourglasses (.pth), of which nothing is executed.
 
     Example: [cyan]heatmark convert labels.csv hammers --to coco[/]
 

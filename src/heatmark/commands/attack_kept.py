@@ -40,10 +40,9 @@ def begin(
 ) -> None:
     """Make the folder of answers, or check that it holds the same attack."""
     about = zlib.crc32(network.card.to_json().encode(), _crc(Path(network.name)))
-    labels = np.concatenate([s.record.poses.points[s.instance].ravel() for s in subjects])
     facts = {
         "model": f"{network.name}, {about:08x}",
-        "objects": f"{len(subjects)}, {zlib.crc32(labels.tobytes()):08x}",
+        "objects": f"{len(subjects)}, {_crc_of(subjects):08x}",
         "attacks": [str(hit) for hit in hits],
         "legacy": legacy,
     }
@@ -61,6 +60,18 @@ def begin(
 def _crc(file: Path) -> int:
     """Of a file's contents; 0 where there is none, as for a network that was never in a file."""
     return zlib.crc32(file.read_bytes()) if file.is_file() else 0
+
+
+def _crc_of(subjects: Sequence[Subject]) -> int:
+    """Of what is looked at and scored by: pictures, by name and size of file, boxes, and labels."""
+    shown = [(s.record.name, s.instance, s.box.tolist()) for s in subjects]
+    crc = zlib.crc32(repr(shown).encode())
+    for path, record in {s.record.path: s.record for s in subjects}.items():
+        poses, said = record.poses, (record.instances, record.crowd, path.stat().st_size)
+        crc = zlib.crc32(repr((poses.skeleton.to_dict(), *said)).encode(), crc)
+        for array in (poses.points, poses.visibility, poses.boxes):
+            crc = zlib.crc32(array.tobytes(), crc)
+    return crc
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from ..skeletons import COCO17, PRODUCT
 from ..types import Skeleton
 from .console import size_of
 from .doctor import machine
-from .progress import track
+from .progress import note, track
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -121,8 +121,8 @@ def bench(
             "ihm56/BACKBONE" or "hrnet_w32@256x192"; None: every shipped detector of this installation.
         frames: how many count for each engine.
         threads: how many an engine may use.
-        int8: rows in whole numbers too, for models in fp32. How fast, not how good: the gate of `export` says
-            that.
+        int8: rows in whole numbers too, for networks and .safetensors models. How fast, not how good: the
+            gate of `export` says that.
         second_look: rows with a second look too, as in frames of a video and as in pictures.
 
     Raises:
@@ -176,6 +176,8 @@ def _ways(name: str, aside: Path, int8: bool) -> list[Way]:
         path = _random(name, aside / "random.safetensors")
     engines = [engine for engine in ENGINES if engine != "torch" and find_spec(engine)]
     if path.suffix != ".safetensors":
+        if int8:
+            note(f"{name}: has no rows in int8, which are made of networks and .safetensors models")
         return [Way(engine, path) for engine in engines if path.suffix != ".xml" or engine == "openvino"]
     from ..runtime.engines import network
     from . import gate, graphs
@@ -208,7 +210,7 @@ def _random(name: str, path: Path) -> Path:
         raise unknown("detector, model file or network", name, (*zoo.DETECTORS, *MODELS, *DENSE))
     boxes = network in DENSE
     skeleton = PRODUCT if boxes else COCO17 if shape else Skeleton("points", ("a", "b", "c"))
-    size = size_of(shape) if shape else PAPERS_SHELF if boxes else (224, 224)
+    size = size_of(shape, f"{network}@") if shape else PAPERS_SHELF if boxes else (224, 224)
     if backbone and "backbone" not in options_of(network):
         raise UserError(f"{name}: {network} takes no backbone")
     options = unfetched(network, {"backbone": backbone} if backbone else {})

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..data.boxes import box_of
 from ..data.faults import shaped
+from ..data.pictures import by_last, namesake
 from ..data.records import read_json
 from ..errors import DataError, UserError
 from ..runtime.sources import Source, pictures_in
@@ -30,7 +31,9 @@ class Boxfile:
         with shaped(str(path), "COCO"):
             for i, row in enumerate(rows):
                 name, box = _row(path, i, row, names)
-                self.boxes.setdefault(name, []).append(box)
+                if not row.get("iscrowd"):  # of annotations: a region of many is no instance
+                    self.boxes.setdefault(name, []).append(box)
+        self.names = by_last(self.boxes)
         many = _many(source)
         self.only = names is None and len(self.boxes) == 1 and not many  # results for the one picture given
         self.known_some = any(self._key(str(picture)) for picture in many)
@@ -52,10 +55,12 @@ class Boxfile:
     def _key(self, picture: str) -> str | None:
         """Which of the file's pictures a path is: by its name, or by its number where the file has numbers
         only."""
-        file = Path(picture)
-        stem = str(int(file.stem)) if file.stem.isdecimal() else file.stem
-        same = (n for n in self.boxes if self.only or Path(n).name == file.name or n in (file.stem, stem))
-        return next(same, None)
+        if self.only:
+            return next(iter(self.boxes))
+        stem = Path(picture).stem
+        numbers = (stem, str(int(stem)) if stem.isdecimal() else stem)
+        same = namesake(str(Path(picture).absolute()), self.names)
+        return same or next((n for n in numbers if n in self.boxes), None)
 
 
 def _json(path: Path) -> Any:

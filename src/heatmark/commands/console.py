@@ -121,13 +121,13 @@ def numbers_of(text: str, option: str) -> tuple[float, ...]:
         raise UserError(f"{option} takes numbers between commas, e.g. 2,1,0.5; got {text!r}") from None
 
 
-def size_of(text: str) -> tuple[int, int]:
-    """(H, W) from "224" or "256x192" (height x width).
+def size_of(text: str, option: str = "--size") -> tuple[int, int]:
+    """(H, W) from "224" or "256x192" (height x width), of an option or the like.
 
     >>> size_of("224"), size_of("256x192")
     ((224, 224), (256, 192))
     """
     parts = text.lower().split("x")
     if len(parts) > 2 or not all(part.isdecimal() and 0 < int(part) <= 16384 for part in parts):
-        raise UserError(f"--size takes HEIGHTxWIDTH in pixels, e.g. 224 or 256x192; got {text!r}")
+        raise UserError(f"{option} takes HEIGHTxWIDTH in pixels, e.g. 224 or 256x192; got {text!r}")
     return int(parts[0]), int(parts[-1])

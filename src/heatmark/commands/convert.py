@@ -43,7 +43,7 @@ def convert(
     """Copy a dataset into another format, pictures and all.
 
     Args:
-        source: a folder or file: COCO, YOLO-pose, CVAT, Label Studio, labelme or DeepLabCut.
+        source: a folder or file in any format we read (data.formats.READERS).
         target: a folder that is not there yet, or is empty. It is there whole in the end, or not at all.
         to: "coco" (our own) or "yolo".
         form: the source's format, a key of data.formats.READERS; found out when None.
@@ -57,35 +57,42 @@ def convert(
     target = Path(target)
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise UserError(f"{target}: is there already, and not empty; choose another folder")
+    place = target.resolve()
+    if place == Path.cwd():
+        raise UserError(f"{target}: is the folder you are in, which is replaced; name one inside it")
     read_as = form or formats.guess(source)
     dataset = formats.read(source, read_as, category)
-    with aside(target) as part:
+    with aside(place) as part:
         try:
-            records = _copied(dataset, part / "images")
+            records = _copied(dataset, part, planes=to == "coco")
             WRITERS[to](part, dataset.skeleton, records)
         except DataError as error:  # of a record that cannot be written, by the name it would have had
             raise DataError(str(error).replace(str(part), str(target))) from error
-        if target.exists():
-            target.rmdir()
-        part.rename(target)
+        if place.exists():
+            place.rmdir()
+        part.rename(place)
     instances = sum(len(r.poses) for r in records)
     landmarks = dataset.skeleton.landmarks
     return Converted(str(source), str(target), read_as, to, len(records), instances, landmarks)
 
 
-def _copied(dataset: Dataset, folder: Path) -> list[Record]:
-    """The records with their pictures copied into one folder, under names that are theirs alone."""
-    folder.mkdir(parents=True)
+def _copied(dataset: Dataset, folder: Path, planes: bool) -> list[Record]:
+    """The records with their pictures copied into the folder's `images`, under names that are theirs alone;
+    and with `planes` their masks and depths beside them."""
+    (folder / "images").mkdir(parents=True)
     taken: set[str] = set()
     records = []
     for record in progress.track(dataset.records, label="copying"):
-        decode(
-            data := read_bytes(record.path), str(record.path)
-        )  # a broken one is named here, not in training
+        data = read_bytes(record.path)
+        decode(data, str(record.path))  # a broken one is named here, not in training
         name = _free(record.path, taken)
         taken.add(Path(name).stem.lower())
-        (folder / name).write_bytes(data)
-        records.append(replace(record, path=folder / name))
+        (folder / "images" / name).write_bytes(data)
+        for plane, copy in coco.planes_of(name, folder):
+            if planes and (file := getattr(record, plane)) is not None:
+                copy.parent.mkdir(exist_ok=True)
+                copy.write_bytes(read_bytes(file))
+        records.append(replace(record, path=folder / "images" / name))
     return records
 
 

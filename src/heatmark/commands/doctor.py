@@ -139,16 +139,19 @@ def extras() -> tuple[Finding, ...]:
 
 
 def detectors() -> tuple[Finding, ...]:
-    """The shipped detectors, by whether their files are there and say what they find."""
+    """The shipped detectors, by whether their files are there, and whole."""
     from .. import zoo
+    from ..runtime.seal import broken
 
     found = []
     for name, file in zoo.DETECTORS.items():
         path = zoo.folder() / file
-        if path.is_file():
-            found.append(Finding(name, True, f"{path.stat().st_size / 2**20:.1f} MiB"))
-        else:
+        if not path.is_file():
             found.append(Finding(name, False, f"{file} is not in this installation"))
+        elif broken(path):
+            found.append(Finding(name, False, f"{file} is damaged: it has not the checksum at its end"))
+        else:
+            found.append(Finding(name, True, f"{path.stat().st_size / 2**20:.1f} MiB"))
     return tuple(found)
 
 

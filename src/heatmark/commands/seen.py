@@ -56,7 +56,7 @@ def predicted(
                 rest = _decoded(records[at + TOGETHER :], keep=False)
                 raise DataError(_unreadable(seen.bad + [str(s) for _, s in rest if s is not None]))
             good = [(r, s) for r, s in pairs if isinstance(s, Sample)]
-            where = look(good)
+            where = look(good) if good else []
             windows = [None if w is None else w.boxes for w in where]
             answers = predictor.many([s for _, s in good], windows, second_look)
             for (record, _), looked, answer in zip(good, where, answers):

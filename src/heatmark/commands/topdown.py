@@ -111,10 +111,12 @@ def _instances(record: Record, count: int) -> Sequence[Mapping[str, Any]]:
 
 
 def results(answers: Sequence[Poses], records: Sequence[Record]) -> list[dict[str, Any]]:
-    """COCO keypoint results, pixels counted from 0; a landmark that was not found is 0, 0 with score 0."""
+    """COCO keypoint results, pixels counted from 0; a landmark that was not found is 0, 0 with score 0. The
+    category is the labels' own, 1 where they say none."""
     written = []
+    said = (one["category_id"] for record in records for one in record.instances if "category_id" in one)
+    category = next(said, 1)
     for record, poses in zip(records, answers):
-        category = next((one["category_id"] for one in record.instances if "category_id" in one), 1)
         there = np.isfinite(poses.points).all(-1, keepdims=True)
         rows = np.where(there, np.concatenate([poses.points - 0.5, poses.scores[..., None]], -1), 0.0)
         for flat, score in zip(

@@ -225,15 +225,14 @@ def read_yolo(path: str | Path, category: str | None = None) -> Dataset:
     classes = classes_of(settings, file)
     if category is not None and category not in classes.values():
         raise unknown("class", category, classes.values())
-    wanted = {k for k, name in classes.items() if category in (None, name)}
     skeleton = skeleton_called(category or (next(iter(classes.values())) if len(classes) == 1 else "product"))
     pictures = list(dict.fromkeys(p for split in SPLITS for p in pictures_of(settings, file, split)))
-    found = [_yolo_record(p, n, wanted, skeleton) for n, p in enumerate(pictures, 1)]
+    found = [_yolo_record(p, n, classes, category, skeleton) for n, p in enumerate(pictures, 1)]
     return gathered(file.parent, skeleton, found, file)
 
 
 def _yolo_record(
-    picture: Path, number: int, wanted: set[int], skeleton: Skeleton
+    picture: Path, number: int, classes: Mapping[int, str], category: str | None, skeleton: Skeleton
 ) -> tuple[Record | None, list[str]]:
     label = label_of(picture)
     lines = read_text(label).splitlines() if label.is_file() else []
@@ -241,7 +240,7 @@ def _yolo_record(
         h, w = size_of(picture)
     except DataError as error:
         return None, [str(error)]
-    boxes, quads, places = [], [], []
+    boxes, quads, places, strange = [], [], [], []
     for at, line in enumerate(lines, 1):
         if not line.strip():
             continue
@@ -251,7 +250,10 @@ def _yolo_record(
             raise DataError(f"{label}: line {at}: {error}") from error
         if len(row) not in (5, 1 + CORNERS):
             raise DataError(f"{label}: line {at}: wanted 5 numbers, or 9 of an oriented box, got {len(row)}")
-        if int(row[0]) not in wanted:
+        if row[0] not in classes:
+            strange.append(f"{label}: line {at}: class {row[0]:g}, names has {', '.join(map(str, classes))}")
+            continue
+        if category not in (None, classes[int(row[0])]):
             continue
         if len(row) == 5:
             cx, cy, bw, bh = np.array(row[1:]) * [w, h, w, h]
@@ -261,7 +263,7 @@ def _yolo_record(
             boxes.append([np.nan] * 4)
             quads.append(np.array(row[1:]).reshape(4, 2) * [w, h])
         places.append(at)
-    return record(
+    made, faults = record(
         picture,
         np.array(boxes).reshape(-1, 4),
         lambda n: f"{label}: line {places[n]}",
@@ -269,3 +271,4 @@ def _yolo_record(
         number,
         quads=np.array(quads).reshape(-1, 4, 2),
     )
+    return made, strange + faults

@@ -11,7 +11,7 @@ from ..imaging import msra
 from ..skeletons import MPII16
 from ..types import Boxes
 from .faults import shaped
-from .pictures import apart, numbers
+from .pictures import apart, by_last, namesake, numbers
 from .records import Record, read_json
 
 PERSON = 1  # COCO's category, the one that is taken where results have several
@@ -22,8 +22,8 @@ def read(path: Path, records: Sequence[Record]) -> tuple[dict[int, Boxes], list[
     remarks.
 
     The file is a list of COCO results ({"image_id", "bbox", "score"}), or COCO annotations, matched by file
-    name. Of results with several categories only COCO's persons are taken. Boxes for pictures that are no
-    records are passed over, and said.
+    name and, where several have the same, by the folders before it. Of results with several categories only
+    COCO's persons are taken. Boxes for pictures that are no records are passed over, and said.
 
     Raises:
         UserError: there is no such file.
@@ -55,8 +55,9 @@ def _by_id(raw: Any, path: Path, records: Sequence[Record]) -> tuple[dict[int, B
     ids: dict[Any, int] = {r.id: r.id for r in records}
     rows, sizes = raw, {r.id: r.size for r in records}
     if isinstance(raw, dict):
-        by_name = {r.name: r.id for r in records}
-        ids = {i["id"]: by_name.get(Path(str(i["file_name"])).name, -1) for i in raw["images"]}
+        paths = {str(r.path.absolute()): r.id for r in records}
+        known = by_last(paths)
+        ids = {i["id"]: paths.get(namesake(str(i["file_name"]), known) or "", -1) for i in raw["images"]}
         rows = [row for row in raw["annotations"] if not row.get("iscrowd")]
     if not isinstance(rows, list):
         raise DataError(f"{path}: wanted a list of results or COCO annotations, got a {type(rows).__name__}")

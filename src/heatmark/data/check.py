@@ -16,7 +16,7 @@ import numpy as np
 from ..errors import DataError, UserError
 from ..imaging.decode import decode, decode_plane
 from ..types import ABSENT, HIDDEN, SEEN
-from .coco import SLACK, annotation_file, examine, images_beside
+from .coco import SLACK, annotation_file, examine, images_beside, planes_of
 from .coco_fields import counted, is_number, judged, named_pictures
 from .faults import Fault
 from .pictures import apart
@@ -50,7 +50,7 @@ def faults(
     if raw is None:
         return found, Counter()
     found += _unread(file, folder, found)
-    jobs = [(folder, picture, instances) for picture, instances in named_pictures(raw)]
+    jobs = [(file.parent, folder, picture, instances) for picture, instances in named_pictures(raw)]
     with ThreadPoolExecutor(threads or min(os.cpu_count() or 1, 8)) as pool:
         for some in track(pool.map(lambda job: _picture(*job), jobs), len(jobs)):
             found += some
@@ -105,7 +105,7 @@ def _unread(file: Path, folder: Path, found: list[Fault]) -> list[Fault]:
     return [f for f in refused if f.where not in told and not f.message.endswith("is missing")]
 
 
-def _picture(folder: Path, picture: dict, instances: int) -> list[Fault]:
+def _picture(home: Path, folder: Path, picture: dict, instances: int) -> list[Fault]:
     """What is wrong with one picture, its mask and its depth."""
     name = picture["file_name"]
     path = folder / name
@@ -127,15 +127,13 @@ def _picture(folder: Path, picture: dict, instances: int) -> list[Fault]:
         )
         what = f"declared {w} x {h}, but the picture is {size[1]} x {size[0]}{turned}"
         found.append(Fault(name, "", "width, height", what))
-    for kind in ("masks", "depth"):
-        plane_path = folder.parent / kind / Path(name).with_suffix(".png")
-        if plane_path.is_file():
-            found += _plane(plane_path, kind, size, instances)
+    for kind, file in planes_of(name, home):
+        if file.is_file():
+            found += _plane(file, file.relative_to(home).as_posix(), kind, size, instances)
     return found
 
 
-def _plane(path: Path, kind: str, size: tuple[int, ...], instances: int) -> list[Fault]:
-    name = f"{kind}/{path.name}"
+def _plane(path: Path, name: str, kind: str, size: tuple[int, ...], instances: int) -> list[Fault]:
     try:
         plane = decode_plane(path.read_bytes(), name)
     except DataError as error:
@@ -144,6 +142,6 @@ def _plane(path: Path, kind: str, size: tuple[int, ...], instances: int) -> list
         return [
             Fault(name, "", "", f"is {plane.shape[1]} x {plane.shape[0]}, its picture {size[1]} x {size[0]}")
         ]
-    if kind == "masks" and plane.max() > instances:
+    if kind == "mask" and plane.max() > instances:
         return [Fault(name, "", "", f"marks instance {plane.max()}, but the picture has {instances}")]
     return []

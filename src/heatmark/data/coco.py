@@ -14,8 +14,9 @@ The oddities of the format end here:
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from .faults import Faults, whole
 from .pictures import apart, numbers
 from .records import Dataset, Record, read_json, write_whole
 
+PLANES = {"mask": "masks", "depth": "depth"}  # of a Record -> the folder they are in
 SLACK = 1.0  # pixels a labelled point may lie outside its picture: clicks on the very border
 
 
@@ -98,26 +100,18 @@ def write(
     DataError otherwise."""
     folder = Path(folder)
     base = images_beside(folder / name).resolve()
-    images, annotations = [], []
-    used = (
-        {i["id"] for r in records for i in r.instances if "id" in i}
-        if isinstance(records, Sequence)
-        else set()
-    )
-    fresh, taken = iter(n for n in range(1, 1 << 62) if n not in used), set()
+    images, annotations, records = [], [], list(records)
+    ids = _numbering(one.get("id") for r in records for one in (*r.instances, *r.crowd))
     for record in records:
         if not record.path.resolve().is_relative_to(base):
             raise DataError(f"{record.path}: the picture does not lie in {base}")
         file_name = record.path.resolve().relative_to(base).as_posix()
         size = {"file_name": file_name, "width": int(record.size[1]), "height": int(record.size[0])}
         images.append({**record.extra, "id": record.id, **size})
-        for n in range(len(record.poses)):
-            kept = dict(record.instances[n]) if record.instances else {}
-            number = kept.get("id", 0)
-            number = next(fresh) if number < 1 or number in taken else number
-            taken.add(number)
-            annotations.append({**kept, **_annotation(record, n), "id": number, "image_id": record.id})
-        annotations += [{**c, "image_id": record.id, "category_id": 1} for c in record.crowd]
+        instances = record.instances or ({},) * len(record.poses)
+        rows = [{**one, **_annotation(record, n)} for n, one in enumerate(instances)]
+        rows += [{**one, "category_id": 1} for one in record.crowd]
+        annotations += [{**row, "id": ids(row.get("id")), "image_id": record.id} for row in rows]
     whole = {
         "info": dict(info or {}),
         "images": images,
@@ -130,6 +124,20 @@ def write(
         raise DataError(f"{folder / name}: a value that is not finite cannot be written ({error})") from error
     write_whole(folder / name, (text + "\n").encode())
     return folder / name
+
+
+def _numbering(given: Iterable[Any]) -> Callable[[Any], int]:
+    """An annotation's id -> the one it is written with: its own, or a free one where that is none, or is
+    another's already. `given`: all of them."""
+    known, taken = {n for n in given if _whole(n)}, set()
+    fresh = (n for n in count(1) if n not in known)
+
+    def number(own: Any) -> int:
+        mine = own if _whole(own) and own > 0 and own not in taken else next(fresh)
+        taken.add(mine)
+        return mine
+
+    return number
 
 
 def category_of(skeleton: Skeleton) -> dict[str, Any]:
@@ -352,11 +360,8 @@ def _record(
     points[v == ABSENT] = np.nan
     boxes = np.array([a.get("bbox") or [np.nan] * 4 for a in mine], np.float64).reshape(-1, 4)
     boxes[:, 2:] += boxes[:, :2]
-    used = {"keypoints", "num_keypoints", "bbox", "image_id", "category_id", "iscrowd"}
-    planes = {}
-    for plane, where in (("mask", "masks"), ("depth", "depth")):
-        beside = folder / where / f"{path.stem}.png"
-        planes[plane] = beside if beside.is_file() else None
+    used = {"keypoints", "num_keypoints", "bbox", "image_id", "iscrowd"}
+    planes = {plane: beside for plane, beside in planes_of(image["file_name"], folder) if beside.is_file()}
     return Record(
         path,
         (image["height"], image["width"]),
@@ -367,6 +372,11 @@ def _record(
         tuple(crowd),
         **planes,
     )
+
+
+def planes_of(name: str, folder: Path) -> list[tuple[str, Path]]:
+    """Where a picture's mask and depth lie, if it has them: in the dataset's folder, called as it is."""
+    return [(plane, folder / where / Path(name).with_suffix(".png")) for plane, where in PLANES.items()]
 
 
 def _whole(value: Any) -> bool:

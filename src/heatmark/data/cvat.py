@@ -3,7 +3,7 @@
 Its pixels are measured from the picture's edge (a box around everything is 0 0 W H), which is our
 convention: no half pixel. `outside` is absent, `occluded` is hidden, anything else is seen. Shapes with the
 same `group_id` are one instance; ungrouped points of a picture are one instance together, and a box belongs
-to the points in its group.
+to the points in its group, one box to an instance.
 """
 
 import xml.etree.ElementTree as ElementTree
@@ -86,10 +86,12 @@ def _instances(
     image: ElementTree.Element, label: str | None, file: Path, faults: Faults
 ) -> tuple[list[Instance], list]:
     """A picture's instances and their boxes or None."""
-    where, boxes = image.get("name", ""), {}
+    where = image.get("name", "")
+    boxes: dict[str | None, list[list[float]]] = {}
     for box in image.iter("box"):
         with faults.noted(file, where, "CVAT"):
-            boxes[box.get("group_id")] = [float(box.get(side, "")) for side in ("xtl", "ytl", "xbr", "ybr")]
+            corners = [float(box.get(side, "")) for side in ("xtl", "ytl", "xbr", "ybr")]
+            boxes.setdefault(box.get("group_id"), []).append(corners)
     shapes: list[tuple[str | None, list[ElementTree.Element]]] = []  # (group, points) of each instance
     if label is not None:
         mine = [s for s in image.iter("skeleton") if s.get("label") == label]
@@ -99,7 +101,10 @@ def _instances(
         groups = dict.fromkeys(p.get("group_id") for p in points)
         shapes = [(group, [p for p in points if p.get("group_id") == group]) for group in groups]
     found = [_named(points, file, where, faults) for _, points in shapes]
-    return found, [boxes.get(group) for group, _ in shapes]
+    mine = [boxes.get(group, []) for group, _ in shapes]
+    if any(len(some) > 1 for some in mine):
+        faults.add(where, "", "several boxes are of one instance; group each with its points in CVAT", file)
+    return found, [some[0] if some else None for some in mine]
 
 
 def _named(points: list[ElementTree.Element], file: Path, where: str, faults: Faults) -> Instance:

@@ -60,7 +60,7 @@ def is_mine(raw: Any) -> bool:
 def _instances(page: dict[str, Any], file: Path, faults: Faults) -> tuple[list[dict], list]:
     """Instances {landmark: (x, y, v)} and their boxes or None, by group."""
     points: dict[Any, dict[str, tuple[float, float, int]]] = {}
-    boxes: dict[Any, list[float]] = {}
+    boxes: dict[Any, list[list[float]]] = {}
     for i, shape in enumerate(page["shapes"]):
         with faults.noted(file, f"shape {i}", "labelme"):
             if not isinstance(shape, dict):
@@ -72,10 +72,13 @@ def _instances(page: dict[str, Any], file: Path, faults: Faults) -> tuple[list[d
             if xy.shape != ((1, 2) if kind == "point" else (2, 2)) or not np.isfinite(xy).all():
                 raise DataError(f"({label}): points: wanted finite x y, got {shape.get('points')!r}")
             if kind == "rectangle":
-                boxes[group] = [*xy.min(0).tolist(), *xy.max(0).tolist()]
+                boxes.setdefault(group, []).append([*xy.min(0).tolist(), *xy.max(0).tolist()])
                 continue
             if label in points.setdefault(group, {}):
                 raise DataError(f"two points are called {label!r} in one instance; tell them by group_id")
             hidden = any((shape.get("flags") or {}).get(word) for word in HIDING)
             points[group][label] = (float(xy[0, 0]), float(xy[0, 1]), HIDDEN if hidden else SEEN)
-    return list(points.values()), [boxes.get(group) for group in points]
+    mine = [boxes.get(group, []) for group in points]
+    if any(len(some) > 1 for some in mine):
+        faults.add("", "", "several rectangles are of one instance; tell them by group_id", file)
+    return list(points.values()), [some[0] if some else None for some in mine]

@@ -1,12 +1,14 @@
 """What formats of mere labels leave to us: where the pictures lie, how large they are, and the boxes."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
+from PIL.TiffImagePlugin import TiffImageFile
 
 from ..errors import DataError
 from ..geometry import boxes_around
@@ -34,12 +36,13 @@ def size_of(path: Path) -> tuple[int, int]:
     """(H, W) of a picture as it is shown, EXIF applied, read from its header. Raises DataError."""
     try:
         with Image.open(path) as picture:
-            w, h = picture.size
-            told = picture.format == "TIFF" or "exif" in picture.info  # getexif() unpacks a PNG that has none
+            tiff = isinstance(picture, TiffImageFile)  # whose size newer Pillows say as it is shown
+            w, h = (picture.tag_v2[256], picture.tag_v2[257]) if tiff else picture.size
+            told = tiff or "exif" in picture.info  # getexif() unpacks a PNG that has none
             return (w, h) if told and picture.getexif().get(0x0112) in TURNED else (h, w)
     except FileNotFoundError as error:
         raise DataError(f"{path}: the picture is missing") from error
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError, SyntaxError, ValueError) as error:
+    except (OSError, Image.DecompressionBombError, SyntaxError, ValueError, KeyError) as error:
         raise DataError(f"{path}: not a picture, or a damaged one") from error
 
 
@@ -57,6 +60,36 @@ def beside(file: Path, name: str, folders: Iterable[Path | str] = ("", "images")
             if ".." not in Path(each).parts and (file.parent / folder / each).is_file():
                 return file.parent / folder / each
     raise DataError(f"{file}: the picture {last!r} is neither beside it nor in its folder images")
+
+
+def by_last(names: Iterable[str]) -> dict[str, list[str]]:
+    """Names or paths of pictures by their last parts, for `namesake`."""
+    found: dict[str, list[str]] = {}
+    for name in names:
+        found.setdefault(_parts(name)[-1], []).append(name)
+    return found
+
+
+def namesake(name: str, known: Mapping[str, Sequence[str]]) -> str | None:
+    """Of the pictures `known` (`by_last`) that are called like the last part of `name`, the one in whose path
+    most folders before it are the same, and fewest others; None where there is none, or no telling.
+
+    >>> namesake("/photos/b/1.jpg", by_last(["a/1.jpg", "b/1.jpg", "2.jpg"]))
+    'b/1.jpg'
+    """
+    mine = _parts(name)[::-1]
+
+    def rank(other: str) -> tuple[int, int]:
+        its = _parts(other)[::-1]
+        return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(mine, its))), -len(its)
+
+    found = sorted(known.get(mine[0], ()), key=rank, reverse=True)
+    tie = len(found) > 1 and rank(found[0]) == rank(found[1])
+    return None if tie or not found else found[0]
+
+
+def _parts(name: str) -> list[str]:
+    return re.split(r"[\\/]", name)
 
 
 def apart(box: Sequence[float] | np.ndarray, size: tuple[int, int]) -> bool:

@@ -48,7 +48,7 @@ def examine(path: str | Path, category: str | None, faults: Faults) -> Dataset:
     lines = {picture: _lines(label_of(picture), shape, classes, faults) for picture in pictures}
     used = sorted({int(row[0]) for rows in lines.values() for row in rows})
     chosen = _chosen(category, classes, used, file)
-    skeleton = _skeleton(settings, classes[chosen], chosen)
+    skeleton = _skeleton(settings, classes[chosen], chosen, file)
     records = []
     for number, picture in enumerate(pictures, 1):
         with faults.noted(picture):
@@ -95,7 +95,7 @@ def _settings(file: Path) -> dict[str, Any]:
 def classes_of(settings: dict[str, Any], file: Path) -> dict[int, str]:
     names = settings.get("names")
     named = dict(enumerate(names)) if isinstance(names, list) else names
-    if not isinstance(named, dict) or not all(isinstance(k, int) for k in named):
+    if not isinstance(named, dict) or not named or not all(isinstance(k, int) for k in named):
         raise DataError(
             f"{file}: names: wanted a list of classes or a mapping from their numbers, got {names!r}"
         )
@@ -114,13 +114,15 @@ def _chosen(category: str | None, classes: dict[int, str], used: Sequence[int], 
     return used[0] if used else next(iter(classes))
 
 
-def _skeleton(settings: dict[str, Any], name: str, chosen: int) -> Skeleton:
+def _skeleton(settings: dict[str, Any], name: str, chosen: int, file: Path) -> Skeleton:
     k = settings["kpt_shape"][0]
     given = settings.get("kpt_names")
     given = given.get(chosen) if isinstance(given, dict) else given
     names = [str(n) for n in given] if isinstance(given, list) and len(given) == k else None
     names = names or [f"point_{i + 1}" for i in range(k)]
     flip = settings.get("flip_idx") or []
+    if not isinstance(flip, list):
+        raise DataError(f"{file}: flip_idx: wanted a list of {k} numbers, got {flip!r:.80}")
     pairs = tuple((names[i], names[j]) for i, j in enumerate(flip) if isinstance(j, int) and i < j < k)
     return Skeleton(name, tuple(names), mirror=pairs)
 

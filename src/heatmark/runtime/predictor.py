@@ -132,6 +132,8 @@ def load(
     elif not path.suffix and not path.exists():
         raise unknown("shipped detector or model file", str(name), zoo.DETECTORS)
     if scales is not None or protocol is not None:
+        if engine not in ("auto", "torch"):
+            raise UserError(f"{path}: other scales and protocols need the engine torch, got {engine!r}")
         from .views import in_views
 
         return in_views(path, scales, flip, protocol, threads)
