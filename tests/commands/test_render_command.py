@@ -68,6 +68,13 @@ def test_a_folder_named_like_a_family_is_told_from_it(tmp_path, monkeypatch, cap
     assert "the built-in family; the file or folder here is ./hammer" in "".join(capsys.readouterr())
 
 
+@pytest.mark.parametrize("method", ["render", "cut-and-paste"])
+def test_a_family_may_be_rendered_into_a_folder_of_its_name_and_gone_on_with(tmp_path, monkeypatch, method):
+    monkeypatch.chdir(tmp_path)
+    first = small("hammer", count=1, method=method)
+    assert small("hammer", count=3, method=method).pictures == 3 * first.pictures
+
+
 def test_without_the_extra_the_line_that_installs_it_comes_before_anything_is_built(tmp_path, monkeypatch):
     monkeypatch.setattr("heatmark.errors.find_spec", lambda module: None)
     monkeypatch.setattr(studio, "check_objects", lambda settings: pytest.fail("it was built"))

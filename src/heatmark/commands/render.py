@@ -163,8 +163,12 @@ def _planned(scene, seed, size, samples, method, variant, copies, settings, form
     if method not in studio.METHODS:
         raise unknown("method", method, studio.METHODS)
     studio.look_again()
-    cutouts = Path(scene) if method == "cut-and-paste" and studio.cutout_folder(scene) else None
-    chosen = settings_of(scene, settings)
+    chosen, built_in = settings_of(scene, settings), families()
+    for name in chosen.objects:
+        if name in built_in and Path(name).exists():
+            note(f"{name} is the built-in family; the file or folder here is ./{name}")
+    pasted = method == "cut-and-paste" and str(scene) not in built_in
+    cutouts = Path(scene) if pasted and studio.cutout_folder(scene) else None
     for folder in (chosen.background.folder, chosen.ground.folder):
         scraps.photographs(folder)  # which names a folder without any before one of ours is begun
     if chosen.light.folder:
@@ -172,15 +176,12 @@ def _planned(scene, seed, size, samples, method, variant, copies, settings, form
     if not cutouts:
         require("mitsuba", "trimesh", "manifold3d", to="render")
         check_objects(chosen)
-        for name in chosen.objects:
-            if name in families() and Path(name).exists():
-                note(f"{name} is the built-in family; the file or folder here is ./{name}")
         variant = probe_variant(variant or (card["plan"]["variant"] if card else None))
         if variant == "scalar_rgb":
             note(f"rendering with {variant}, which is slow. {mending('llvm_ad_rgb')}")
     plan = Plan(
         scene=json.loads(chosen.model_dump_json()),
-        sources={name: digest for name in chosen.objects if (digest := _digest(Path(name)))},
+        sources={name: _digest(Path(name)) for name in chosen.objects if name not in built_in},
         seed=seed,
         size=(int(size[0]), int(size[1])),
         samples=samples or SAMPLES,
