@@ -261,6 +261,20 @@ def test_two_processes_do_not_make_the_same_part(tmp_path):
         small(tmp_path / "d", count=6)
 
 
+def test_of_two_that_begin_a_folder_at_once_with_other_settings_the_later_is_refused(tmp_path, monkeypatch):
+    chosen = []
+
+    def overtaken(settings):  # while this one looks at its objects, another process begins
+        chosen.append(settings)
+        if len(chosen) == 1:
+            small(tmp_path / "d", seed=9)
+
+    monkeypatch.setattr(studio, "check_objects", overtaken)
+    with pytest.raises(UserError, match="begun with other settings: seed was 9, is 3"):
+        small(tmp_path / "d")
+    assert json.loads((tmp_path / "d" / "card.json").read_text())["plan"]["seed"] == 9
+
+
 def test_wrong_arguments_are_named(tmp_path):
     for bad, says in (
         ({"count": 0}, "count"),

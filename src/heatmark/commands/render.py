@@ -109,10 +109,11 @@ def render(
     plan, cutouts = _planned(
         scene, seed, size, samples, method, variant, copies, settings, format, planes, card
     )
-    if card and (differing := album.differences(_weighed(card["plan"]), _weighed(asdict(plan)))):
-        raise UserError(f"{out}: begun with other settings: {'; '.join(differing)}. Take another folder")
     out.mkdir(parents=True, exist_ok=True)
     with album.alone(out):
+        card = album.begun(out)  # again: another process may have begun it while this one planned
+        if card and (differing := album.differences(_weighed(card["plan"]), _weighed(asdict(plan)))):
+            raise UserError(f"{out}: begun with other settings: {'; '.join(differing)}. Take another folder")
         album.begin(out, plan, card)
     with album.journal(out, part, parts) as journal:
         done = album.finished(out, plan)
