@@ -255,6 +255,35 @@ def test_a_mesh_that_changed_since_the_last_rendering_is_read_again(tmp_path, mo
         render(tmp_path / "wedge.obj", count=1, out=tmp_path / "second", size=(24, 32))
 
 
+def test_a_folder_begun_with_a_mesh_knows_its_material_again_and_minds_no_other_mesh(tmp_path, monkeypatch):
+    meshes = tmp_path / "meshes"
+    meshes.mkdir()
+    for name in ("wedge", "other"):
+        (meshes / f"{name}.obj").write_text(
+            f"mtllib {name}.mtl\nv 0 0 0\nv 0.1 0 0\nv 0 0.1 0\nv 0 0 0.1\nf 1 2 3\nf 1 4 2\n"
+        )
+        (meshes / f"{name}.mtl").write_text("newmtl paint\nKd 1 0 0\n")
+        (meshes / f"{name}.landmarks.json").write_text('{"landmarks": {"tip": [0.1, 0, 0]}}')
+    monkeypatch.setattr(studio, "check_objects", CHECK_OBJECTS)
+
+    def wedges():
+        return render(meshes / "wedge.obj", count=1, out=tmp_path / "d", size=(24, 32)).pictures
+
+    assert wedges() == 2
+    (meshes / "other.landmarks.json").write_text('{"landmarks": {"tip": [0, 0.1, 0]}}')
+    assert wedges() == 2
+    (meshes / "wedge.mtl").write_text("newmtl paint\nKd 0 0 1\n")
+    with pytest.raises(UserError, match="begun with other settings: sources.*wedge.obj was"):
+        wedges()
+
+
+def test_clutter_that_is_not_there_is_named_before_anything_is_begun(tmp_path, monkeypatch):
+    monkeypatch.setattr(studio, "check_objects", CHECK_OBJECTS)
+    with pytest.raises(UserError, match="gone.obj: no such mesh"):
+        small(tmp_path / "d", settings={"clutter": {"meshes": [str(tmp_path / "gone.obj")]}})
+    assert not (tmp_path / "d").exists()
+
+
 def test_two_processes_do_not_make_the_same_part(tmp_path):
     small(tmp_path / "d")
     with album.journal(tmp_path / "d", 0, 1), pytest.raises(UserError, match="another process"):

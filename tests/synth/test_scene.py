@@ -96,6 +96,13 @@ def test_only_the_pieces_that_were_named_lie_about(bar):
         of(bar, clutter={"pieces": ["plier"]})
 
 
+def test_a_mesh_without_landmarks_lies_about(bar, tmp_path):
+    (tmp_path / "wedge.obj").write_text("v 0 0 0\nv 0.1 0 0\nv 0 0.1 0\nv 0 0 0.1\nf 1 2 3\nf 1 4 2\n")
+    settings = of(bar, clutter={"count": [4, 4], "meshes": [str(tmp_path / "wedge.obj")]})
+    sources = [o.source for i in range(4) for o in invent(settings, 0, i).objects]
+    assert str(tmp_path / "wedge.obj") in {source.name for source in sources}
+
+
 def test_clutter_keeps_clear_of_the_object(bar):
     pieces = 0
     for index in range(12):

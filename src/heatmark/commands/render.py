@@ -156,6 +156,7 @@ def _weighed(plan: dict[str, Any]) -> dict[str, Any]:
 def _planned(scene, seed, size, samples, method, variant, copies, settings, format, planes, card):
     """The plan and, to cut and paste from a dataset, its folder."""
     from ..synth import invention, lights, scraps, studio
+    from ..synth.meshes import files_of
     from ..synth.render import mending, probe_variant
     from ..synth.settings import settings_of
     from ..synth.studio import check_objects
@@ -180,9 +181,14 @@ def _planned(scene, seed, size, samples, method, variant, copies, settings, form
         variant = probe_variant(variant or (card["plan"]["variant"] if card else None))
         if variant == "scalar_rgb":
             note(f"rendering with {variant}, which is slow. {mending('llvm_ad_rgb')}")
+    if cutouts:
+        sources = {str(scene): sorted(f for f in cutouts.iterdir() if f.is_file())}
+    else:
+        own = [name for name in chosen.objects if name not in built_in]
+        sources = {name: files_of(Path(name)) for name in (*own, *chosen.clutter.meshes)}
     plan = Plan(
         scene=json.loads(chosen.model_dump_json()),
-        sources={name: _digest(Path(name)) for name in chosen.objects if name not in built_in},
+        sources={name: _digest(files) for name, files in sources.items()},
         seed=seed,
         size=(int(size[0]), int(size[1])),
         samples=samples or SAMPLES,
@@ -195,13 +201,10 @@ def _planned(scene, seed, size, samples, method, variant, copies, settings, form
     return plan, cutouts
 
 
-def _digest(path: Path) -> str:
-    """Of a mesh or a folder with its landmarks and textures; empty for what is no file."""
-    if not path.exists():
-        return ""
-    inside = path.iterdir() if path.is_dir() else [path, *path.parent.glob("*landmarks.json")]
+def _digest(files: Iterable[Path]) -> str:
+    """Of files' names and bytes."""
     digest = hashlib.sha256()
-    for file in sorted(f for f in inside if f.is_file()):
+    for file in files:
         digest.update(file.name.encode() + read_bytes(file))
     return digest.hexdigest()[:16]
 

@@ -135,8 +135,10 @@ def check_objects(settings: SceneSettings) -> None:
     Raises:
         UserError: a name that is neither a family nor a file, or objects with other landmarks than the
             first's.
-        DataError: a mesh or its landmarks are faulty.
+        DataError: a mesh or its landmarks are faulty, clutter's too.
     """
+    for path in settings.clutter.meshes:
+        build("distractor", path)
     skeletons = {}
     for name in settings.objects:
         if name not in families() and not Path(name).exists():
