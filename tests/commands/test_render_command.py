@@ -309,6 +309,7 @@ def test_wrong_arguments_are_named(tmp_path):
         ({"count": 0}, "count"),
         ({"samples": 0}, "samples >= 1, got .24, 32. and 0"),
         ({"size": (0, 10)}, "a size and samples >= 1"),
+        ({"size": (4, 40)}, "at least 8 x 8 pixels and 1 sample, got .4, 40"),
         ({"shard": "2/2"}, "k = 0 .. n - 1"),
         ({"method": "cut"}, "did you mean 'cut-and-paste'|there are: cut-and-paste, render"),
         ({"format": "gif"}, "there are: jpg, png"),

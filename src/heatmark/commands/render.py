@@ -157,7 +157,7 @@ def _planned(scene, seed, size, samples, method, variant, copies, settings, form
     """The plan and, to cut and paste from a dataset, its folder."""
     from ..synth import invention, lights, scraps, studio
     from ..synth.meshes import files_of
-    from ..synth.render import mending, probe_variant
+    from ..synth.render import check_size, mending, probe_variant
     from ..synth.settings import settings_of
     from ..synth.studio import check_objects
     from ..synth.things import families
@@ -177,6 +177,7 @@ def _planned(scene, seed, size, samples, method, variant, copies, settings, form
         invention.files(chosen.light.folder, lights.SUFFIXES)
     if not cutouts:
         require("mitsuba", "trimesh", "manifold3d", to="render")
+        check_size(size, samples or SAMPLES)
         check_objects(chosen)
         variant = probe_variant(variant or (card["plan"]["variant"] if card else None))
         if variant == "scalar_rgb":
