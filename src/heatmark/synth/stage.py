@@ -147,10 +147,10 @@ def backdrop(background: Background, camera: Camera, light: np.ndarray, size: tu
 
 def photo_behind(path: Path, seed: int, size: tuple[int, int]) -> np.ndarray:
     """A part of a photograph, filling the picture; linear."""
-    rng, picture = np.random.default_rng([seed, 17]), grounds.photograph(path)
+    rng, picture = np.random.default_rng([seed, 17]), scraps.photograph(path)
     (h, w), (ph, pw) = size, picture.shape[:2]
     part = min(ph / h, pw / w) * rng.uniform(0.5, 1.0)
-    ch, cw = max(2, int(part * h)), max(2, int(part * w))
+    ch, cw = max(1, int(part * h)), max(1, int(part * w))
     top, left = rng.integers(0, ph - ch + 1), rng.integers(0, pw - cw + 1)
     cut = picture[top : top + ch, left : left + cw]
     if rng.random() < 0.5:
