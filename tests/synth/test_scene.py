@@ -7,9 +7,9 @@ from PIL import Image
 from heatmark import DataError, UserError
 from heatmark.synth import grounds, placing
 from heatmark.synth.invention import invent
-from heatmark.synth.scene import Scene
+from heatmark.synth.scene import Background, Camera, Scene, rows
 from heatmark.synth.settings import GROUNDS, SceneSettings, merged, relevant, settings_of, to_yaml
-from heatmark.synth.stage import photo_behind
+from heatmark.synth.stage import backdrop, photo_behind
 from heatmark.synth.things import build, outline
 
 FEW = {"clutter": {"count": [0, 3], "draws": 4, "tools": 0.0}}
@@ -268,6 +268,14 @@ def test_a_photograph_is_the_same_on_the_ground_behind_and_in_front(tmp_path):
     (tmp_path / "bad.png").write_text("<html>")
     with pytest.raises(DataError, match="bad.png"):
         grounds.photo(tmp_path / "bad.png", 0)
+
+
+def test_who_looks_straight_down_sees_nothing_of_the_light_above():
+    light = np.full((256, 512, 3), 0.1, np.float32)
+    light[0] = 50.0
+    downwards = Camera(matrix=rows(np.diag([1.0, -1, -1, 1])), fov_deg=30)
+    seen = backdrop(Background(kind="environment"), downwards, light, (65, 65))
+    np.testing.assert_allclose(seen, 0.1, rtol=1e-5)
 
 
 def test_grass_lies_and_no_wall_is_made_of_it(bar):

@@ -136,6 +136,7 @@ def backdrop(background: Background, camera: Camera, light: np.ndarray, size: tu
         return LINEAR[vistas.seen(np.random.default_rng([background.seed, 23]), towards)]
     u = np.arctan2(towards[..., 1], towards[..., 0]) / (2 * np.pi) % 1 * light.shape[1]
     v = np.arccos(np.clip(towards[..., 2], -1, 1)) / np.pi * light.shape[0]
+    v = np.clip(v, 0.5, light.shape[0] - 0.5)  # rows do not go round: below the floor is no ceiling
     return cv2.remap(
         light,
         (u - 0.5).astype(np.float32),
