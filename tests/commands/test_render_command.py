@@ -10,9 +10,10 @@ import pytest
 
 from heatmark.cli import main
 from heatmark.commands import album
-from heatmark.commands.render import Maker, Rendered, render, shard_of
+from heatmark.commands.render import Maker, Rendered, read_cutouts, render, shard_of
 from heatmark.data import open_dataset, sample
 from heatmark.errors import DataError, UserError
+from heatmark.imaging import encode_png
 from heatmark.synth import studio
 from heatmark.types import Poses, Sample, Skeleton
 
@@ -282,6 +283,33 @@ def test_clutter_that_is_not_there_is_named_before_anything_is_begun(tmp_path, m
     with pytest.raises(UserError, match="gone.obj: no such mesh"):
         small(tmp_path / "d", settings={"clutter": {"meshes": [str(tmp_path / "gone.obj")]}})
     assert not (tmp_path / "d").exists()
+
+
+def test_two_things_of_one_transparent_picture_are_cut_out_one_by_one(tmp_path):
+    rgba = np.zeros((20, 40, 4), np.uint8)
+    rgba[5:15, 5:15] = rgba[5:15, 25:35] = 255
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "two.png").write_bytes(encode_png(rgba))
+    things = [
+        {
+            "id": n + 1, "image_id": 1, "category_id": 1, "iscrowd": 0, "bbox": [x, 5, 10, 10], "area": 100,
+            "num_keypoints": 1, "keypoints": [x + 5, 10, 2],
+            "segmentation": [[x - 2, 3, x + 12, 3, x + 12, 17, x - 2, 17]],
+        }
+        for n, x in enumerate((5, 25))
+    ]  # fmt: skip
+    image = {"id": 1, "file_name": "two.png", "width": 40, "height": 20}
+    labels = {"images": [image], "annotations": things}
+    labels["categories"] = [{"id": 1, "name": "block", "keypoints": ["middle"]}]
+    (tmp_path / "annotations.json").write_text(json.dumps(labels))
+    cutouts = read_cutouts(tmp_path)
+    assert [c.rgba.shape for c in cutouts] == [(10, 10, 4)] * 2
+    for cutout in cutouts:
+        np.testing.assert_allclose(cutout.points, [[5.5, 5.5]])
+    image["height"] = 30
+    (tmp_path / "annotations.json").write_text(json.dumps(labels))
+    with pytest.raises(DataError, match="two.png: the picture is 40 x 20, its labels are for 40 x 30"):
+        read_cutouts(tmp_path)
 
 
 def test_two_processes_do_not_make_the_same_part(tmp_path):

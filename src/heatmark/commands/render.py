@@ -258,8 +258,8 @@ class Maker:
 
 
 def read_cutouts(folder: Path) -> list[Any]:
-    """Every object of a dataset that can be cut out: by its picture's transparency, or else by its
-    outline."""
+    """Every object of a dataset that can be cut out: by its picture's transparency where it is alone there,
+    and else by its outline too."""
     import cv2
 
     from ..imaging.decode import decode_rgba
@@ -267,19 +267,20 @@ def read_cutouts(folder: Path) -> list[Any]:
 
     found, dataset = [], open_dataset(folder)
     for record in dataset:
-        rgba = decode_rgba(read_bytes(record.path), str(record.path)).copy()
-        clear = (rgba[..., 3] < 255).any()
+        rgba = decode_rgba(read_bytes(record.path), str(record.path))
+        (h, w), (lh, lw) = rgba.shape[:2], record.size
+        if (h, w) != (lh, lw):
+            raise DataError(f"{record.path}: the picture is {w} x {h}, its labels are for {lw} x {lh}")
+        alone = (rgba[..., 3] < 255).any() and len(record.poses) == 1
         for n in range(len(record.poses)):
-            own, outlines = (
-                rgba.copy(),
-                (record.instances[n].get("segmentation") if record.instances else None),
-            )
-            if not clear and isinstance(outlines, list) and outlines:
-                drawn = np.zeros(record.size, np.uint8)
+            own = rgba.copy()
+            outlines = record.instances[n].get("segmentation") if record.instances else None
+            if not alone and isinstance(outlines, list) and outlines:
+                drawn = np.zeros((h, w), np.uint8)
                 for outline in outlines:
                     corners = np.array(outline, float).reshape(-1, 2) - 0.5
                     cv2.fillPoly(drawn, [(corners * 16).round().astype(np.int32)], 255, cv2.LINE_AA, 4)
-                own[..., 3] = drawn
+                own[..., 3] = np.minimum(own[..., 3], drawn)
             if (own[..., 3] < 255).any() and own[..., 3].any():
                 ys, xs = np.nonzero(own[..., 3])
                 cut = np.s_[ys.min() : ys.max() + 1, xs.min() : xs.max() + 1]
