@@ -10,9 +10,10 @@ import pytest
 
 from heatmark.cli import main
 from heatmark.commands import album
-from heatmark.commands.render import Maker, Rendered, render, shard_of
+from heatmark.commands.render import Maker, Rendered, read_cutouts, render, shard_of
 from heatmark.data import open_dataset, sample
 from heatmark.errors import DataError, UserError
+from heatmark.imaging import encode_png
 from heatmark.synth import studio
 from heatmark.types import Poses, Sample, Skeleton
 
@@ -66,6 +67,13 @@ def test_a_folder_named_like_a_family_is_told_from_it(tmp_path, monkeypatch, cap
     (tmp_path / "hammer").mkdir()
     small(tmp_path / "d", count=1)
     assert "the built-in family; the file or folder here is ./hammer" in "".join(capsys.readouterr())
+
+
+@pytest.mark.parametrize("method", ["render", "cut-and-paste"])
+def test_a_family_may_be_rendered_into_a_folder_of_its_name_and_gone_on_with(tmp_path, monkeypatch, method):
+    monkeypatch.chdir(tmp_path)
+    first = small("hammer", count=1, method=method)
+    assert small("hammer", count=3, method=method).pictures == 3 * first.pictures
 
 
 def test_without_the_extra_the_line_that_installs_it_comes_before_anything_is_built(tmp_path, monkeypatch):
@@ -248,10 +256,80 @@ def test_a_mesh_that_changed_since_the_last_rendering_is_read_again(tmp_path, mo
         render(tmp_path / "wedge.obj", count=1, out=tmp_path / "second", size=(24, 32))
 
 
+def test_a_folder_begun_with_a_mesh_knows_its_material_again_and_minds_no_other_mesh(tmp_path, monkeypatch):
+    meshes = tmp_path / "meshes"
+    meshes.mkdir()
+    for name in ("wedge", "other"):
+        (meshes / f"{name}.obj").write_text(
+            f"mtllib {name}.mtl\nv 0 0 0\nv 0.1 0 0\nv 0 0.1 0\nv 0 0 0.1\nf 1 2 3\nf 1 4 2\n"
+        )
+        (meshes / f"{name}.mtl").write_text("newmtl paint\nKd 1 0 0\n")
+        (meshes / f"{name}.landmarks.json").write_text('{"landmarks": {"tip": [0.1, 0, 0]}}')
+    monkeypatch.setattr(studio, "check_objects", CHECK_OBJECTS)
+
+    def wedges():
+        return render(meshes / "wedge.obj", count=1, out=tmp_path / "d", size=(24, 32)).pictures
+
+    assert wedges() == 2
+    (meshes / "other.landmarks.json").write_text('{"landmarks": {"tip": [0, 0.1, 0]}}')
+    assert wedges() == 2
+    (meshes / "wedge.mtl").write_text("newmtl paint\nKd 0 0 1\n")
+    with pytest.raises(UserError, match="begun with other settings: sources.*wedge.obj was"):
+        wedges()
+
+
+def test_clutter_that_is_not_there_is_named_before_anything_is_begun(tmp_path, monkeypatch):
+    monkeypatch.setattr(studio, "check_objects", CHECK_OBJECTS)
+    with pytest.raises(UserError, match="gone.obj: no such mesh"):
+        small(tmp_path / "d", settings={"clutter": {"meshes": [str(tmp_path / "gone.obj")]}})
+    assert not (tmp_path / "d").exists()
+
+
+def test_two_things_of_one_transparent_picture_are_cut_out_one_by_one(tmp_path):
+    rgba = np.zeros((20, 40, 4), np.uint8)
+    rgba[5:15, 5:15] = rgba[5:15, 25:35] = 255
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "two.png").write_bytes(encode_png(rgba))
+    things = [
+        {
+            "id": n + 1, "image_id": 1, "category_id": 1, "iscrowd": 0, "bbox": [x, 5, 10, 10], "area": 100,
+            "num_keypoints": 1, "keypoints": [x + 5, 10, 2],
+            "segmentation": [[x - 2, 3, x + 12, 3, x + 12, 17, x - 2, 17]],
+        }
+        for n, x in enumerate((5, 25))
+    ]  # fmt: skip
+    image = {"id": 1, "file_name": "two.png", "width": 40, "height": 20}
+    labels = {"images": [image], "annotations": things}
+    labels["categories"] = [{"id": 1, "name": "block", "keypoints": ["middle"]}]
+    (tmp_path / "annotations.json").write_text(json.dumps(labels))
+    cutouts = read_cutouts(tmp_path)
+    assert [c.rgba.shape for c in cutouts] == [(10, 10, 4)] * 2
+    for cutout in cutouts:
+        np.testing.assert_allclose(cutout.points, [[5.5, 5.5]])
+    image["height"] = 30
+    (tmp_path / "annotations.json").write_text(json.dumps(labels))
+    with pytest.raises(DataError, match="two.png: the picture is 40 x 20, its labels are for 40 x 30"):
+        read_cutouts(tmp_path)
+
+
 def test_two_processes_do_not_make_the_same_part(tmp_path):
     small(tmp_path / "d")
     with album.journal(tmp_path / "d", 0, 1), pytest.raises(UserError, match="another process"):
         small(tmp_path / "d", count=6)
+
+
+def test_of_two_that_begin_a_folder_at_once_with_other_settings_the_later_is_refused(tmp_path, monkeypatch):
+    chosen = []
+
+    def overtaken(settings):  # while this one looks at its objects, another process begins
+        chosen.append(settings)
+        if len(chosen) == 1:
+            small(tmp_path / "d", seed=9)
+
+    monkeypatch.setattr(studio, "check_objects", overtaken)
+    with pytest.raises(UserError, match="begun with other settings: seed was 9, is 3"):
+        small(tmp_path / "d")
+    assert json.loads((tmp_path / "d" / "card.json").read_text())["plan"]["seed"] == 9
 
 
 def test_wrong_arguments_are_named(tmp_path):
@@ -259,6 +337,7 @@ def test_wrong_arguments_are_named(tmp_path):
         ({"count": 0}, "count"),
         ({"samples": 0}, "samples >= 1, got .24, 32. and 0"),
         ({"size": (0, 10)}, "a size and samples >= 1"),
+        ({"size": (4, 40)}, "at least 8 x 8 pixels and 1 sample, got .4, 40"),
         ({"shard": "2/2"}, "k = 0 .. n - 1"),
         ({"method": "cut"}, "did you mean 'cut-and-paste'|there are: cut-and-paste, render"),
         ({"format": "gif"}, "there are: jpg, png"),

@@ -120,6 +120,12 @@ def test_what_is_drawn_in_its_logarithm_or_is_an_exponent_is_above_0(name):
         Augmentation(**{name: (0, 1)})  # type: ignore[arg-type]
 
 
+def test_no_picture_is_coarse_by_having_more_pixels():
+    for value in ((0.0, 0.1), (-2.0, 3.0), (0.5, 4.0)):
+        with pytest.raises(UserError, match="coarse is a range of 1 or more, got"):
+            replace(Augmentation.none(), coarse=value)
+
+
 def test_a_coarse_picture_has_fewer_pixels_in_the_same_size(rng):
     fine = rng.integers(0, 256, (64, 64, 3), np.uint8)
     seen = recoloured(fine, replace(Augmentation.none(), coarse=(4, 4), chances={"coarse": 1.0}), rng)

@@ -141,3 +141,27 @@ def test_a_png_loses_nothing_and_a_plane_comes_back(picture):
         decode_plane(encode_png(depth)[:-20], "d.png")
     with pytest.raises(DataError, match="one channel"):
         decode_plane(encode_png(picture), "d.png")
+
+
+def test_a_png_with_any_byte_of_its_pixels_changed_is_an_error():
+    data = encode_png(
+        np.repeat(np.arange(200, dtype=np.uint8)[:, None] // 40, 200, 1)[..., None].repeat(3, 2)
+    )
+    for at in range(data.index(b"IDAT") + 4, data.index(b"IEND") - 4, 3):
+        damaged = bytearray(data)
+        damaged[at] ^= 0x55
+        with pytest.raises(DataError, match="a: the picture is damaged"):
+            decode(bytes(damaged), "a")
+
+
+def test_transparency_is_asked_of_every_mode():
+    deep = Image.fromarray((np.arange(64 * 64).reshape(64, 64) * 16).astype(np.uint16))
+    out = io.BytesIO()
+    deep.save(out, "PNG")
+    rgba = decode_rgba(out.getvalue(), "a")
+    assert (rgba[..., 3] == 255).all()
+    np.testing.assert_array_equal(rgba[..., :3], decode(out.getvalue(), "a"))
+    out = io.BytesIO()
+    Image.fromarray(np.zeros((4, 4), np.float32)).save(out, "TIFF")
+    with pytest.raises(DataError, match="mode F"):
+        decode_rgba(out.getvalue(), "a")

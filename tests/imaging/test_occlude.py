@@ -313,3 +313,13 @@ def test_a_skeleton_without_the_studys_parts_uses_its_own(picture, rng):
 def test_a_disc_larger_than_the_picture_blurs_no_wider_than_it(picture):
     vast = occlude.Disc(18.0, 24.0, 1e9)
     np.testing.assert_array_equal(hidden(picture, vast, "blur"), hidden(picture, vast, "blur", kernel=95))
+
+
+def test_a_blur_wider_than_twice_the_picture_is_as_wide_as_that(picture):
+    disc = occlude.Disc(20, 20, 6)
+    widest = 2 * max(picture.shape[:2]) - 1
+    np.testing.assert_array_equal(
+        hidden(picture, disc, "blur", kernel=3001), hidden(picture, disc, "blur", kernel=widest)
+    )
+    with pytest.raises(UserError, match="odd number of pixels, got 3000"):
+        hidden(picture, disc, "blur", kernel=3000)

@@ -19,7 +19,7 @@ from heatmark.synth.compose import (
 )
 from heatmark.synth.render import Layers
 from heatmark.synth.scene import Effects
-from heatmark.types import Skeleton
+from heatmark.types import SEEN, Skeleton
 
 BAR = Skeleton("bar", ("left", "right"))
 SIZE = (60, 80)
@@ -192,6 +192,19 @@ def test_cut_and_paste_puts_the_landmarks_where_the_object_is(rng):
                 checked += 1
                 right += int(sample.picture[y, x].argmax() == channel)
     assert checked > 30 and right > 0.85 * checked  # a Poisson blend may take some colour away
+
+
+def test_a_cut_out_that_is_pasted_mirrored_keeps_its_left_hand_on_the_left():
+    skeleton = Skeleton("person", ("head", "left", "right"), mirror=(("left", "right"),))
+    points = np.array([[30.0, 5], [10, 40], [50, 40]])
+    seen = np.full(3, SEEN, np.uint8)
+    cutout = Cutout(np.full((60, 60, 4), 255, np.uint8), points, seen, skeleton)
+    turns = []
+    for seed in range(30):
+        pasted = cut_and_paste([cutout], (64, 64), np.random.default_rng(seed), distractors=0)
+        (x, y), (u, v) = (pasted.poses.points[0, k] - pasted.poses.points[0, 0] for k in (1, 2))
+        turns += [np.sign(x * v - y * u)] if np.isfinite([x, y, u, v]).all() else []
+    assert len(turns) > 10 and set(turns) == {-1}  # from the head, left to right is anticlockwise always
 
 
 def test_scraps_are_functions_of_their_generator(tmp_path):

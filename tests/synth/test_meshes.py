@@ -123,3 +123,21 @@ def test_what_is_not_there_is_said(folder):
     (folder / "other.stl").write_text("")
     with pytest.raises(DataError, match="must hold one mesh.*found box.obj, other.stl"):
         meshes.load(folder)
+
+
+def test_what_lies_about_needs_no_landmarks_and_is_then_in_metres(folder):
+    assert meshes.distractor(folder).size_m == pytest.approx(0.2)  # in the unit of its landmark file
+    (folder / "landmarks.json").unlink()
+    (folder / "box.obj").write_text("v 0 0 0\nv 0.3 0 0\nv 0 0.1 0\nf 1 2 3\n")
+    asset = meshes.distractor(folder / "box.obj")
+    assert asset.skeleton is None and asset.size_m == pytest.approx(0.3)
+    (folder / "box.obj").write_text("v 0 0 0\nv 300 0 0\nv 0 100 0\nf 1 2 3\n")
+    with pytest.raises(DataError, match="box.obj: is 300 m long; 'unit' in landmarks.json"):
+        meshes.distractor(folder)
+
+
+def test_a_mesh_is_read_from_its_own_files_and_from_no_others(folder):
+    (folder / "notes.txt").write_text("mine")
+    (folder / "other.landmarks.json").write_text("{}")
+    named = [path.name for path in meshes.files_of(folder / "box.obj")]
+    assert named == ["box.mtl", "box.obj", "box.png", "landmarks.json"]

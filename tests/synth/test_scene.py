@@ -7,8 +7,9 @@ from PIL import Image
 from heatmark import DataError, UserError
 from heatmark.synth import grounds, placing
 from heatmark.synth.invention import invent
-from heatmark.synth.scene import Scene
+from heatmark.synth.scene import Background, Camera, Scene, rows
 from heatmark.synth.settings import GROUNDS, SceneSettings, merged, relevant, settings_of, to_yaml
+from heatmark.synth.stage import backdrop, photo_behind
 from heatmark.synth.things import build, outline
 
 FEW = {"clutter": {"count": [0, 3], "draws": 4, "tools": 0.0}}
@@ -94,6 +95,13 @@ def test_only_the_pieces_that_were_named_lie_about(bar):
     assert build("clutter", "pliers", 3).name == "pliers" != build("clutter", "", 3).name
     with pytest.raises(UserError, match="'plier'.*did you mean 'pliers'"):
         of(bar, clutter={"pieces": ["plier"]})
+
+
+def test_a_mesh_without_landmarks_lies_about(bar, tmp_path):
+    (tmp_path / "wedge.obj").write_text("v 0 0 0\nv 0.1 0 0\nv 0 0.1 0\nv 0 0 0.1\nf 1 2 3\nf 1 4 2\n")
+    settings = of(bar, clutter={"count": [4, 4], "meshes": [str(tmp_path / "wedge.obj")]})
+    sources = [o.source for i in range(4) for o in invent(settings, 0, i).objects]
+    assert str(tmp_path / "wedge.obj") in {source.name for source in sources}
 
 
 def test_clutter_keeps_clear_of_the_object(bar):
@@ -234,6 +242,40 @@ def test_folders_of_photographs_are_used(bar, tmp_path):
     scenes = [invent(settings, 0, i) for i in range(8)]
     assert {s.background.path for s in scenes} == {str(tmp_path / "a.jpg"), str(tmp_path / "b.png")}
     assert all(s.ground and s.ground.kind == "photo" and s.ground.path for s in scenes)
+
+
+def test_photographs_in_folders_within_are_used_too_and_hidden_files_are_none(bar, tmp_path):
+    (tmp_path / "bench").mkdir()
+    Image.new("RGB", (40, 30)).save(tmp_path / "bench" / "a.jpg")
+    (tmp_path / "._a.jpg").write_bytes(b"of another system")
+    folder = {"kinds": {"photo": 1}, "folder": str(tmp_path)}
+    scene = invent(of(bar, background=folder, ground=folder, object={"poses": {"lying": 1}}), 0, 0)
+    assert scene.background.path == str(tmp_path / "bench" / "a.jpg")
+    assert scene.ground and scene.ground.path == scene.background.path
+
+
+def test_a_photograph_is_the_same_on_the_ground_behind_and_in_front(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # as a telephone held upright says
+    Image.fromarray(np.arange(2400, dtype=np.uint16).reshape(40, 60) * 27).save(tmp_path / "deep.png")
+    Image.new("RGB", (60, 40), "red").save(tmp_path / "upright.jpg", exif=exif)
+    upright = grounds.photo(tmp_path / "upright.jpg", 0).base_color
+    deep = grounds.photo(tmp_path / "deep.png", 0).base_color
+    assert isinstance(upright, np.ndarray) and upright.shape == (60, 40, 3)
+    assert isinstance(deep, np.ndarray) and 100 < deep.mean() < 150  # not white: the upper eight bits
+    Image.new("RGB", (60, 1), "red").save(tmp_path / "line.png")
+    assert photo_behind(tmp_path / "line.png", 0, (8, 8)).shape == (8, 8, 3)
+    (tmp_path / "bad.png").write_text("<html>")
+    with pytest.raises(DataError, match="bad.png"):
+        grounds.photo(tmp_path / "bad.png", 0)
+
+
+def test_who_looks_straight_down_sees_nothing_of_the_light_above():
+    light = np.full((256, 512, 3), 0.1, np.float32)
+    light[0] = 50.0
+    downwards = Camera(matrix=rows(np.diag([1.0, -1, -1, 1])), fov_deg=30)
+    seen = backdrop(Background(kind="environment"), downwards, light, (65, 65))
+    np.testing.assert_allclose(seen, 0.1, rtol=1e-5)
 
 
 def test_grass_lies_and_no_wall_is_made_of_it(bar):

@@ -31,7 +31,7 @@ class Plan:
     """Everything the pictures depend on, and nothing else: two runs with one plan make the same bytes."""
 
     scene: dict[str, Any]  # SceneSettings
-    sources: dict[str, str]  # objects that are files: a digest of each
+    sources: dict[str, str]  # objects and clutter that are files: a digest of each
     seed: int
     size: tuple[int, int]
     samples: int

@@ -109,10 +109,11 @@ def render(
     plan, cutouts = _planned(
         scene, seed, size, samples, method, variant, copies, settings, format, planes, card
     )
-    if card and (differing := album.differences(_weighed(card["plan"]), _weighed(asdict(plan)))):
-        raise UserError(f"{out}: begun with other settings: {'; '.join(differing)}. Take another folder")
     out.mkdir(parents=True, exist_ok=True)
     with album.alone(out):
+        card = album.begun(out)  # again: another process may have begun it while this one planned
+        if card and (differing := album.differences(_weighed(card["plan"]), _weighed(asdict(plan)))):
+            raise UserError(f"{out}: begun with other settings: {'; '.join(differing)}. Take another folder")
         album.begin(out, plan, card)
     with album.journal(out, part, parts) as journal:
         done = album.finished(out, plan)
@@ -155,7 +156,8 @@ def _weighed(plan: dict[str, Any]) -> dict[str, Any]:
 def _planned(scene, seed, size, samples, method, variant, copies, settings, format, planes, card):
     """The plan and, to cut and paste from a dataset, its folder."""
     from ..synth import invention, lights, scraps, studio
-    from ..synth.render import mending, probe_variant
+    from ..synth.meshes import files_of
+    from ..synth.render import check_size, mending, probe_variant
     from ..synth.settings import settings_of
     from ..synth.studio import check_objects
     from ..synth.things import families
@@ -163,24 +165,31 @@ def _planned(scene, seed, size, samples, method, variant, copies, settings, form
     if method not in studio.METHODS:
         raise unknown("method", method, studio.METHODS)
     studio.look_again()
-    cutouts = Path(scene) if method == "cut-and-paste" and studio.cutout_folder(scene) else None
-    chosen = settings_of(scene, settings)
+    chosen, built_in = settings_of(scene, settings), families()
+    for name in chosen.objects:
+        if name in built_in and Path(name).exists():
+            note(f"{name} is the built-in family; the file or folder here is ./{name}")
+    pasted = method == "cut-and-paste" and str(scene) not in built_in
+    cutouts = Path(scene) if pasted and studio.cutout_folder(scene) else None
     for folder in (chosen.background.folder, chosen.ground.folder):
         scraps.photographs(folder)  # which names a folder without any before one of ours is begun
     if chosen.light.folder:
         invention.files(chosen.light.folder, lights.SUFFIXES)
     if not cutouts:
         require("mitsuba", "trimesh", "manifold3d", to="render")
+        check_size(size, samples or SAMPLES)
         check_objects(chosen)
-        for name in chosen.objects:
-            if name in families() and Path(name).exists():
-                note(f"{name} is the built-in family; the file or folder here is ./{name}")
         variant = probe_variant(variant or (card["plan"]["variant"] if card else None))
         if variant == "scalar_rgb":
             note(f"rendering with {variant}, which is slow. {mending('llvm_ad_rgb')}")
+    if cutouts:
+        sources = {str(scene): sorted(f for f in cutouts.iterdir() if f.is_file())}
+    else:
+        own = [name for name in chosen.objects if name not in built_in]
+        sources = {name: files_of(Path(name)) for name in (*own, *chosen.clutter.meshes)}
     plan = Plan(
         scene=json.loads(chosen.model_dump_json()),
-        sources={name: digest for name in chosen.objects if (digest := _digest(Path(name)))},
+        sources={name: _digest(files) for name, files in sources.items()},
         seed=seed,
         size=(int(size[0]), int(size[1])),
         samples=samples or SAMPLES,
@@ -193,13 +202,10 @@ def _planned(scene, seed, size, samples, method, variant, copies, settings, form
     return plan, cutouts
 
 
-def _digest(path: Path) -> str:
-    """Of a mesh or a folder with its landmarks and textures; empty for what is no file."""
-    if not path.exists():
-        return ""
-    inside = path.iterdir() if path.is_dir() else [path, *path.parent.glob("*landmarks.json")]
+def _digest(files: Iterable[Path]) -> str:
+    """Of files' names and bytes."""
     digest = hashlib.sha256()
-    for file in sorted(f for f in inside if f.is_file()):
+    for file in files:
         digest.update(file.name.encode() + read_bytes(file))
     return digest.hexdigest()[:16]
 
@@ -252,8 +258,8 @@ class Maker:
 
 
 def read_cutouts(folder: Path) -> list[Any]:
-    """Every object of a dataset that can be cut out: by its picture's transparency, or else by its
-    outline."""
+    """Every object of a dataset that can be cut out: by its picture's transparency where it is alone there,
+    and else by its outline too."""
     import cv2
 
     from ..imaging.decode import decode_rgba
@@ -261,19 +267,20 @@ def read_cutouts(folder: Path) -> list[Any]:
 
     found, dataset = [], open_dataset(folder)
     for record in dataset:
-        rgba = decode_rgba(read_bytes(record.path), str(record.path)).copy()
-        clear = (rgba[..., 3] < 255).any()
+        rgba = decode_rgba(read_bytes(record.path), str(record.path))
+        (h, w), (lh, lw) = rgba.shape[:2], record.size
+        if (h, w) != (lh, lw):
+            raise DataError(f"{record.path}: the picture is {w} x {h}, its labels are for {lw} x {lh}")
+        alone = (rgba[..., 3] < 255).any() and len(record.poses) == 1
         for n in range(len(record.poses)):
-            own, outlines = (
-                rgba.copy(),
-                (record.instances[n].get("segmentation") if record.instances else None),
-            )
-            if not clear and isinstance(outlines, list) and outlines:
-                drawn = np.zeros(record.size, np.uint8)
+            own = rgba.copy()
+            outlines = record.instances[n].get("segmentation") if record.instances else None
+            if not alone and isinstance(outlines, list) and outlines:
+                drawn = np.zeros((h, w), np.uint8)
                 for outline in outlines:
                     corners = np.array(outline, float).reshape(-1, 2) - 0.5
                     cv2.fillPoly(drawn, [(corners * 16).round().astype(np.int32)], 255, cv2.LINE_AA, 4)
-                own[..., 3] = drawn
+                own[..., 3] = np.minimum(own[..., 3], drawn)
             if (own[..., 3] < 255).any() and own[..., 3].any():
                 ys, xs = np.nonzero(own[..., 3])
                 cut = np.s_[ys.min() : ys.max() + 1, xs.min() : xs.max() + 1]

@@ -74,6 +74,8 @@ class Augmentation:
                     raise UserError(f"augmentation: {name} is a range (low, high), got {value!r}")
                 if name in ABOVE_0 and low <= 0:
                     raise UserError(f"augmentation: {name} is a range above 0, got {value!r}")
+                if name == "coarse" and low < 1:
+                    raise UserError(f"augmentation: coarse is a range of 1 or more, got {value!r}")
                 object.__setattr__(self, name, (low, high))
 
     @classmethod

@@ -15,6 +15,7 @@ header is walked and the end marker looked for first. Everything else goes throu
 import io
 import struct
 import warnings
+import zlib
 from threading import Lock
 
 import cv2
@@ -25,6 +26,7 @@ from ..errors import DataError
 
 LIMIT = 100_000_000  # pixels; the cap Pillow itself refuses at is 178,956,970
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
+PNG = b"\x89PNG\r\n\x1a\n"  # how one begins
 _warnings = Lock()  # warnings.catch_warnings is not safe in threads
 
 
@@ -48,12 +50,12 @@ def decode(data: bytes, name: str, limit: int = LIMIT) -> np.ndarray:
         picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)  # applies EXIF
         if picture is not None:
             return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
-    return _by_pillow(data, name, limit)
+    return _rgb(_unpacked(data, name, limit), name)
 
 
 def decode_plane(data: bytes, name: str, limit: int = LIMIT) -> np.ndarray:
     """A one-channel PNG as it is, a mask or depth: (H, W) uint8 or uint16. Raises DataError like `decode`."""
-    if data[:8] != b"\x89PNG\r\n\x1a\n" or len(data) < 33:
+    if data[:8] != PNG or len(data) < 33:
         raise DataError(f"{name}: wanted a PNG, this {_looks_like(data)}")
     w, h = struct.unpack(">II", data[16:24])
     _check_size(w, h, name, limit)
@@ -89,7 +91,10 @@ def decode_rgba(data: bytes, name: str, limit: int = LIMIT) -> np.ndarray:
     """Like `decode`, but with the transparency kept: (H, W, 4) uint8 RGBA."""
     if not data:
         raise DataError(f"{name}: the file is empty")
-    return np.asarray(_unpacked(data, name, limit).convert("RGBA"))
+    picture = _unpacked(data, name, limit)
+    if picture.mode.startswith("I") or picture.mode in ("F", "LAB"):  # none of these is transparent
+        return cv2.cvtColor(_rgb(picture, name), cv2.COLOR_RGB2RGBA)
+    return np.asarray(picture.convert("RGBA"))
 
 
 def _ordinary_jpeg(data: bytes, name: str, limit: int) -> bool:
@@ -116,12 +121,27 @@ def _ordinary_jpeg(data: bytes, name: str, limit: int) -> bool:
     return False
 
 
-def _by_pillow(data: bytes, name: str, limit: int) -> np.ndarray:
-    return _rgb(_unpacked(data, name, limit), name)
+def _check_sums(data: bytes, name: str) -> None:
+    """Raises a DataError if a PNG's bytes do not give the checksums that stand in it. Pillow does not look at
+    those of pixels, and takes changed ones.
+    """
+    at, view = 8, memoryview(data)
+    while at + 12 <= len(data):
+        end = at + 8 + int.from_bytes(data[at : at + 4])
+        needed = not data[at + 4] & 32  # a capital letter: not one of text, time or colour profile
+        if (
+            needed
+            and end + 4 <= len(data)
+            and zlib.crc32(view[at + 4 : end]) != int.from_bytes(data[end : end + 4])
+        ):
+            raise DataError(f"{name}: the picture is damaged (a wrong checksum)")
+        at = end + 4
 
 
 def _unpacked(data: bytes, name: str, limit: int) -> Image.Image:
     """The first frame, unpacked and upright, in the mode it was saved in."""
+    if data[:8] == PNG:
+        _check_sums(data, name)
     try:
         with _warnings, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of large pictures; `limit` decides here

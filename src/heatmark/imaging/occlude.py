@@ -170,6 +170,7 @@ def _there(points: np.ndarray, legacy: bool) -> np.ndarray:
 def _blur(picture: np.ndarray, kernel: int) -> np.ndarray:
     if kernel < 1 or kernel % 2 == 0:
         raise UserError(f"a blur's kernel is an odd number of pixels, got {kernel}")
+    kernel = min(kernel, 2 * max(picture.shape[:2]) - 1)  # a wider blur sees nothing more
     return cv2.GaussianBlur(picture, (kernel, kernel), 0)  # sigma as OpenCV takes it: 2 for 11, 5 for 31
 
 
@@ -197,8 +198,7 @@ def hidden(
         raise unknown("way of hiding", how, HOWS)
     if area is None:
         return picture
-    widest = 2 * max(picture.shape[:2]) - 1  # a wider blur sees nothing more
-    instead = HOWS[how](picture, min(area.kernel, widest) if kernel is None else kernel)
+    instead = HOWS[how](picture, area.kernel if kernel is None else kernel)
     return np.where(area.mask((picture.shape[0], picture.shape[1]))[..., None], instead, picture)
 
 

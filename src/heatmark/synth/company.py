@@ -231,6 +231,6 @@ def _piece(rng: np.random.Generator, settings: SceneSettings, what: str) -> Sour
     if others and rng.random() < ours.tools:
         return Source(kind="family", name=others[rng.integers(len(others))], seed=seed % 24)
     if ours.meshes and rng.random() < 0.5:
-        return Source(kind="mesh", name=ours.meshes[rng.integers(len(ours.meshes))])
+        return Source(kind="distractor", name=ours.meshes[rng.integers(len(ours.meshes))])
     name = ours.pieces[rng.integers(len(ours.pieces))] if ours.pieces else ""
     return Source(kind="clutter", name=name, seed=seed)

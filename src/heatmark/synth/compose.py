@@ -197,10 +197,12 @@ def cut_and_paste(
         warp(cutout.rgba[..., 3], matrix, size),
     )
     cover = cover.astype(np.float32) / 255
-    points = moved(cutout.points, matrix)
-    inside = _inside(points, size) & (cutout.visibility > ABSENT)
+    mirrored = np.linalg.det(matrix[:2, :2]) < 0  # where left and right names swap
+    order = cutout.skeleton.mirrored if mirrored else np.arange(len(cutout.skeleton))
+    points, visibility = moved(cutout.points, matrix)[order], cutout.visibility[order]
+    inside = _inside(points, size) & (visibility > ABSENT)
     points = np.where(inside[:, None], points, np.nan)
-    visibility = np.where(inside, cutout.visibility, ABSENT)
+    visibility = np.where(inside, visibility, ABSENT)
     mask = (cover >= 0.5).astype(np.uint8)
     poses = Poses(
         cutout.skeleton, points[None], visibility=visibility[None], boxes=_boxes(mask, points[None])

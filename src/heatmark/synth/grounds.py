@@ -2,17 +2,14 @@
 
 import colorsys
 from collections.abc import Callable
-from functools import lru_cache
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from ..errors import DataError
 from .assets import Material
+from .scraps import photograph
 from .surfaces import octaved, thrice, tinted
-
-PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 
 
 def clouds(rng: np.random.Generator, size: int, cells: tuple[float, ...], octaves: int = 4) -> np.ndarray:
@@ -281,15 +278,3 @@ def photo(path: Path, seed: int) -> Material:
     """A photograph laid on the ground."""
     rng = np.random.default_rng([seed, 19])
     return Material(photograph(path), float(rng.uniform(0.3, 0.95)), 0.0)
-
-
-@lru_cache(maxsize=16)
-def photograph(path: Path) -> np.ndarray:
-    """(H, W, 3) uint8 sRGB. Raises a DataError naming the file."""
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        with Image.open(path) as picture:
-            return np.asarray(picture.convert("RGB"))
-    except (OSError, UnidentifiedImageError, ValueError) as error:
-        raise DataError(f"{path}: not readable as a picture: {error}") from error

@@ -9,7 +9,6 @@ from ..errors import UserError
 from . import placing
 from .cases import laid_out, packed
 from .company import View, clutter_of, hand_on, kin_of, seats_of
-from .grounds import PICTURES
 from .lights import SUFFIXES
 from .scene import (
     Background,
@@ -25,6 +24,7 @@ from .scene import (
     half_size,
     rows,
 )
+from .scraps import photographs
 from .settings import SceneSettings, one_of
 from .things import families, outline
 
@@ -169,10 +169,10 @@ def _surface(
     ours = settings.ground
     left = {kind: weight for kind, weight in ours.kinds.items() if kind not in LYING or not standing}
     kind = _kind(rng, left if set(left) - {"photo"} or ours.folder else ours.kinds, ours.folder, "photo")
-    shown = files(ours.folder, PICTURES) if kind == "photo" and ours.folder else ()
+    shown = photographs(ours.folder) if kind == "photo" else ()
     return Surface(
         kind=kind,
-        path=shown[rng.integers(len(shown))] if shown else "",
+        path=str(shown[rng.integers(len(shown))]) if shown else "",
         seed=int(rng.integers(2**31)),
         tile_m=view_m * rng.uniform(*ours.tile_views),
         turn_deg=rng.uniform(-180, 180),
@@ -186,8 +186,8 @@ def _background(
     kind = _kind(rng, ours.kinds, ours.folder, "photo")
     seed = int(rng.integers(2**31))
     if kind == "photo" and ours.folder:
-        shown = files(ours.folder, PICTURES)
-        return Background(kind="photo", path=shown[rng.integers(len(shown))], seed=seed), ()
+        shown = photographs(ours.folder)
+        return Background(kind="photo", path=str(shown[rng.integers(len(shown))]), seed=seed), ()
     if kind in ("invented", "vista", "white"):
         return Background(kind=kind, seed=seed), ()  # type: ignore[arg-type]
     walls = []

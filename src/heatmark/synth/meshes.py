@@ -4,8 +4,9 @@ Lengths in the files are in the `unit` that the description names; what comes ou
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from os.path import relpath
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,8 @@ def load(path: str | Path, *, landmarks: str | Path | None = None) -> Asset:
     require("trimesh", to="read meshes")
     mesh = _mesh_of(Path(path))
     described = Path(landmarks) if landmarks is not None else _landmarks_of(mesh)
+    if not described.is_file():
+        raise DataError(f"{described}: not there; `heatmark landmarks {mesh}` writes it")
     description = read_description(described)
     scale = UNITS[description.get("unit", "m")]
     parts = read_parts(mesh, scale)
@@ -44,6 +47,29 @@ def load(path: str | Path, *, landmarks: str | Path | None = None) -> Asset:
     asset = Asset(skeleton.name, skeleton, points, parts)
     _plausible(mesh, described, asset)
     return asset
+
+
+def distractor(path: str | Path) -> Asset:
+    """A mesh to lie about: in the unit of its landmark file, or, where it has none, in metres. Raises as
+    `load` does.
+    """
+    require("trimesh", to="read meshes")
+    mesh = _mesh_of(Path(path))
+    described = _landmarks_of(mesh)
+    if described.is_file():
+        return load(mesh)
+    asset = Asset(mesh.stem, None, np.empty((0, 3)), read_parts(mesh))
+    _plausible(mesh, described, asset)
+    return asset
+
+
+def files_of(path: Path) -> list[Path]:
+    """The files that a mesh is read from, sorted: its own, its landmarks', and those of an OBJ's materials
+    and textures.
+    """
+    mesh = _mesh_of(path)
+    materials = [file for library, textures in _materials(mesh) for file in (library, *textures)]
+    return sorted({file for file in (mesh, _landmarks_of(mesh), *materials) if file.is_file()})
 
 
 def read_description(path: Path) -> dict[str, Any]:
@@ -187,17 +213,12 @@ def _textures_exist(path: Path) -> None:
     """Raises a DataError if an OBJ names a material file or a texture that is not there, or is not one."""
     from PIL import Image, UnidentifiedImageError
 
-    if path.suffix.lower() != ".obj":
-        return
-    for line in _lines(path, "mtllib"):
-        library = path.parent / line
+    for library, textures in _materials(path):
         if not library.is_file():
-            raise DataError(f"{path}: 'mtllib' names {line!r}, which is not there")
-        for words in [*_lines(library, "map_Kd"), *_lines(library, "map_kd")]:
-            # options stand before the name
-            name = words if (path.parent / words).is_file() else words.split()[-1]
-            picture = path.parent / name
+            raise DataError(f"{path}: 'mtllib' names {relpath(library, path.parent)!r}, which is not there")
+        for picture in textures:
             if not picture.is_file():
+                name = relpath(picture, path.parent)
                 raise DataError(f"{library}: 'map_Kd' names the texture {name!r}, which is not there")
             try:
                 Image.open(picture).close()
@@ -205,6 +226,16 @@ def _textures_exist(path: Path) -> None:
                 raise DataError(
                     f"{picture}: is named as a texture by {library.name} and is not a picture"
                 ) from error
+
+
+def _materials(path: Path) -> Iterator[tuple[Path, list[Path]]]:
+    """Each material file that an OBJ names, and the textures named there."""
+    for line in _lines(path, "mtllib") if path.suffix.lower() == ".obj" else ():
+        library = path.parent / line
+        named = [*_lines(library, "map_Kd"), *_lines(library, "map_kd")] if library.is_file() else []
+        # options stand before the name
+        names = [words if (path.parent / words).is_file() else words.split()[-1] for words in named]
+        yield library, [path.parent / name for name in names]
 
 
 def _lines(path: Path, keyword: str) -> list[str]:
@@ -233,12 +264,9 @@ def _mesh_of(path: Path) -> Path:
 
 
 def _landmarks_of(mesh: Path) -> Path:
-    own, shared = mesh.with_suffix(".landmarks.json"), mesh.with_name("landmarks.json")
-    if own.is_file():
-        return own
-    if not shared.is_file():
-        raise DataError(f"{shared}: not there; `heatmark landmarks {mesh}` writes it")
-    return shared
+    """Where a mesh's landmarks stand, or would."""
+    own = mesh.with_suffix(".landmarks.json")
+    return own if own.is_file() else mesh.with_name("landmarks.json")
 
 
 def _skeleton(path: Path, description: dict[str, Any]) -> Skeleton:
@@ -261,8 +289,9 @@ def _plausible(mesh: Path, described: Path, asset: Asset) -> None:
         raise DataError(
             f"{mesh}: is {size:.3g} m long; 'unit' in {described.name} must be one of {', '.join(UNITS)}"
         )
-    distance = depth_outside(asset)
-    for name, far in zip(asset.skeleton.landmarks, distance):  # type: ignore[union-attr]
+    if asset.skeleton is None:
+        return
+    for name, far in zip(asset.skeleton.landmarks, depth_outside(asset)):
         if far > OFF_SURFACE * size:
             raise DataError(
                 f"{described}: landmark {name!r} lies {far * 100:.2g} cm outside the surface of {mesh.name} "

@@ -88,6 +88,12 @@ def mending(variant: str) -> str:
     }[variant]
 
 
+def check_size(size: tuple[int, int], samples: int) -> None:
+    """Raises a UserError where there is too little to draw: size is (H, W), samples are paths per pixel."""
+    if min(size) < 8 or samples < 1:
+        raise UserError(f"a picture needs at least 8 x 8 pixels and 1 sample, got {size} and {samples}")
+
+
 @dataclass(frozen=True)
 class Ready:
     """A scene put together for the tracer: all that Python and NumPy do before the first ray."""
@@ -121,8 +127,7 @@ class Renderer:
         variant: str | None = None,
         denoise: bool | None = None,
     ):
-        if min(size) < 8 or samples < 1:
-            raise UserError(f"a picture needs at least 8 x 8 pixels and 1 sample, got {size} and {samples}")
+        check_size(size, samples)
         self.variant = probe_variant(variant)
         if denoise:
             require("pyoidn", to="denoise")

@@ -24,10 +24,10 @@ def rows(matrix: np.ndarray) -> Matrix:
 
 
 class Source(Strict):
-    """What to build: a built-in family, a mesh file or folder, clutter, a hand, furniture, somebody's seat, a
-    product, a rack."""
+    """What to build: a built-in family, a mesh file or folder, one that lies about, clutter, a hand,
+    furniture, somebody's seat, a product, a rack."""
 
-    kind: Literal["family", "mesh", "clutter", "hand", "furniture", "seat", "product", "rack"]
+    kind: Literal["family", "mesh", "distractor", "clutter", "hand", "furniture", "seat", "product", "rack"]
     name: str = ""  # of the family or the piece, the path of the mesh, the number of the product's maker
     seed: int = 0
 

@@ -19,20 +19,32 @@ PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 
 @lru_cache(maxsize=16)
 def photographs(folder: str | None) -> tuple[Path, ...]:
-    """The pictures in a folder, sorted; none for no folder. Raises a DataError where it holds none."""
+    """The pictures in a folder and those in it, sorted; none for no folder. Raises a DataError where there is
+    none.
+    """
     if folder is None:
         return ()
-    found = tuple(sorted(p for p in Path(folder).rglob("*") if p.suffix.lower() in PICTURES))
+    inside = sorted(Path(folder).rglob("*"))
+    found = tuple(p for p in inside if p.suffix.lower() in PICTURES and not p.name.startswith("."))
     if not found:
         raise DataError(f"{folder}: the folder holds no pictures")
     return found
+
+
+@lru_cache(maxsize=64)
+def photograph(path: Path) -> np.ndarray:
+    """(H, W, 3) uint8 sRGB, upright. Raises a DataError naming the file."""
+    try:
+        return decode(path.read_bytes(), str(path))
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
 
 
 def background(rng: np.random.Generator, size: tuple[int, int], photos: Sequence[Path] = ()) -> np.ndarray:
     """(H, W, 3) uint8: a part of a photograph, or an invented picture where there are none."""
     if not photos:
         return invented(rng, size)
-    picture = _photograph(photos[int(rng.integers(len(photos)))])
+    picture = photograph(photos[int(rng.integers(len(photos)))])
     (h, w), (ph, pw) = size, picture.shape[:2]
     scale = max(h / ph, w / pw) * rng.uniform(1.0, 1.8)  # result pixels per photograph pixel
     left, top = rng.uniform(0, pw - w / scale), rng.uniform(0, ph - h / scale)
@@ -147,11 +159,3 @@ def _octaves(rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
         grid = rng.standard_normal((n, n), np.float32)
         total += 0.25 * falling**octave * cv2.resize(grid, (w, h), interpolation=cv2.INTER_CUBIC)
     return total
-
-
-@lru_cache(maxsize=64)
-def _photograph(path: Path) -> np.ndarray:
-    try:
-        return decode(path.read_bytes(), str(path))
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from error

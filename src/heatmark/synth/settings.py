@@ -128,7 +128,7 @@ class ClutterSettings(Strict):
     what: Literal["workshop", "furniture"] = "workshop"  # small things, or things of human size
     count: Count = (0, 8)
     tools: Chance = 0.3  # how often a piece is a tool of another family
-    meshes: tuple[str, ...] = ()  # meshes of your own to lie about, without landmarks
+    meshes: tuple[str, ...] = ()  # meshes of your own to lie about; they need no landmarks
     pieces: tuple[
         str, ...
     ] = ()  # which of the built-in pieces lie about (pliers, knife ...); none named: all

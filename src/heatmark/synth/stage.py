@@ -136,6 +136,7 @@ def backdrop(background: Background, camera: Camera, light: np.ndarray, size: tu
         return LINEAR[vistas.seen(np.random.default_rng([background.seed, 23]), towards)]
     u = np.arctan2(towards[..., 1], towards[..., 0]) / (2 * np.pi) % 1 * light.shape[1]
     v = np.arccos(np.clip(towards[..., 2], -1, 1)) / np.pi * light.shape[0]
+    v = np.clip(v, 0.5, light.shape[0] - 0.5)  # rows do not go round: below the floor is no ceiling
     return cv2.remap(
         light,
         (u - 0.5).astype(np.float32),
@@ -147,10 +148,10 @@ def backdrop(background: Background, camera: Camera, light: np.ndarray, size: tu
 
 def photo_behind(path: Path, seed: int, size: tuple[int, int]) -> np.ndarray:
     """A part of a photograph, filling the picture; linear."""
-    rng, picture = np.random.default_rng([seed, 17]), grounds.photograph(path)
+    rng, picture = np.random.default_rng([seed, 17]), scraps.photograph(path)
     (h, w), (ph, pw) = size, picture.shape[:2]
     part = min(ph / h, pw / w) * rng.uniform(0.5, 1.0)
-    ch, cw = max(2, int(part * h)), max(2, int(part * w))
+    ch, cw = max(1, int(part * h)), max(1, int(part * w))
     top, left = rng.integers(0, ph - ch + 1), rng.integers(0, pw - cw + 1)
     cut = picture[top : top + ch, left : left + cw]
     if rng.random() < 0.5:

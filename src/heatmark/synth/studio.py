@@ -14,7 +14,7 @@ import numpy as np
 
 from ..errors import UserError, unknown
 from ..types import Sample
-from . import grounds, invention, scraps, stage, things
+from . import invention, scraps, stage, things
 from .compose import Cutout, copied, cut_and_paste, cut_out, develop
 from .invention import invent
 from .render import Ready, Renderer
@@ -125,7 +125,7 @@ class Studio:
 def look_again() -> None:
     """Forget what was read from files: between two renderings of one process somebody may change them."""
     things.forget()
-    for kept in (scraps.photographs, grounds.photograph, invention.files, stage.environment):
+    for kept in (scraps.photographs, scraps.photograph, invention.files, stage.environment):
         kept.cache_clear()
 
 
@@ -135,8 +135,10 @@ def check_objects(settings: SceneSettings) -> None:
     Raises:
         UserError: a name that is neither a family nor a file, or objects with other landmarks than the
             first's.
-        DataError: a mesh or its landmarks are faulty.
+        DataError: a mesh or its landmarks are faulty, clutter's too.
     """
+    for path in settings.clutter.meshes:
+        build("distractor", path)
     skeletons = {}
     for name in settings.objects:
         if name not in families() and not Path(name).exists():

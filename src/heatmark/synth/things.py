@@ -8,9 +8,9 @@ import numpy as np
 from ..errors import unknown
 from . import placing
 from .assets import Asset
-from .meshes import load
+from .meshes import distractor, load
 
-KINDS = ("family", "mesh", "clutter", "hand", "furniture", "seat", "product", "rack")
+KINDS = ("family", "mesh", "distractor", "clutter", "hand", "furniture", "seat", "product", "rack")
 FREQUENT = 1000  # seeds below this come again (clutter); those above are seen once or twice
 
 
@@ -65,8 +65,8 @@ def _chance(seed: int) -> np.random.Generator:
 
 def _built(kind: str, name: str, seed: int) -> Asset:
     rng = _chance(seed)
-    if kind == "mesh":
-        return load(name)
+    if kind in ("mesh", "distractor"):
+        return load(name) if kind == "mesh" else distractor(name)
     if kind == "family":
         return _family(name)(rng)
     if kind in ("product", "rack"):
