@@ -101,5 +101,7 @@ def test_what_cannot_be_measured_is_named():
         bench("hammr")
     with pytest.raises(UserError, match="called 'ihm5' .did you mean"):
         bench(["ihm5"], frames=1)
-    with pytest.raises(UserError, match="at least 1, got 0 and 2"):
+    with pytest.raises(UserError, match="frames must be at least 1, got 0"):
         bench(["ihm56"], frames=0)
+    with pytest.raises(UserError, match="from 1 to 1024 threads, got 1000000"):
+        bench("hammer", frames=1, threads=1_000_000)
