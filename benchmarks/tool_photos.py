@@ -44,7 +44,7 @@ def main() -> None:
     parser.add_argument("--pages", type=Path)
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
-    rows = [Row(tool, "PCK@0.1", paper, measured(tool, given), within=10.0) for tool, paper in PAPER.items()]
+    rows = [Row(tool, "PCK@0.1", paper, measured(tool, given), within=None) for tool, paper in PAPER.items()]
     looks = " --live" if given.live else " --second-look" if given.second_look else ""
     if all(row.ours is None for row in rows):
         raise UserError(f"{given.data}: no tool was measured")
