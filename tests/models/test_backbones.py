@@ -114,7 +114,7 @@ class Evil:
         ("missing", "bn|1.weight is missing"),
         ("shape", "must be"),
         ("nan", "not finite"),
-        ("truncated", "not a file of weights"),
+        ("truncated", "truncated"),
         ("bit", "w.safetensors: damaged: its contents do not have the checksum in its header"),
         ("code", "not a file of weights"),
         ("list", "holds no weights"),

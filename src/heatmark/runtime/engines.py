@@ -210,22 +210,12 @@ def network(
     `flip` says whether the mirror image is looked at, too.
     """
     require("torch", "safetensors", to="open a .safetensors model")
-    from safetensors import SafetensorError, safe_open
-    from safetensors.torch import load_file
-
     from .. import models
-    from ..models.checksum import checksum
+    from ..models.checksum import opened as tensors_of
     from .decoding import READERS, PointReader
 
     _check_start(path, ".safetensors")
-    try:
-        with safe_open(path, framework="pt") as file:
-            header = file.metadata() or {}
-        weights = load_file(path)
-    except SafetensorError as error:
-        raise DataError(f"{path}: not a safetensors file, or a truncated one ({_line(error)})") from error
-    if header.get("checksum") not in (None, checksum(weights)):
-        raise DataError(f"{path}: damaged: its contents do not have the checksum in its header")
+    weights, header = tensors_of(path)
     card = _card(path, header.get(KEY))
     asked = dict(decoding or {}) | ({} if flip is None else {"flip": flip})
     if asked:

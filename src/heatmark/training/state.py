@@ -14,15 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file
 from safetensors.torch import save as dump
 from torch import Tensor, nn
 
 from ..card import KEY, Card
 from ..data.records import write_whole
 from ..errors import DataError, HeatmarkError, UserError
-from ..models.checksum import checksum
+from ..models.checksum import checksum, opened
 
 STATE, BEFORE = "state.safetensors", "before.safetensors"
 
@@ -69,14 +67,9 @@ def write(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, str]) 
 
 def read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """What `write` wrote. Raises a DataError for a file that is damaged."""
-    try:
-        tensors = load_file(path)
-        with safe_open(path, "pt") as file:
-            header = file.metadata() or {}
-    except (OSError, SafetensorError, ValueError) as error:
-        raise DataError(f"{path}: cannot be read: {error}") from error
-    if header.get("checksum") != checksum(tensors):
-        raise DataError(f"{path}: damaged: its contents do not have the checksum in its header")
+    tensors, header = opened(path)
+    if "checksum" not in header:
+        raise DataError(f"{path}: damaged: it has no checksum in its header")
     return tensors, header
 
 
