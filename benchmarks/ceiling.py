@@ -30,9 +30,10 @@ NETWORKS = ("ihm224/resnet50_v1", "ihm56/resnet50_v1", "ihm56/mobilenet_v2")  # 
 HEAD = """# How fast these networks could be at most
 
 A network's products (multiplications, each with its addition) over the products a second that these cores
-manage at their best: 3x3 convolutions of 256 channels in OpenVINO, {rates}. Beside it what
-OpenVINO reached in the same minutes, the whole way from a photograph's file to its points (the median of
-{frames} frames). More networks, measured in a quieter hour, stand in [latency.md](latency.md).
+manage at their best: {rates}, in 3x3 convolutions of 256 channels in OpenVINO.
+Beside it what OpenVINO reached in the same minutes, from a photograph's file to its points (the median of
+{frames} frames). Both change with the machine and the hour, so that other pages, as [latency.md](latency.md),
+may show more; the share that is reached says how much an engine leaves.
 
     python -m benchmarks.ceiling --frames {frames} --out docs/ceiling.md
 
@@ -105,7 +106,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
     best = rates(given.threads)
-    said = ", ".join(f"{rate / 1e9:.0f} billion in {name}" for name, rate in best.items())
+    said = " and ".join(f"{rate / 1e9:.0f} billion in {name}" for name, rate in best.items())
     text = HEAD.format(rates=said, frames=given.frames)
     measured = bench(NETWORKS, frames=given.frames, threads=given.threads, int8=True).rows
     reached = {(row.model, row.engine): 1000 / row.latency.total for row in measured}
